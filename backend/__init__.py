@@ -1,0 +1,1 @@
+"""The backend: database, API and map."""

@@ -1,0 +1,1 @@
+"""The database: schema, loader, registry, pool and the embedded server; no web."""

@@ -9,7 +9,8 @@ DatabaseError
     └── BusyConnection      the connection is already inside a transaction
 ```
 
-Errors of the driver (`psycopg.Error`) pass through unchanged: they say best whether trying again helps.
+Errors of the driver (`psycopg.Error`) pass through unchanged: they say best whether trying again
+helps.
 """
 
 

@@ -1,0 +1,1 @@
+"""Work that computes: rows to analytics and back to rows."""

@@ -1,0 +1,94 @@
+"""Which rows can be stored: the bounds of every field, checked before anything is sent.
+
+A broken clock or a decoding fault must not reach the tables: a far-off time would make a lone
+chunk, a value out of a column's range would fail the whole batch without naming the row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from backend.db.errors import BadRow
+
+_U32 = 2**32 - 1
+_I53 = 2**53
+_GPS_EPOCH_US = 315_964_800_000_000
+_U32_END_US = _U32 * 1_000_000
+_UNTIL = "Unix microseconds from 1980-01-06 (GPS epoch) to 2106-02-07"
+
+Bounds = Mapping[str, tuple[float, float]]
+
+_RECORD: Bounds = {
+    "collar": (1, 65535),
+    "generation": (0, 2**31 - 1),
+    "record": (1, _U32),
+    "recorded_at_us": (_GPS_EPOCH_US, _U32_END_US),
+}
+FIX: Bounds = {
+    **_RECORD,
+    "lat_deg": (-90, 90),
+    "lon_deg": (-180, 180),
+    "altitude_m": (-12_000, 100_000),
+    "accuracy_m": (0, 1_000_000),
+    "reason": (0, 15),
+}
+STATUS: Bounds = {
+    **_RECORD,
+    "voltage_mv": (0, 100_000),
+    "stored_mj": (-_I53, _I53),
+    "income_mj_per_day": (-_I53, _I53),
+    "fixes": (0, _I53),
+    "failed_fixes": (0, _I53),
+    "frames": (0, _I53),
+    "brownouts": (0, _I53),
+    "temperature_c": (-273, 1000),
+}
+RECEPTION: Bounds = {
+    "collar": (1, 65535),
+    "received_at_us": (_GPS_EPOCH_US, _U32_END_US),
+    "epoch": (0, _U32),
+    "counter": (0, _U32),
+    "freq_hz": (1, _U32),
+    "sf": (5, 12),
+    "rssi_dbm": (-300, 100),
+    "snr_db": (-100, 100),
+    "frame_bytes": (1, 1024),
+}
+
+
+def check(rows: Sequence[tuple[object, ...]], bounds: Bounds) -> None:
+    """Check every bounded field of every row; None passes (the table says where it may stand).
+
+    Raises:
+        BadRow: the first row with a value that is not a number, not finite or out of bounds.
+    """
+    if not rows:
+        return
+    names: tuple[str, ...] = rows[0]._fields  # type: ignore[attr-defined]  # NamedTuples all
+    for name, column in zip(names, zip(*rows, strict=True), strict=True):
+        if name in bounds:
+            low, high = bounds[name]
+            for i, value in enumerate(column):
+                if value is not None and not _within(value, low, high):
+                    raise BadRow(rows[i], name, value, _expected(name, low, high))
+
+
+def check_station(rows: Sequence[tuple[object, ...]]) -> None:
+    """Check the station's name, the first field of a reception.
+
+    Raises:
+        BadRow: empty, longer than 200 characters, or with a NUL.
+    """
+    for row in rows:
+        name = row[0]
+        if not isinstance(name, str) or not 0 < len(name) <= 200 or "\0" in name:
+            raise BadRow(row, "station", name, "a name of 1 to 200 characters")
+
+
+def _within(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and low <= value <= high
+
+
+def _expected(name: str, low: float, high: float) -> str:
+    return _UNTIL if name.endswith("_at_us") else f"a number from {low:.16g} to {high:.16g}"
