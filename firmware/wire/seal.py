@@ -1,0 +1,109 @@
+"""Authenticated encryption of frames: AES-CCM with a 13-byte nonce.
+
+    sealed   ciphertext, as long as the plaintext | tag (4, 6, 8 .. 16 bytes)
+
+L = 2 (RFC 3610): at most 65,535 bytes of plaintext. Built from block encryption alone, which
+every board has. A nonce must never be used twice with one key; frame.py says how it is made.
+
+Source: RFC 3610; NIST SP 800-38C.
+"""
+
+from .errors import BadTag, BadValue, Truncated
+
+try:
+    from collections.abc import Callable
+except ImportError:  # MicroPython, which ignores annotations
+    pass
+
+_BLOCK = 16
+
+
+def _check(nonce13: bytes, aad: bytes, tag_len: int) -> None:
+    if len(nonce13) != 13:
+        raise BadValue("nonce length", len(nonce13), "13")
+    if tag_len not in (4, 6, 8, 10, 12, 14, 16):
+        raise BadValue("tag length", tag_len, "an even number from 4 to 16")
+    if len(aad) >= 0xFF00:
+        raise BadValue("length of additional data", len(aad), "less than 65,280")
+
+
+def _tag(
+    encrypt: "Callable[[bytes], bytes]", nonce: bytes, aad: bytes, plaintext: bytes, tag_len: int
+) -> bytes:
+    """CBC-MAC over flags, nonce, length, additional data and plaintext, masked with block 0."""
+    n = len(plaintext)
+    flags = (0x40 if aad else 0) | (tag_len - 2) // 2 << 3 | 1
+    mac = encrypt(bytes((flags,)) + nonce + bytes((n >> 8, n & 0xFF)))
+    head = bytes((len(aad) >> 8, len(aad) & 0xFF)) + aad if aad else b""
+    block = bytearray(_BLOCK)
+    for part in (head, plaintext):
+        for start in range(0, len(part), _BLOCK):
+            piece = part[start : start + _BLOCK]
+            for i in range(_BLOCK):
+                block[i] = mac[i] ^ piece[i] if i < len(piece) else mac[i]
+            mac = encrypt(bytes(block))
+    mask = encrypt(_counter_block(nonce, 0))
+    return bytes([mac[i] ^ mask[i] for i in range(tag_len)])
+
+
+def _counter_block(nonce: bytes, index: int) -> bytes:
+    return b"\x01" + nonce + bytes((index >> 8, index & 0xFF))
+
+
+def _crypt(encrypt: "Callable[[bytes], bytes]", nonce: bytes, data: bytes) -> bytes:
+    """Counter mode from block 1: encrypts and decrypts."""
+    out = bytearray(len(data))
+    for start in range(0, len(data), _BLOCK):
+        stream = encrypt(_counter_block(nonce, start // _BLOCK + 1))
+        for i in range(start, min(start + _BLOCK, len(data))):
+            out[i] = data[i] ^ stream[i - start]
+    return bytes(out)
+
+
+def seal(
+    encrypt: "Callable[[bytes], bytes]", nonce13: bytes, aad: bytes, plaintext: bytes, tag_len: int
+) -> bytes:
+    """Encrypt `plaintext` and append a tag over it and the additional data `aad`.
+
+    Args:
+        encrypt: block encryption under the key, 16 bytes to 16 bytes (aes.block_cipher).
+        nonce13: 13 bytes, never used before with this key.
+        aad: sent in clear elsewhere, protected by the tag.
+        plaintext: at most 65,535 bytes.
+        tag_len: 4, 6, 8 .. 16.
+
+    Raises:
+        BadValue: a length is not as above.
+    """
+    _check(nonce13, aad, tag_len)
+    if len(plaintext) > 0xFFFF:
+        raise BadValue("plaintext length", len(plaintext), "at most 65,535")
+    tag = _tag(encrypt, nonce13, aad, plaintext, tag_len)
+    return _crypt(encrypt, nonce13, plaintext) + tag
+
+
+def open(
+    encrypt: "Callable[[bytes], bytes]", nonce13: bytes, aad: bytes, sealed: bytes, tag_len: int
+) -> bytes:
+    """Check the tag, then return the plaintext. Arguments as for `seal`.
+
+    Raises:
+        BadTag: sealed with another key, nonce or additional data, or changed on the way.
+        Truncated: shorter than a tag.
+        BadValue: a length is not possible.
+    """
+    _check(nonce13, aad, tag_len)
+    n = len(sealed) - tag_len
+    if n < 0:
+        raise Truncated("sealed length", len(sealed), f"at least {tag_len}")
+    if n > 0xFFFF:
+        raise BadValue("sealed length", len(sealed), f"at most {0xFFFF + tag_len}")
+    plaintext = _crypt(encrypt, nonce13, sealed[:n])
+    expected = _tag(encrypt, nonce13, aad, plaintext, tag_len)
+    received = bytes(sealed[n:])
+    difference = 0
+    for i in range(tag_len):  # the same time wherever they differ
+        difference |= expected[i] ^ received[i]
+    if difference:
+        raise BadTag("tag", received, "the one of this key, nonce and header")
+    return plaintext
