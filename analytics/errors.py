@@ -1,0 +1,73 @@
+"""What can be wrong with input; every message names the value and what was expected.
+
+::
+
+    AnalyticsError (ValueError)
+    ├── TrackError          all faults of a track at once
+    ├── ParameterError      one argument of a function
+    ├── GridError
+    │   ├── GridTooLarge    more nodes than memory is meant for
+    │   ├── GridTooCoarse   cells too wide for the kernel or the level
+    │   └── GridTooSmall    the isopleth runs off the grid
+    └── ProjectionError     no way to (or from) geographic coordinates
+"""
+
+from collections.abc import Sequence
+
+
+class AnalyticsError(ValueError):
+    """Input that analytics cannot work with."""
+
+
+class TrackError(AnalyticsError):
+    """A track that cannot be used; `faults` holds every fault found, one sentence each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("unusable track: " + "; ".join(self.faults))
+
+
+class ParameterError(AnalyticsError):
+    """An argument out of its range."""
+
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        self.name, self.value, self.expected = name, value, expected
+        super().__init__(f"{name} is {value!r}, expected {expected}")
+
+
+class GridError(AnalyticsError):
+    """A grid that cannot hold what was asked of it."""
+
+
+class GridTooLarge(GridError):
+    """More nodes than one result may have."""
+
+    def __init__(self, columns: float, rows: float, limit: int) -> None:
+        self.columns, self.rows, self.limit = columns, rows, limit
+        super().__init__(
+            f"grid of {columns:.0f} x {rows:.0f} nodes, at most {limit} nodes in all are allowed: "
+            "use a larger cell_m, or look for outlying fixes"
+        )
+
+
+class GridTooCoarse(GridError):
+    """Cells so wide that nodes no longer describe the density."""
+
+    def __init__(self, cell_m: float, reason: str) -> None:
+        self.cell_m = cell_m
+        super().__init__(f"cell_m is {cell_m:g}, too coarse: {reason}")
+
+
+class GridTooSmall(GridError):
+    """The isopleth is cut by the border of the grid."""
+
+    def __init__(self, level_percent: float, volume_percent: float) -> None:
+        self.level_percent, self.volume_percent = level_percent, volume_percent
+        super().__init__(
+            f"the {level_percent:g} % isopleth runs off the grid, which holds "
+            f"{volume_percent:.6g} % of the distribution: use a wider grid"
+        )
+
+
+class ProjectionError(AnalyticsError):
+    """Coordinates that cannot be carried between the plane and the globe."""

@@ -1,0 +1,183 @@
+"""The one form in which positions enter analytics: times and metres on a plane, proved usable."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analytics.errors import ProjectionError, TrackError
+from analytics.project import MAX_DISTANCE_M, LocalProjection
+
+Floats = NDArray[np.float64]
+
+_SHOWN = 3  # values quoted per fault
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """Fixes of one animal, oldest first.
+
+    Attributes:
+        times_s: (n,) float64 [s], Unix time, finite, strictly ascending.
+        x_m: (n,) float64 [m], finite.
+        y_m: (n,) float64 [m], finite.
+        projection: where the plane lies on the globe; None for a plane that lies nowhere (results
+            then stay in metres).
+
+    Failed fixes have no place here: leave them out. The arrays are copies and cannot be written.
+
+    Raises:
+        TrackError: with every fault found.
+    """
+
+    times_s: Floats
+    x_m: Floats
+    y_m: Floats
+    projection: LocalProjection | None = None
+
+    def __post_init__(self) -> None:
+        columns = {"times_s": self.times_s, "x_m": self.x_m, "y_m": self.y_m}
+        for name, values in _validated(columns).items():
+            object.__setattr__(self, name, values)
+
+    def __len__(self) -> int:
+        return self.times_s.size
+
+    @classmethod
+    def from_geographic(
+        cls,
+        times: ArrayLike | Sequence[datetime],
+        lat_deg: ArrayLike,
+        lon_deg: ArrayLike,
+        projection: LocalProjection | None = None,
+    ) -> "Track":
+        """Returns the track on a plane around its own middle, or on a given one.
+
+        Args:
+            times: (n,) Unix seconds, or numpy datetime64 (UTC), or datetimes with a time zone.
+            lat_deg: (n,) WGS84 latitude, -90..90.
+            lon_deg: (n,) WGS84 longitude, -180..180.
+            projection: the plane to use, for several animals on one; by default one around this
+                track.
+
+        Raises:
+            TrackError: with every fault found; among them a fix more than 1500 km from the centre,
+                beyond which areas on the plane are off by more than 1 %.
+        """
+        columns = _validated({"times": _seconds(times), "lat_deg": lat_deg, "lon_deg": lon_deg})
+        lat, lon = columns["lat_deg"], columns["lon_deg"]
+        try:
+            plane = projection or LocalProjection.around(lat, lon)
+        except ProjectionError as error:
+            raise TrackError([str(error)]) from error
+        x_m, y_m = plane.forward(lat, lon)
+        far = ~(np.hypot(x_m, y_m) <= MAX_DISTANCE_M)
+        if far.any():
+            where = f"more than {MAX_DISTANCE_M / 1000:g} km from the centre of {plane}"
+            raise TrackError([_fault("fixes", far, np.column_stack((lat, lon)), where)])
+        return cls(columns["times"], x_m, y_m, plane)
+
+
+def check_spread(track: Track, minimum_fixes: int = 5) -> None:
+    """Proves that a home range can be estimated: enough fixes, not all equal or on one line.
+
+    Raises:
+        TrackError: with every fault found.
+    """
+    faults = []
+    if len(track) < minimum_fixes:
+        faults.append(f"{len(track)} fixes, at least {minimum_fixes} are needed")
+    if len(track) > 1:
+        points = np.column_stack((track.x_m, track.y_m))
+        if not np.ptp(points, axis=0).any():
+            faults.append(f"all {len(track)} fixes are equal: {_show(points[0])} [m]")
+        elif len(track) > 2:
+            # widths along the two main axes; projected metres carry rounding of about 1e-12
+            wide, narrow = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+            if narrow <= 1e-9 * wide:
+                faults.append(
+                    f"all {len(track)} fixes lie on one line, from {_show(points[0])} to "
+                    f"{_show(points[-1])} [m]: they cover no area"
+                )
+    if faults:
+        raise TrackError(faults)
+
+
+def _seconds(times: ArrayLike | Sequence[datetime]) -> NDArray[np.generic]:
+    """Returns Unix seconds where times are datetimes; anything else is left to the validator."""
+    values = np.asarray(times)
+    if values.dtype.kind == "M":
+        seconds = (values - np.datetime64(0, "s")) / np.timedelta64(1, "s")
+        return np.asarray(seconds, np.float64)
+    if values.dtype == object and values.size and isinstance(values.flat[0], datetime):
+        naive = [t for t in values.flat if not isinstance(t, datetime) or t.tzinfo is None]
+        if naive:
+            count, some = len(naive), ", ".join(str(t) for t in naive[:_SHOWN])
+            raise TrackError([f"times: {count} without time zone: {some}"])
+        return np.array([t.timestamp() for t in values.flat])
+    return values
+
+
+def _validated(columns: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+    """Returns read-only float64 copies of equally long columns, the first of them times.
+
+    The one validator of tracks, in metres as in degrees: lists all faults, not the first.
+    """
+    arrays: dict[str, Floats] = {}
+    faults: list[str] = []
+    for name, values in columns.items():
+        try:
+            arrays[name] = np.array(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            faults.append(f"{name}: not numbers ({error})")
+            continue
+        if arrays[name].ndim != 1:
+            faults.append(f"{name}: shape {arrays[name].shape}, expected one dimension")
+    if not faults:
+        for name, array in arrays.items():
+            faults += _value_faults(name, array)
+        if len({array.size for array in arrays.values()}) > 1:
+            sizes = ", ".join(f"{name} {array.size}" for name, array in arrays.items())
+            faults.append(f"lengths differ: {sizes}")
+        faults += _time_faults(*next(iter(arrays.items())))
+    if faults:
+        raise TrackError(faults)
+    for array in arrays.values():
+        array.flags.writeable = False
+    return arrays
+
+
+def _value_faults(name: str, array: Floats) -> list[str]:
+    faults = []
+    finite = np.isfinite(array)
+    if not finite.all():
+        faults.append(_fault(name, ~finite, array, "not finite"))
+    limit = {"lat_deg": 90.0, "lon_deg": 180.0}.get(name)
+    if limit is not None:
+        outside = finite & (np.abs(array) > limit)
+        if outside.any():
+            faults.append(_fault(name, outside, array, f"outside -{limit:g}..{limit:g}"))
+    return faults
+
+
+def _time_faults(name: str, times_s: Floats) -> list[str]:
+    faults = []
+    step = np.diff(times_s, prepend=-np.inf)  # comparisons with NaN are false: reported above
+    if (step == 0).any():
+        faults.append(_fault(name, step == 0, times_s, "equal to the fix before"))
+    if (step < 0).any():
+        faults.append(_fault(name, step < 0, times_s, "before the fix before"))
+    return faults
+
+
+def _fault(name: str, bad: NDArray[np.bool_], values: Floats, what: str) -> str:
+    index = np.flatnonzero(bad)
+    some = ", ".join(f"[{i}] {_show(values[i])}" for i in index[:_SHOWN])
+    more = ", ..." if index.size > _SHOWN else ""
+    return f"{name}: {index.size} {what}: {some}{more}"
+
+
+def _show(value: Floats) -> str:
+    return "(" + ", ".join(f"{v:.10g}" for v in value) + ")" if value.ndim else f"{value:.15g}"
