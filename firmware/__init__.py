@@ -1,0 +1,1 @@
+"""The collar: runs on MicroPython, imports nothing of the other folders."""

@@ -1,0 +1,1 @@
+"""One file per board: the only files that know pins and import `machine`."""

@@ -1,0 +1,164 @@
+"""All that the collar needs of its hardware: the seam between firmware, board and twin.
+
+`firmware/boards/collar_l476.py` and the twin both offer these members; the firmware sees no other
+hardware. Classes are protocols: nothing inherits from them, mypy compares the shapes.
+"""
+
+from collections import namedtuple
+
+try:
+    from typing import Protocol
+except ImportError:  # MicroPython
+    Protocol = object  # type: ignore[assignment]
+
+RESET_POWER_ON = 0
+RESET_STANDBY_WAKE = 1
+RESET_WATCHDOG = 2
+RESET_BROWNOUT = 3
+RESET_PIN = 4
+
+#: What things cost, as integers. Every power and energy is stated at the storage, conversion loss
+#: included. Generated from `hardware/collar.toml` by `python -m hardware.describe`.
+#:
+#: capacitance_mf, esr_mohm: the storage; full_uv: charging stops; empty_uv: zero of the stored
+#: energy; brownout_uv: the supervisor cuts the rail, also when a sag reaches it.
+#: standby_nw: the whole collar asleep. boot_uj: from reset to the first line of the application.
+#: processor_uw runs, processor_sleep_uw waits with its UART alive (receiver on), processor_stop_uw
+#: waits in Stop. gnss_search_uw while the receiver is on; gnss_search_s: first guess of a search.
+#: radio_tx_uw at radio_tx_dbm; radio_rx_uw while listening.
+Costs = namedtuple(
+    "Costs",
+    (
+        "capacitance_mf",
+        "esr_mohm",
+        "full_uv",
+        "empty_uv",
+        "brownout_uv",
+        "standby_nw",
+        "boot_uj",
+        "processor_uw",
+        "processor_sleep_uw",
+        "processor_stop_uw",
+        "gnss_search_uw",
+        "gnss_search_s",
+        "radio_tx_uw",
+        "radio_tx_dbm",
+        "radio_rx_uw",
+    ),
+)
+
+
+class Fram(Protocol):
+    """Non-volatile memory, written byte after byte; a power cut leaves a prefix of a write."""
+
+    size_bytes: int
+
+    def read(self, address: int, count: int) -> bytes:
+        """Return `count` bytes from `address`."""
+        ...
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write `data` at `address`, lowest address first."""
+        ...
+
+
+class Rtc(Protocol):
+    """Clock that runs on through Standby."""
+
+    def now_s(self) -> int:
+        """Return Unix seconds; without meaning while `valid()` is False."""
+        ...
+
+    def valid(self) -> bool:
+        """Return whether the clock was set since it last lost power."""
+        ...
+
+    def set_s(self, unix_s: int) -> None:
+        """Set the clock to `unix_s` Unix seconds; it is valid from then on."""
+        ...
+
+
+class Gauge(Protocol):
+    """Voltage of the storage, and the collar's temperature."""
+
+    def voltage_uv(self) -> int:
+        """Return the storage voltage [uV], averaged; the divider is on only meanwhile."""
+        ...
+
+    def temperature_c(self) -> int:
+        """Return the processor's temperature [degrees Celsius]."""
+        ...
+
+
+class GnssPort(Protocol):
+    """Power switch and serial line of the GNSS receiver."""
+
+    def power(self, on: bool) -> None:
+        """Switch the receiver's rail and backup together."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the receiver."""
+        ...
+
+    def read(self) -> bytes:
+        """Return the bytes received since the last read, possibly none; never waits."""
+        ...
+
+
+class Radio(Protocol):
+    """LoRa modem: asleep outside these two calls."""
+
+    def send(self, freq_hz: int, sf: int, bw_hz: int, power_dbm: int, data: bytes) -> None:
+        """Send one frame (explicit header, CRC, 4/5, 8 symbols); return when it has ended."""
+        ...
+
+    def receive(
+        self, freq_hz: int, sf: int, bw_hz: int, window_ms: int
+    ) -> "tuple[bytes, int, int] | None":
+        """Listen with IQ inverted for `window_ms`, longer while a preamble is being received.
+
+        Returns:
+            (data, rssi_dbm, snr_qdb), the SNR in quarters of a decibel; None when nothing came.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Time within one wake."""
+
+    def ticks_ms(self) -> int:
+        """Return milliseconds since some moment of this wake; never goes back within a wake."""
+        ...
+
+    def sleep_ms(self, ms: int) -> None:
+        """Wait with the processor stopped."""
+        ...
+
+
+class Board(Protocol):
+    """One collar's hardware, built anew at every wake."""
+
+    fram: Fram
+    rtc: Rtc
+    gauge: Gauge
+    gnss: GnssPort
+    radio: Radio
+    clock: Clock
+    costs: Costs
+
+    def arm_wakeup(self, seconds: int) -> None:
+        """Make the wake-up timer fire every `seconds` (1..129600) from now, until armed again."""
+        ...
+
+    def feed_watchdog(self) -> None:
+        """Restart the watchdog's countdown (at most 30 s between calls)."""
+        ...
+
+    def reset_cause(self) -> int:
+        """Return why this wake began, one of RESET_*."""
+        ...
+
+    def standby(self) -> None:
+        """Enter Standby: switched rails off, memory lost. Does not return on a board."""
+        ...

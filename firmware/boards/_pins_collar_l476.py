@@ -1,0 +1,19 @@
+"""Pins and buses of the collar. Written by `python -m hardware.describe`: do not edit."""
+
+FRAM_SPI = 2
+FRAM_CS = "B12"
+FRAM_POWER = "C6"
+RADIO_SPI = 1
+RADIO_CS = "A8"
+RADIO_BUSY = "B3"
+RADIO_DIO1 = "B4"
+RADIO_RESET = "A0"
+RADIO_SWITCH = "A9"
+GNSS_UART = 1
+GNSS_POWER = "C8"
+GAUGE_ADC = "C0"
+GAUGE_POWER = "C9"
+GNSS_BAUD = 9600
+FRAM_SIZE_BYTES = 262144
+PROCESSOR_WATCHDOG_MS = 30000
+PROCESSOR_WAKEUP_MAX_S = 129600
