@@ -6,5 +6,5 @@ names. Runs on CPython and on MicroPython. The version of the format is `frame.V
     frame     header, nonce, sealing of one LoRa packet      seal, aes   AES-CCM
     data      DATA payload: records (fix, status)            ack         ACK payload
     bridge    messages on the serial line (cobs, crc)        ranges      sets of record numbers
-    airtime, region   time on air, channels, limits          varint, chain   primitives
+    airtime, region   time on air, channels, limits          identity, varint, chain, errors
 """

@@ -15,8 +15,8 @@ import struct
 from collections import namedtuple
 
 from . import varint
-from .data import MAX_GENERATION, MAX_RECORD
 from .errors import BadValue, Truncated, check_range
+from .identity import MAX_RECORD, check_generation
 
 # ranges: list of (first, last), both included, ascending, disjoint, 1 .. 2^32 - 1
 Ack = namedtuple("Ack", ("generation", "station_time_s", "snr_margin_db", "ranges"))
@@ -31,7 +31,7 @@ def encode(ack: Ack, limit: int) -> bytes:
         BadValue: a field out of range, ranges not ascending and disjoint, or a limit that
             has no room for an acknowledgement without ranges.
     """
-    check_range("generation", ack.generation, 0, MAX_GENERATION)
+    check_generation(ack.generation)
     check_range("station_time_s", ack.station_time_s, 0, 0xFFFFFFFF)
     check_range("snr_margin_db", ack.snr_margin_db, -128, 127)
     head = bytearray()
@@ -66,7 +66,7 @@ def decode(payload: bytes) -> Ack:
         WireError: the bytes are no such payload, whole or in part.
     """
     generation, pos = varint.read_unsigned(payload, 0)
-    check_range("generation", generation, 0, MAX_GENERATION)
+    check_generation(generation)
     if len(payload) < pos + 5:
         raise Truncated("ACK payload", len(payload), f"at least {pos + 6} bytes")
     station_time_s, snr_margin_db = struct.unpack(_CLOCK, payload[pos : pos + 5])

@@ -21,6 +21,7 @@ from . import status as _status
 from . import varint
 from .chain import Chain
 from .errors import BadValue, Truncated, check_range
+from .identity import MAX_RECORD, check_generation
 
 try:
     from typing import Any as _Any
@@ -30,8 +31,6 @@ except ImportError:  # MicroPython, which ignores annotations
 KIND_FIX = 1
 KIND_STATUS = 2
 FLAG_GAP = 0x80
-MAX_GENERATION = 0x7FFFFFFF
-MAX_RECORD = 0xFFFFFFFF
 
 
 def _head(record: "_fix.Fix | _status.Status") -> int:
@@ -82,7 +81,7 @@ def encode(
     Raises:
         BadValue: a field out of range, or numbers that do not ascend.
     """
-    check_range("generation", generation, 0, MAX_GENERATION)
+    check_generation(generation)
     if not records:
         return b"", 0
     done = bytearray()
@@ -147,7 +146,7 @@ def decode(payload: bytes) -> "tuple[int, list[_fix.Fix | _status.Status]]":
         WireError: the bytes are no such payload, whole or in part.
     """
     generation, pos = varint.read_unsigned(payload, 0)
-    check_range("generation", generation, 0, MAX_GENERATION)
+    check_generation(generation)
     record, pos = varint.read_unsigned(payload, pos)
     if pos == len(payload):
         raise Truncated("DATA payload", pos, "a section")

@@ -19,6 +19,7 @@ from collections import namedtuple
 from . import varint
 from .chain import Chain
 from .errors import Truncated, check_range
+from .identity import check_record
 
 # record u32 from 1, recorded_at_s, lat_e5, lon_e5, altitude_m, accuracy_class, reason
 Fix = namedtuple(
@@ -70,7 +71,7 @@ def check(fix: Fix) -> None:
     Raises:
         BadValue: one is not; names it.
     """
-    check_range("record", fix.record, 1, 0xFFFFFFFF)
+    check_record(fix.record)
     check_range("recorded_at_s", fix.recorded_at_s, 0, 0xFFFFFFFF)
     check_range("lat_e5", fix.lat_e5, -LAT_MAX_E5, LAT_MAX_E5)
     check_range("lon_e5", fix.lon_e5, -LON_END_E5, LON_END_E5 - 1)

@@ -20,6 +20,7 @@ from collections import namedtuple
 
 from . import seal
 from .errors import BadValue, BadVersion, Truncated, check_range
+from .identity import check_collar
 
 try:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ def pack_header(header: Header) -> bytes:
     if header.version != VERSION:
         raise BadVersion("version", header.version, VERSION)
     check_range("kind", header.kind, DATA, AID)
-    check_range("collar", header.collar, 1, 0xFFFF)
+    check_collar(header.collar)
     check_range("counter", header.counter, 0, 0xFFFFFFFF)
     return struct.pack(
         _HEADER, FIRST_BYTE, VERSION << 4 | header.kind, header.collar, header.counter
@@ -79,7 +80,7 @@ def parse_header(data: bytes) -> Header:
     if second >> 4 != VERSION:
         raise BadVersion("version", second >> 4, VERSION)
     check_range("kind", second & 0x0F, DATA, AID)
-    check_range("collar", collar, 1, 0xFFFF)
+    check_collar(collar)
     return Header(VERSION, second & 0x0F, collar, counter)
 
 

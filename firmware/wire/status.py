@@ -21,6 +21,7 @@ from collections import namedtuple
 from . import varint
 from .chain import Chain
 from .errors import Truncated, check_range
+from .identity import check_record
 
 Status = namedtuple(
     "Status",
@@ -47,7 +48,7 @@ def check(status: Status) -> None:
     Raises:
         BadValue: one is not; names it.
     """
-    check_range("record", status.record, 1, 0xFFFFFFFF)
+    check_record(status.record)
     check_range("recorded_at_s", status.recorded_at_s, 0, 0xFFFFFFFF)
     check_range("voltage_mv", status.voltage_mv, 0, 0xFFFF)
     check_range("stored_mj", status.stored_mj, 0, 0xFFFFFFFF)
