@@ -115,6 +115,9 @@ def stop(directory: Path | None = None) -> bool:
             return False
         programs = binaries.find((data / "PG_VERSION").read_text().strip())
         _run(programs, account, "pg_ctl", "-D", data, "-m", "fast", "-w", "-t", "120", "stop")
+        socket = _socket_directory(directory, account)
+        if directory not in socket.parents:
+            shutil.rmtree(socket, ignore_errors=True)
     return True
 
 
@@ -289,9 +292,10 @@ def _launch(directory: Path, socket: Path, account: _Account, settings: Mapping[
         log.replace(directory / "log.old")
     options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in chosen.items())
     began = time.monotonic()
-    command = ("pg_ctl", "-D", data, "-w", "-t", _START_S, "-l", log, "-o", options, "start")
+    # Relative paths: pg_ctl passes them to a shell, in which any path could mean something else.
+    command = ("pg_ctl", "-D", "data", "-w", "-t", _START_S, "-l", "log", "-o", options, "start")
     try:
-        _run(programs, account, *command)
+        _run(programs, account, *command, working_directory=directory)
     except EmbeddedError as error:
         raise EmbeddedError(f"{error}\nthe end of {log}:\n{_read(log)}") from error
     if programs.timescaledb and programs.timescaledb != before:
@@ -365,12 +369,18 @@ def _living(data: Path) -> list[int]:
     return found
 
 
-def _run(programs: Binaries, account: _Account, program: str, *arguments: object) -> None:
+def _run(
+    programs: Binaries,
+    account: _Account,
+    program: str,
+    *arguments: object,
+    working_directory: Path = Path("/"),
+) -> None:
     """Run a program of PostgreSQL as the server's user, free of the caller's PG* variables."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
     done = subprocess.run(
         [str(programs.programs / program), *map(str, arguments)],
-        cwd="/",
+        cwd=working_directory,
         env={**environment, "LC_ALL": "C"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
