@@ -108,8 +108,9 @@ def write_identity(fram: Fram, collar: int, epoch: int, key: bytes) -> None:
     """Provision: make this FRAM the memory of `collar` under `key`.
 
     The nonce counter goes on where it was, and starts at 1 on a blank chip. The log is kept,
-    unless the collar's number changes: then a new generation begins. Until the last byte is written the
-    collar has no identity and only sleeps. Giving the same identity again changes nothing.
+    unless the collar's number changes: then a new generation begins. Until the last byte is
+    written the collar has no identity and only sleeps. Giving the same identity again changes
+    nothing.
 
     Raises:
         StateError: a value out of range.

@@ -1,0 +1,98 @@
+"""The collar's settings: one table, and their copy in FRAM.
+
+To add one: a line at the end of the table; an older copy in FRAM then gives its default. A collar
+without a copy, or with a damaged one, runs on the defaults.
+
+    ConfigError(ValueError)   an unknown name, or a value outside its limits
+"""
+
+import struct
+
+from .board import Fram
+from .state import ADDRESS_SETTINGS
+from .store import Pair
+
+#: name (its unit at the end), least, most, default.
+TABLE = (
+    ("fix_interval_min_s", 60, 604800, 900),
+    ("fix_interval_max_s", 60, 2592000, 604800),
+    ("gnss_timeout_s", 10, 600, 120),
+    ("accuracy_limit_m", 5, 1000, 50),
+    ("pdop_limit_tenths", 10, 500, 60),
+    ("send_records", 1, 64, 8),  # send when so many wait
+    ("send_age_s", 60, 604800, 43200),  # or when the oldest has waited so long
+    ("status_interval_s", 3600, 604800, 86400),
+    ("target_permille", 0, 1000, 500),  # of the full storage
+    ("horizon_days", 1, 365, 20),  # to bring the storage to the target
+    ("reserve_days", 0, 365, 60),  # of sleep, never spent on tasks
+    ("income_days", 1, 60, 5),  # memory of the learned income
+    ("tx_power_dbm", 0, 14, 14),
+    ("antenna_gain_db", 0, 10, 0),
+    ("wake_max_s", 600, 21600, 21600),
+    ("margin_mv", 0, 500, 30),  # above the brown-out line, under load
+)
+_ROOM = 16  # settings the block in FRAM has room for
+_UNSET = 0xFFFFFFFF
+_SEED = 0x1D04
+
+
+class ConfigError(ValueError):
+    """A setting that does not exist or a value it cannot have."""
+
+
+class Settings:
+    """All settings as attributes, valid from the start.
+
+    Raises:
+        ConfigError: an unknown name, or a value outside its limits.
+    """
+
+    fix_interval_min_s: int
+    fix_interval_max_s: int
+    gnss_timeout_s: int
+    accuracy_limit_m: int
+    pdop_limit_tenths: int
+    send_records: int
+    send_age_s: int
+    status_interval_s: int
+    target_permille: int
+    horizon_days: int
+    reserve_days: int
+    income_days: int
+    tx_power_dbm: int
+    antenna_gain_db: int
+    wake_max_s: int
+    margin_mv: int
+
+    def __init__(self, **values: int) -> None:
+        for name, least, most, default in TABLE:
+            value = values.pop(name, default)
+            if not least <= value <= most:
+                raise ConfigError("%s is %r, expected %d..%d" % (name, value, least, most))
+            setattr(self, name, value)
+        for name in values:
+            raise ConfigError("setting %r does not exist" % (name,))
+
+
+def store(fram: Fram, settings: Settings) -> None:
+    """Keep `settings` in FRAM, all of them or none."""
+    values = [getattr(settings, row[0]) for row in TABLE]
+    values += [_UNSET] * (_ROOM - len(values))
+    _pair(fram).store(struct.pack("<%dI" % _ROOM, *values))
+
+
+def load(fram: Fram) -> Settings:
+    """Return the settings kept in FRAM; a default for each that is not kept or not valid."""
+    data = _pair(fram).load()
+    if data is None:
+        return Settings()
+    kept = struct.unpack("<%dI" % _ROOM, data)
+    values = {}
+    for i, (name, least, most, _) in enumerate(TABLE):
+        if least <= kept[i] <= most:
+            values[name] = kept[i]
+    return Settings(**values)
+
+
+def _pair(fram: Fram) -> Pair:
+    return Pair(fram, ADDRESS_SETTINGS, 4 * _ROOM, _SEED)

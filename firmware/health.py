@@ -1,0 +1,36 @@
+"""What went wrong, as numbers: an error on the collar is a counter and a name, never a stop."""
+
+from .board import RESET_BROWNOUT, RESET_WATCHDOG
+from .state import State
+
+
+def note_reset(state: State, cause: int, attempts: int) -> None:
+    """Count why this wake began.
+
+    Args:
+        state: changed in place.
+        cause: one of board.RESET_*.
+        attempts: wakes begun since one was completed, this one included.
+    """
+    state.boots += 1
+    if cause == RESET_BROWNOUT:
+        state.brownouts += 1
+    elif cause == RESET_WATCHDOG:
+        state.watchdogs += 1
+    if attempts > 1:
+        state.broken_wakes += 1
+
+
+def note_error(state: State, task: int, error: Exception) -> None:
+    """Count an error and remember the name and the task of the last one."""
+    state.errors += 1
+    state.error_task = task
+    state.error_name = type(error).__name__.encode()[:15]
+
+
+def skips_task(attempts: int) -> bool:
+    """Return whether this wake should only sleep, because wakes keep breaking.
+
+    Three in a row may be chance; after that every second one is passed over.
+    """
+    return attempts > 3 and attempts % 2 == 0
