@@ -11,7 +11,7 @@ from shapely import affinity
 from shapely.geometry import LineString, MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from analytics.errors import ProjectionError
+from analytics.errors import ParameterError, ProjectionError
 from analytics.geometry import to_multipolygon
 
 Floats = NDArray[np.float64]
@@ -34,11 +34,19 @@ class LocalProjection:
     Distances and directions from the centre are true. Areas at distance d from it are too large
     by (d / R)^2 / 6, R = 6371 km: 4e-5 at 100 km, 0.9 % at 1500 km.
 
+    Raises:
+        ParameterError: a centre that is not on the globe.
+
     Source: Snyder 1987, USGS Professional Paper 1395, chapter 25; computed by PROJ on geodesics.
     """
 
     lat0_deg: float
     lon0_deg: float
+
+    def __post_init__(self) -> None:
+        for name, limit in (("lat0_deg", 90), ("lon0_deg", 180)):
+            if not abs(getattr(self, name)) <= limit:
+                raise ParameterError(name, getattr(self, name), f"-{limit}..{limit} degrees")
 
     @classmethod
     def around(cls, lat_deg: ArrayLike, lon_deg: ArrayLike) -> "LocalProjection":

@@ -164,11 +164,13 @@ def _value_faults(name: str, array: Floats) -> list[str]:
 
 def _time_faults(name: str, times_s: Floats) -> list[str]:
     faults = []
-    step = np.diff(times_s, prepend=-np.inf)  # comparisons with NaN are false: reported above
-    if (step == 0).any():
-        faults.append(_fault(name, step == 0, times_s, "equal to the fix before"))
-    if (step < 0).any():
-        faults.append(_fault(name, step < 0, times_s, "before the fix before"))
+    equal, before = np.zeros(times_s.size, bool), np.zeros(times_s.size, bool)
+    equal[1:] = times_s[1:] == times_s[:-1]
+    before[1:] = times_s[1:] < times_s[:-1]  # false for NaN, which is a fault of its own
+    if equal.any():
+        faults.append(_fault(name, equal, times_s, "equal to the fix before"))
+    if before.any():
+        faults.append(_fault(name, before, times_s, "before the fix before"))
     return faults
 
 

@@ -24,7 +24,8 @@ def volume_percent(ud: UtilizationDistribution) -> Floats:
     The part is of the whole distribution: what lies outside the grid stays outside.
 
     Returns:
-        (rows, columns) float64 [percent]. Nodes of equal density share the larger value.
+        (rows, columns) float64 [percent]. Nodes of equal density share the mean of the values
+        that they would have one after the other.
 
     Source: Worton 1989, doi:10.2307/1938423; the convention of adehabitatHR 0.4.22.
     """
@@ -32,9 +33,10 @@ def volume_percent(ud: UtilizationDistribution) -> Floats:
     ascending = np.argsort(density, kind="stable")
     ranked = density[ascending]
     denser_first = np.cumsum(ranked[::-1])[::-1]  # at rank r: the sum from the densest down to r
-    first_equal = np.searchsorted(ranked, ranked, side="left")
+    lowest = np.searchsorted(ranked, ranked, side="left")
+    highest = np.searchsorted(ranked, ranked, side="right") - 1
     volume = np.empty_like(density)
-    volume[ascending] = denser_first[first_equal]
+    volume[ascending] = (denser_first[lowest] + denser_first[highest]) / 2
     return (100.0 * ud.grid.cell_area_m2 * volume).reshape(ud.density_per_m2.shape)
 
 

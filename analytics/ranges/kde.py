@@ -17,8 +17,9 @@ from analytics.track import Track, check_spread
 
 Floats = NDArray[np.float64]
 
-CELLS_PER_BANDWIDTH = 5
-"""Default resolution; 95 % areas then lie within 0.2 % of those on a very fine grid (measured)."""
+CELLS_PER_BANDWIDTH = 8
+"""Default resolution: 95 % areas within 0.1 %, 50 % areas within 0.4 % of those on a very fine
+grid (measured on tracks of 30 to 1000 fixes)."""
 
 MARGIN_H = 5.0
 """Bandwidths by which the default grid reaches past the fixes: all but 1e-6 of the volume."""
@@ -54,7 +55,7 @@ def kernel_ud(
     Args:
         track: at least 5 fixes, not all on one line.
         bandwidth: standard deviation of the kernel [m], or "reference" (`reference_bandwidth`).
-        cell_m: width of the cells; by default a fifth of the bandwidth.
+        cell_m: width of the cells; by default an eighth of the bandwidth.
         grid: the nodes to use, instead of `cell_m` and `margin_m`.
         margin_m: how far the grid reaches past the fixes; by default 5 bandwidths.
         support_h: half width, in bandwidths, of the square around a fix in which it counts. The

@@ -1,0 +1,26 @@
+import importlib
+import pkgutil
+
+import pytest
+from numba.core.dispatcher import Dispatcher
+
+import analytics.kernels
+
+MODULES = [module.name for module in pkgutil.iter_modules(analytics.kernels.__path__)]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("_")])
+def test_every_kernel_is_compiled_by_the_one_decorator(name):
+    module = importlib.import_module(f"analytics.kernels.{name}")
+    kernels = [value for value in vars(module).values() if isinstance(value, Dispatcher)]
+    assert kernels, f"{name} holds no kernel"
+    for kernel in kernels:
+        options = {
+            key: value for key, value in kernel.targetoptions.items() if key != "boundscheck"
+        }
+        assert options == {
+            "nopython": True,
+            "error_model": "numpy",
+            "fastmath": False,
+            "nogil": True,
+        }
