@@ -21,7 +21,7 @@ from . import status as _status
 from . import varint
 from .chain import Chain
 from .errors import BadValue, Truncated, check_range
-from .identity import MAX_RECORD, check_generation
+from .identity import MAX_RECORD, check_generation, check_record
 
 try:
     from typing import Any as _Any
@@ -82,22 +82,22 @@ def encode(
         BadValue: a field out of range, or numbers that do not ascend.
     """
     check_generation(generation)
-    if not records:
-        return b"", 0
     done = bytearray()
     varint.append_unsigned(done, generation)
-    expected = records[0].record
-    varint.append_unsigned(done, expected)
     payload = b""
-    used = 0
+    used = expected = 0
     chain = Chain()
     section_head = section_gap = count = 0
     body = bytearray()
     for record in records:
+        head = _head(record)
+        if not used:
+            expected = record.record
+            check_record(expected)
+            varint.append_unsigned(done, expected)
         if record.record < expected:
             raise BadValue("record", record.record, f"at least {expected}: numbers ascend")
         gap = record.record - expected
-        head = _head(record)
         if gap or not _joins(head, section_head):
             done = bytearray(payload) if used else done
             section_head, section_gap, count = head, gap, 0

@@ -1,0 +1,88 @@
+from firmware.wire import data
+from firmware.wire.errors import BadValue
+
+from .raising import raised
+from .records import fix, status
+
+
+def test_payload_bytes_are_as_documented():
+    payload, used = data.encode(3, [fix(5)], 39)
+    assert used == 1
+    # Generation, first record, kind fix with quality and altitude, count.
+    assert payload[:4] == b"\x03\x05\x31\x01"
+
+
+def test_records_come_back():
+    records = [fix(1), fix(2), status(3), fix(4), status(5), status(6), fix(7)]
+    payload, used = data.encode(9, records, 210)
+    assert used == 7
+    assert data.decode(payload) == (9, records)
+
+
+def test_gaps_come_back():
+    records = [fix(1), fix(2), fix(4), status(5), status(500), fix(70_000)]
+    payload, used = data.encode(0, records, 210)
+    assert used == 6
+    assert data.decode(payload) == (0, records)
+
+
+def test_run_of_one_kind_is_one_section():
+    one = len(data.encode(0, [fix(1)], 210)[0])
+    two = len(data.encode(0, [fix(1), fix(2)], 210)[0])
+    apart = len(data.encode(0, [fix(1), fix(3)], 210)[0])
+    assert two - one == 7  # time 2, latitude 1, longitude 2, altitude 1, quality 1
+    assert apart - two == 3  # head, gap, count
+
+
+def test_fixes_with_and_without_altitude_come_back():
+    records = [fix(1), fix(2, None), fix(3, None), fix(4)]
+    payload, _ = data.encode(0, records, 210)
+    assert data.decode(payload) == (0, records)
+
+
+def test_fixes_with_and_without_quality_come_back():
+    plain = [fix(n, accuracy_class=15) for n in (1, 2)]
+    for records in (plain, [fix(1), plain[1]], [*plain, fix(3)], [*plain, fix(3, reason=2)]):
+        payload, used = data.encode(0, records, 210)
+        assert used == len(records)
+        assert data.decode(payload) == (0, records)
+
+
+def test_every_limit_is_kept_and_used():
+    records = [fix(n) if n % 5 else status(n) for n in range(1, 40)]
+    before = 0
+    for limit in range(0, 244):
+        payload, used = data.encode(2, records, limit)
+        assert len(payload) <= limit
+        assert used >= before
+        if used:
+            assert data.decode(payload) == (2, records[:used])
+        before = used
+    assert before > 20
+
+
+def test_nothing_that_fits_is_nothing_packed():
+    assert data.encode(0, [fix(1)], 10) == (b"", 0)
+    assert data.encode(0, [], 210) == (b"", 0)
+
+
+def test_highest_numbers_come_back():
+    records = [fix(1), status(0xFFFFFFFF - 1), fix(0xFFFFFFFF)]
+    payload, _ = data.encode(0x7FFFFFFF, records, 210)
+    assert data.decode(payload) == (0x7FFFFFFF, records)
+
+
+def test_numbers_must_ascend():
+    error = raised(BadValue, data.encode, 0, [fix(5), fix(5)], 210)
+    assert (error.what, error.value) == ("record", 5)
+    raised(BadValue, data.encode, 0, [fix(5), fix(4)], 210)
+
+
+def test_generation_out_of_range_is_refused():
+    raised(BadValue, data.encode, -1, [fix(1)], 210)
+    raised(BadValue, data.encode, 1 << 31, [fix(1)], 210)
+
+
+def test_something_that_is_no_record_is_refused():
+    raised(BadValue, data.encode, 0, [fix(1), None], 210)
+    raised(BadValue, data.encode, 0, [None], 210)

@@ -1,0 +1,67 @@
+from firmware.wire import region
+from firmware.wire.airtime import symbol_us
+from firmware.wire.errors import BadValue
+
+from .raising import raised
+
+
+def test_uplink_channels_have_one_percent_and_14_dbm():
+    for channel in region.UPLINK_CHANNELS:
+        band = region.sub_band(channel.freq_hz, channel.bw_hz)
+        assert (band.duty_permille, band.erp_dbm) == (10, 14)
+        assert channel.power_dbm <= band.erp_dbm
+
+
+def test_acknowledgements_have_ten_percent_and_27_dbm():
+    channel = region.ACK_CHANNEL
+    band = region.sub_band(channel.freq_hz, channel.bw_hz)
+    assert (band.duty_permille, band.erp_dbm) == (100, 27)
+    assert channel.power_dbm <= band.erp_dbm
+
+
+def test_sub_bands_ascend_without_overlap():
+    end = 0
+    for band in region.SUB_BANDS:
+        assert end <= band.low_hz < band.high_hz
+        end = band.high_hz
+
+
+def test_sub_band_includes_its_low_edge_only():
+    assert region.sub_band(868_000_000) == region.SUB_BANDS[2]
+    assert region.sub_band(867_999_999) == region.SUB_BANDS[1]
+    raised(BadValue, region.sub_band, 868_600_000)
+
+
+def test_frequency_between_sub_bands_is_refused():
+    for freq_hz in (862_999_999, 868_650_000, 869_300_000, 869_675_000, 870_000_000):
+        error = raised(BadValue, region.sub_band, freq_hz)
+        assert error.value == freq_hz
+
+
+def test_channel_that_crosses_an_edge_is_refused():
+    region.sub_band(868_300_000, 250_000)
+    raised(BadValue, region.sub_band, 869_150_000, 250_000)
+    raised(BadValue, region.sub_band, 868_000_000, 125_000)
+
+
+def test_packet_lengths_follow_the_spreading_factor():
+    lengths = [region.MAX_PHY_BYTES[sf] for sf in range(12, 6, -1)]
+    assert lengths == [64, 64, 64, 128, 234, 234]
+
+
+def test_snr_limits_fall_by_two_and_a_half_db():
+    assert region.SNR_LIMIT_QDB[7] == -30
+    for sf in range(8, 13):
+        assert region.SNR_LIMIT_QDB[sf] == region.SNR_LIMIT_QDB[sf - 1] - 10
+
+
+def test_window_is_8_symbols_and_at_least_50_ms():
+    assert [region.window_ms(sf) for sf in range(7, 13)] == [50, 50, 50, 66, 132, 263]
+    for sf in range(7, 13):
+        assert 1000 * region.window_ms(sf) >= 8 * symbol_us(sf, 125_000)
+    raised(BadValue, region.window_ms, 6)
+
+
+def test_window_opens_before_the_answer_begins():
+    assert 0 < region.RX_EARLY_US < region.RX_DELAY_US
+    assert 1000 * region.window_ms(7) > region.RX_EARLY_US
