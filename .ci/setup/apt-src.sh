@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2016 # names in single quotes are for apt and make, not for the shell
 # usage: apt-src.sh DEST SUITE PKG...
 # Downloads Debian source packages of any release into DEST/src, from the mirrors that this
 # machine's apt already uses. Needs neither root nor dpkg-dev and changes nothing of the system's apt.

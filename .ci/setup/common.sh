@@ -4,6 +4,7 @@
 
 checkout=$(cd "$(dirname "$0")/../.." && pwd)
 venv=$checkout/.venv
+# shellcheck disable=SC2034
 python=$venv/bin/python
 
 if [ -n "${CAPRA_CACHE:-}" ]; then

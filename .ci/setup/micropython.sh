@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2016 # names in single quotes are for apt and make, not for the shell
 # The MicroPython unix port (1.24 or later), on which the collar's own code is tested.
 # An installed one is used; else 1.25 is built from Debian's source package, once, into the cache.
 # usage: micropython.sh          prepare it

@@ -1,18 +1,21 @@
 #!/bin/sh
 # TimescaleDB (Apache-2 edition) for the embedded PostgreSQL, built once from Debian's source package
 # into the cache: four files. Without apt-get or a compiler the step says so and the embedded server
-# stays plain PostgreSQL; that is no failure.
+# stays plain PostgreSQL; that is no failure, unless the tests want it.
+# usage: timescaledb.sh [--required]
 set -eu
 . "$(dirname "$0")/common.sh"
 
 major=16 # as in backend/db/binaries.py
-for build in "$cache"/timescaledb-*-pg$major; do
+for build in "$cache"/timescaledb-*-pg"$major"; do
     if [ -d "$build" ]; then
         say "TimescaleDB: $build"
         exit
     fi
 done
+required=${1:-}
 skip() {
+    [ "$required" != --required ] || die "TimescaleDB, which the tests use: $*"
     say "TimescaleDB: NOT BUILT: $*; going on with plain PostgreSQL"
     exit 0
 }

@@ -1,0 +1,64 @@
+# Every command sets up what it needs first; what is there already is not made again.
+# Words after ARGS= are passed on: make unit ARGS='-k wire -x'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit check lock clean setup setup-test
+
+help:
+	@echo 'make demo    set up what is missing, then run the whole chain and show the map'
+	@echo '             (SERVE=0: end after the run; ARGS=--help: its options)'
+	@echo 'make test    set up what is missing, then run every test that needs no hardware'
+	@echo 'make unit    the tests that need no service, no browser and no emulator'
+	@echo 'make check   style, types, import contracts, generated files'
+	@echo 'make lock    resolve requirements.lock anew from pyproject.toml'
+	@echo 'make clean   remove what the commands above made inside the checkout'
+	@echo
+	@echo 'What is built outside of Python is kept in CAPRA_CACHE (root: /var/cache/capra, else'
+	@echo '~/.cache/capra), databases in CAPRA_DATA (root: /var/lib/capra, else ~/.local/share/capra).'
+
+setup:
+	@.ci/setup/python.sh demo
+	@.ci/setup/timescaledb.sh
+	@.ci/setup/web.sh
+
+setup-test:
+	@.ci/setup/python.sh test
+	@.ci/setup/timescaledb.sh --required
+	@.ci/setup/web.sh
+	@.ci/setup/micropython.sh
+	@.ci/setup/chromium.sh
+
+demo: setup
+	@.venv/bin/python -m capra demo $(ARGS)
+
+test: setup-test
+	@CAPRA_MICROPYTHON="$$(.ci/setup/micropython.sh --path)" \
+	CAPRA_CHROMIUM="$$(.ci/setup/chromium.sh --path)" \
+	.venv/bin/python -m pytest $(ARGS)
+
+unit:
+	@.ci/setup/python.sh test
+	@.venv/bin/python -m pytest -m 'not db and not browser and not micropython and not system' $(ARGS)
+
+check:
+	@.ci/setup/python.sh test
+	@.ci/setup/typings.sh
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m mypy
+	.venv/bin/python -m mypy --config-file .ci/mypy-boards.ini
+	.venv/bin/lint-imports
+	.venv/bin/python -m hardware.describe --check
+
+# Only names and versions go into the lock: no index, no path of this machine.
+lock:
+	@test -x build/lock-venv/bin/pip-compile || \
+	{ python3 -m venv build/lock-venv && build/lock-venv/bin/pip install -q pip-tools; }
+	build/lock-venv/bin/pip-compile -q --all-extras --strip-extras --upgrade --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+	@! grep -n '://' requirements.lock
+
+clean:
+	rm -rf .venv build dist capra.egg-info backend/web/node_modules
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
