@@ -1,0 +1,42 @@
+"""The digital twin: all parts around the collar's processor, with the real firmware inside.
+
+world      collars, air, bridge; `World.run`          scenario   ready-made worlds
+hub        virtual time                               truth      what the logs really hold
+board      the firmware's view of one wake            supply     power, brown-outs, the energy book
+storage generator fram rtc gnss (ubx) ether           the parts; they know time only as an argument
+animal landscape                                      who wears the collar, and where
+bridge line                                           the port a ground station opens
+parts                                                 `hardware/collar.toml` in the twin's units
+seeded                                                randomness that does not depend on order
+"""
+
+from hardware.twin.animal import Animal, Ibex, Track
+from hardware.twin.errors import (
+    FirmwareError,
+    PowerCut,
+    ScenarioError,
+    StandbyEntered,
+    StationSilent,
+    TwinError,
+    WatchdogReset,
+)
+from hardware.twin.ether import Air
+from hardware.twin.world import CollarResult, CollarSpec, World, provision
+
+__all__ = [
+    "Air",
+    "Animal",
+    "CollarResult",
+    "CollarSpec",
+    "FirmwareError",
+    "Ibex",
+    "PowerCut",
+    "ScenarioError",
+    "StandbyEntered",
+    "StationSilent",
+    "Track",
+    "TwinError",
+    "WatchdogReset",
+    "World",
+    "provision",
+]

@@ -1,0 +1,151 @@
+"""The facts of the collar's parts, from `hardware/collar.toml`, in the twin's units.
+
+No number of a part stands anywhere else in the twin. Powers are those of the part at its own rail;
+what the converter loses comes on top and is booked as "conversion".
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from firmware.board import Costs
+from hardware import describe
+from hardware.twin.gnss import GnssParts
+from hardware.twin.storage import StorageParts
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything the twin knows of one collar's hardware.
+
+    Attributes:
+        storage, gnss: facts of those parts.
+        costs: what the firmware is told, the same numbers as the generated module.
+        brownout_v, restart_v: the rail is cut below one and returns above the other [V].
+        efficiency: of the converter, 0..1.  quiescent_a: its own current from the storage [A].
+        power_w: power at the rail by load [W].
+        duration_us: how long what nobody waits for takes [us].
+        watchdog_us: longest time between two feedings [us].
+        wakeup_max_s: longest period of the wake-up timer [s].
+        fram_bytes: size of the memory.  bus_hz: its clock.
+        drift_ppm: largest error of the clock crystal.  noise_uv: of one voltage reading.
+        tx_dbm: what the radio's amplifier gives at most.
+        income_j_per_day: default of the generator at the storage.  generator_max_w: its limit.
+    """
+
+    storage: StorageParts
+    gnss: GnssParts
+    costs: Costs
+    brownout_v: float
+    restart_v: float
+    efficiency: float
+    quiescent_a: float
+    power_w: dict[str, float]
+    duration_us: dict[str, int]
+    watchdog_us: int
+    wakeup_max_s: int
+    fram_bytes: int
+    bus_hz: int
+    drift_ppm: int
+    noise_uv: int
+    tx_dbm: int
+    income_j_per_day: float
+    generator_max_w: float
+
+
+def _section(values: describe.Description, name: str) -> dict[str, int]:
+    return {key: value for key, value in values[name].items() if isinstance(value, int)}
+
+
+@cache
+def load() -> Parts:
+    """The parts of `hardware/collar.toml`.
+
+    Raises:
+        DescriptionError: The file has faults, or a number the twin needs is missing.
+    """
+    values = describe.load()
+    try:
+        return _parts(values)
+    except KeyError as error:
+        fault = f"{error.args[0]} is missing, expected a number for the twin"
+        raise describe.DescriptionError(describe.TOML, [fault]) from error
+
+
+def _parts(values: describe.Description) -> Parts:
+    storage, converter = _section(values, "storage"), _section(values, "converter")
+    processor, radio = _section(values, "processor"), _section(values, "radio")
+    fram, gauge = _section(values, "fram"), _section(values, "gauge")
+    generator = _section(values, "generator")
+    return Parts(
+        storage=StorageParts(
+            capacitance_f=storage["capacitance_mf"] / 1e3,
+            esr_ohm=storage["esr_mohm"] / 1e3,
+            leakage_a=storage["leakage_na"] / 1e9,
+            full_v=storage["full_uv"] / 1e6,
+        ),
+        gnss=_gnss(_section(values, "gnss")),
+        costs=Costs(**describe.costs(values)),
+        brownout_v=storage["brownout_uv"] / 1e6,
+        restart_v=storage["restart_uv"] / 1e6,
+        efficiency=converter["efficiency_permille"] / 1e3,
+        quiescent_a=converter["quiescent_na"] / 1e9,
+        power_w=_powers(values),
+        duration_us={
+            "boot": processor["boot_ms"] * 1000,
+            "wake": processor["wake_ms"] * 1000,
+            "frame": processor["frame_ms"] * 1000,
+            "radio_startup": radio["startup_ms"] * 1000,
+            "gauge": gauge["settle_ms"] * 1000,
+        },
+        watchdog_us=processor["watchdog_ms"] * 1000,
+        wakeup_max_s=processor["wakeup_max_s"],
+        fram_bytes=fram["size_bytes"],
+        bus_hz=fram["bus_baud"],
+        drift_ppm=_section(values, "rtc")["drift_ppm"],
+        noise_uv=gauge["noise_uv"],
+        tx_dbm=radio["tx_dbm"],
+        income_j_per_day=generator["default_mj_per_day"] / 1e3,
+        generator_max_w=generator["max_mj_per_day"] / 1e3 / 86_400,
+    )
+
+
+def _powers(values: describe.Description) -> dict[str, float]:
+    """Power at the rail [W] by load; the names are those of the energy book."""
+    rail_v = _section(values, "converter")["rail_mv"] / 1e3
+    processor, gnss = _section(values, "processor"), _section(values, "gnss")
+    radio, fram = _section(values, "radio"), _section(values, "fram")
+    gnss_v, radio_v = gnss["supply_mv"] / 1e3, radio["supply_mv"] / 1e3
+    io_w = gnss["io_ua"] / 1e6 * rail_v
+    return {
+        "standby": processor["standby_na"] / 1e9 * rail_v,
+        "accelerometer": _section(values, "accelerometer")["supply_na"] / 1e9 * rail_v,
+        "radio_sleep": radio["sleep_na"] / 1e9 * rail_v,
+        "fram_sleep": fram["sleep_na"] / 1e9 * rail_v,
+        "boot": processor["run_ua"] / 1e6 * rail_v,
+        "processor": processor["run_ua"] / 1e6 * rail_v,
+        "processor_sleep": processor["sleep_ua"] / 1e6 * rail_v,
+        "processor_stop": processor["stop_ua"] / 1e6 * rail_v,
+        "gnss_search": gnss["acquisition_ua"] / 1e6 * gnss_v + io_w,
+        "gnss_track": gnss["tracking_ua"] / 1e6 * gnss_v + io_w,
+        "radio_tx": radio["tx_ua"] / 1e6 * radio_v,
+        "radio_rx": radio["rx_ua"] / 1e6 * radio_v,
+        "fram": fram["active_ua"] / 1e6 * rail_v,
+        "gauge": _section(values, "gauge")["divider_ua"] / 1e6 * rail_v,
+    }
+
+
+def _gnss(gnss: dict[str, int]) -> GnssParts:
+    sigma_m = gnss["accuracy_mm"] / 1e3 / 1.515  # 68 % radius of a circular normal = 1.515 sigma
+    return GnssParts(
+        startup_s=gnss["startup_ms"] / 1e3,
+        latency_s=gnss["latency_ms"] / 1e3,
+        ttff_min_s=gnss["cold_start_ms"] / 1e3,
+        ttff_open_s=(gnss["field_start_ms"] - gnss["cold_start_ms"]) / 1e3,
+        ttff_open_spread=gnss["open_spread_permille"] / 1e3,
+        closed_share=gnss["closed_permille"] / 1e3,
+        ttff_closed_s=gnss["closed_delay_ms"] / 1e3,
+        ttff_closed_spread=gnss["closed_spread_permille"] / 1e3,
+        sigma_first_m=2.0 * sigma_m,
+        sigma_settled_m=sigma_m,
+        settle_s=gnss["settle_ms"] / 1e3,
+    )

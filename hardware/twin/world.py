@@ -1,0 +1,348 @@
+"""A world: animals with collars, the air, a station's bridge, and the firmware in all of it.
+
+The firmware's `step` runs unmodified. Around it stands what the processor's reset logic and
+`firmware/main.py` do: boot, build the board, step, Standby; again at every wake, watchdog reset
+and return of power.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from firmware import state
+from firmware.board import (
+    RESET_BROWNOUT,
+    RESET_POWER_ON,
+    RESET_STANDBY_WAKE,
+    RESET_WATCHDOG,
+    Board,
+)
+from hardware.twin import parts as parts_module
+from hardware.twin.animal import Animal
+from hardware.twin.board import Hardware, TwinBoard
+from hardware.twin.bridge import Bridge
+from hardware.twin.errors import (
+    FirmwareError,
+    PowerCut,
+    ScenarioError,
+    StandbyEntered,
+    WatchdogReset,
+)
+from hardware.twin.ether import Air, Ether, Place
+from hardware.twin.fram import Memory
+from hardware.twin.generator import Generator
+from hardware.twin.hub import Hub
+from hardware.twin.landscape import elevation_m
+from hardware.twin.parts import Parts
+from hardware.twin.seeded import uniform
+from hardware.twin.storage import Storage
+from hardware.twin.supply import Supply
+from hardware.twin.truth import Record, read_records
+
+Step = Callable[[Board], object]
+_CLOSE_IN_TIME_US = 600_000_000  # collars are switched on within ten minutes of each other
+_PROGRESS_US = 3_600_000_000
+
+
+@dataclass(frozen=True)
+class CollarSpec:
+    """One collar of a scenario.
+
+    Attributes:
+        collar: Number, 1 to 65535.
+        key: 16 bytes.
+        epoch: Number of the key.
+        animal: The wearer.
+        income_j_per_day: Mean income at the storage [J]; None: the default of `collar.toml`.
+        income_scale: Factor on it.
+        start_v: Voltage of the storage at the start [V].
+    """
+
+    collar: int
+    key: bytes = field(repr=False)
+    epoch: int
+    animal: Animal
+    income_j_per_day: float | None = None
+    income_scale: float = 1.0
+    start_v: float = 3.3
+
+
+@dataclass(frozen=True)
+class CollarResult:
+    """What one collar did, in all the time run so far.
+
+    Attributes:
+        collar: Number.
+        records: (generation, record, kind, recorded_at_s, lat_e5, lon_e5) of everything its log
+            holds, in order; no position for records other than fixes.
+        fixes_taken: Fix records among them.
+        failed_fixes: Searches given up without a fix.
+        frames_sent: Uplinks.
+        acknowledged: Acknowledgements that arrived.
+        last_contact_s: Unix time of the end of the last acknowledged uplink; None: never.
+        joules_start, joules_end: Stored energy, counted from 0 V.
+        joules_in: Delivered by the generator.
+        joules_out: Spent, by load.
+        brownouts: Times the rail collapsed.
+        watchdogs: Watchdog resets.
+        wakes: Boots.
+        airtime_us: Of uplinks.
+        voltage_v: Of the storage at the end.
+    """
+
+    collar: int
+    records: tuple[Record, ...]
+    fixes_taken: int
+    failed_fixes: int
+    frames_sent: int
+    acknowledged: int
+    last_contact_s: float | None
+    joules_start: float
+    joules_end: float
+    joules_in: float
+    joules_out: dict[str, float]
+    brownouts: int
+    watchdogs: int
+    wakes: int
+    airtime_us: int
+    voltage_v: float
+
+
+class Collar:
+    """One collar living in the world: its hardware, and the firmware that boots in it."""
+
+    def __init__(self, world: "World", spec: CollarSpec) -> None:
+        seed = int(uniform(world.seed, "collar", spec.collar) * 2**62)
+        parts = world.parts
+        income_j = (
+            parts.income_j_per_day if spec.income_j_per_day is None else spec.income_j_per_day
+        )
+        generator = Generator(
+            spec.animal, income_j * spec.income_scale, parts.generator_max_w * spec.income_scale
+        )
+        if not 0.0 < spec.start_v <= parts.storage.full_v:
+            raise ScenarioError("start_v", spec.start_v, f"0 to {parts.storage.full_v} V")
+        supply = Supply(world.hub, parts, Storage(parts.storage, spec.start_v), generator)
+        self.spec = spec
+        self.world = world
+        self.brownouts = self.watchdogs = self.wakes = 0
+        self.hardware = Hardware(
+            world.hub,
+            parts,
+            supply,
+            world.ether,
+            spec.animal,
+            spec.collar,
+            seed,
+            world.start_utc_s,
+        )
+        supply.draw(())
+        self._first_us = int(uniform(seed, "switched on") * _CLOSE_IN_TIME_US)
+
+    def live(self) -> None:
+        """The life of a collar; a process of the hub, never ends."""
+        hardware = self.hardware
+        hardware.hub.sleep_until(hardware.hub.now_us + self._first_us)
+        hardware.power_lost()
+        hardware.supply.wait_for_restart()
+        cause = RESET_POWER_ON
+        while True:
+            try:
+                self._wake(cause)
+                hardware.sleep()
+                cause = RESET_STANDBY_WAKE
+            except WatchdogReset:
+                self.watchdogs += 1
+                cause = RESET_WATCHDOG
+            except PowerCut:
+                self.brownouts += 1
+                hardware.power_lost()
+                hardware.supply.wait_for_restart()
+                hardware.rtc.power_on(hardware.hub.now_us)
+                cause = RESET_BROWNOUT
+
+    def _wake(self, cause: int) -> None:
+        hardware = self.hardware
+        self.wakes += 1
+        hardware.reset()
+        hardware.spend(hardware.parts.duration_us["boot"], ("boot",))
+        hardware.run(hardware.parts.duration_us["wake"])
+        board = TwinBoard(hardware, cause)
+        try:
+            self.world.step(board)
+            hardware.pay()
+            board.standby()
+        except StandbyEntered:
+            pass
+        except Exception as error:
+            at_s = hardware.hub.now_us / 1e6
+            raise FirmwareError(self.spec.collar, at_s, error) from error
+
+    def result(self) -> CollarResult:
+        """What it did so far."""
+        hardware = self.hardware
+        hardware.supply.settle()
+        storage = hardware.supply.storage
+        records = tuple(read_records(self.memory()))
+        contact_us = hardware.last_contact_us
+        return CollarResult(
+            collar=self.spec.collar,
+            records=records,
+            fixes_taken=sum(r.lat_e5 is not None for r in records),
+            failed_fixes=hardware.receiver.failed,
+            frames_sent=hardware.frames_sent,
+            acknowledged=hardware.acknowledged,
+            last_contact_s=None
+            if contact_us is None
+            else self.world.start_utc_s + contact_us / 1e6,
+            joules_start=storage.start_j,
+            joules_end=storage.energy_j,
+            joules_in=storage.in_j,
+            joules_out=dict(storage.out_j),
+            brownouts=self.brownouts,
+            watchdogs=self.watchdogs,
+            wakes=self.wakes,
+            airtime_us=hardware.airtime_us,
+            voltage_v=storage.voltage_v,
+        )
+
+    def memory(self) -> Memory:
+        """The collar's memory as on the bench: read and written without its power or its time."""
+        return Memory(self.hardware.chip.memory)
+
+
+class World:
+    """A scenario in virtual time.
+
+    Args:
+        seed: Everything random follows from it.
+        start_utc_s: Unix time of scenario second 0.
+        station_position: Latitude [deg], longitude [deg] and, if given, altitude [m] of the
+            station; its antenna stands 3 m above the ground.
+        collars: The collars; numbers must differ.
+        bridge: Whether there is a station: a port is opened, and `run` waits for somebody to
+            configure it.
+        air: The radio channel.
+        parts: Facts of the hardware; `hardware/collar.toml` by default.
+        step: The firmware; `firmware.app.step` by default.
+        answer_limit_s: Longest wait (wall clock) for the station's answer to a frame.
+
+    Raises:
+        ScenarioError: A value that cannot be.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        start_utc_s: int,
+        station_position: Sequence[float],
+        collars: Sequence[CollarSpec],
+        bridge: bool = True,
+        air: Air | None = None,
+        parts: Parts | None = None,
+        step: Step | None = None,
+        answer_limit_s: float = 20.0,
+    ) -> None:
+        numbers = [spec.collar for spec in collars]
+        if len(set(numbers)) != len(numbers):
+            raise ScenarioError("collars", numbers, "different numbers")
+        self.seed = seed
+        self.start_utc_s = int(start_utc_s)
+        self.parts = parts_module.load() if parts is None else parts
+        self.step = _firmware() if step is None else step
+        self.hub = Hub()
+        station = _antenna(station_position)
+        self.ether = Ether(self.hub, Air() if air is None else air, seed, station)
+        self.collars = [Collar(self, spec) for spec in collars]
+        for collar in self.collars:
+            provision(collar, collar.spec)
+            self.hub.spawn(collar.live)
+        self.bridge = (
+            Bridge(self.hub, self.ether, self.start_utc_s, answer_limit_s=answer_limit_s)
+            if bridge
+            else None
+        )
+
+    @property
+    def port(self) -> str:
+        """Path of the serial port the station opens.
+
+        Raises:
+            ScenarioError: This world has no station.
+        """
+        if self.bridge is None:
+            raise ScenarioError("bridge", False, "a world with a bridge")
+        return self.bridge.port
+
+    @property
+    def noise_bound_m(self) -> float:
+        """No fix is further than this from the animal's true place at its epoch [m].
+
+        Rounding to 1e-5 degrees in the record comes on top.
+        """
+        return self.collars[0].hardware.receiver.noise_bound_m
+
+    def run(
+        self,
+        days: float,
+        progress: Callable[[float], None] | None = None,
+        configure_timeout_s: float = 60.0,
+    ) -> list[CollarResult]:
+        """Let `days` of virtual time pass, on from where the last run ended.
+
+        Args:
+            days: Virtual days.
+            progress: Called about every virtual hour with the virtual seconds since the start.
+            configure_timeout_s: How long (wall clock) to wait for the station's first Configure.
+
+        Raises:
+            StationSilent: No station configured the bridge.
+            FirmwareError: An exception escaped from the firmware.
+        """
+        if not days > 0:
+            raise ScenarioError("days", days, "a number above 0")
+        if self.bridge is not None:
+            self.bridge.wait_configured(configure_timeout_s)
+        end_us = self.hub.now_us + round(days * 86_400e6)
+        while self.hub.now_us < end_us:
+            self.hub.run_until(min(end_us, self.hub.now_us + _PROGRESS_US))
+            if progress is not None:
+                progress(self.hub.now_us / 1e6)
+        return self.results()
+
+    def results(self) -> list[CollarResult]:
+        """What each collar did so far, in the order of the specifications."""
+        return [collar.result() for collar in self.collars]
+
+    def change_air(self, **changes: object) -> None:
+        """Change the air from now on, e.g. `change_air(loss_up=0.0)`."""
+        self.ether.air = replace(self.ether.air, **changes)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Close the bridge's port."""
+        if self.bridge is not None:
+            self.bridge.close()
+
+    def __enter__(self) -> "World":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def provision(collar: Collar, spec: CollarSpec) -> None:
+    """Write a collar's identity into its memory, as the technician does before closing it."""
+    state.write_identity(collar.memory(), spec.collar, spec.epoch, spec.key)
+
+
+def _antenna(position: Sequence[float]) -> Place:
+    if len(position) not in (2, 3) or not (abs(position[0]) <= 90 and abs(position[1]) <= 180):
+        raise ScenarioError("station_position", tuple(position), "latitude, longitude[, altitude]")
+    ground_m = elevation_m(position[0], position[1]) if len(position) == 2 else position[2]
+    return position[0], position[1], ground_m + 3.0
+
+
+def _firmware() -> Step:
+    from firmware import app
+
+    step: Step = app.step
+    return step
