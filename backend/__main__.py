@@ -1,0 +1,110 @@
+"""Commands of the backend: `serve` and `migrate`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from typing import Any
+
+_DATABASE_HELP = (
+    "libpq URL or DSN of a PostgreSQL server (default: CAPRA_DATABASE_URL, else the embedded one)"
+)
+
+
+def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add `serve` and `migrate` to a command line."""
+    serve = subparsers.add_parser(
+        "serve",
+        help="serve the API and the map page",
+        description="Serve the API and the map page; brings the database to the present schema "
+        "first. There is no log-in yet: keep to loopback unless the network is yours.",
+        epilog="example: capra serve --port 8080 --database postgresql://capra@db.example/capra",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    serve.add_argument("--port", type=int, default=8000, help="0: any free port (%(default)s)")
+    serve.add_argument("--database", metavar="URL", help=_DATABASE_HELP)
+    serve.add_argument("--no-migrate", action="store_true", help="leave the schema as it is")
+    serve.set_defaults(run=_serve)
+
+    migrate = subparsers.add_parser(
+        "migrate",
+        help="bring the database to the present schema",
+        description="Create or update the tables. Safe to run again, and by several at once.",
+        epilog="example: capra migrate --database postgresql://capra@db.example/capra",
+    )
+    migrate.add_argument("--database", metavar="URL", help=_DATABASE_HELP)
+    migrate.set_defaults(run=_migrate)
+
+
+def _migrate(args: argparse.Namespace) -> int:
+    import psycopg
+
+    from backend.db.embedded import EmbeddedError, resolve
+    from backend.db.errors import MigrationError
+    from backend.db.migrate import migrate
+    from backend.settings import Settings
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        new = migrate(resolve(args.database or Settings().database_url))
+    except (MigrationError, EmbeddedError) as error:
+        return _fail(str(error))
+    except psycopg.Error as error:
+        return _fail(f"the database does not answer: {error}")
+    print(f"applied {', '.join(new)}" if new else "nothing to do: the schema is up to date")
+    return 0
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from backend.db.embedded import EmbeddedError, resolve
+    from backend.serve import CannotListen, serve
+    from backend.settings import Settings
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    settings = Settings(**({"database_url": args.database} if args.database else {}))
+    try:
+        dsn = resolve(settings.database_url)
+        settings = settings.model_copy(update={"database_url": dsn})
+        if not args.no_migrate:
+            _migrate_before(dsn)
+        serve(settings, args.host, args.port, ready=_say_ready)
+    except (CannotListen, EmbeddedError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _migrate_before(dsn: str) -> None:
+    """Update the schema; where that fails (away, read-only), reading may still work."""
+    import psycopg
+
+    from backend.db.errors import MigrationError
+    from backend.db.migrate import migrate
+
+    try:
+        migrate(dsn)
+    except (psycopg.Error, MigrationError) as error:
+        print(f"schema not updated, serving all the same: {error}", file=sys.stderr)
+
+
+def _say_ready(url: str) -> None:
+    print(f"serving {url} (Ctrl-C ends)", flush=True)
+
+
+def _fail(message: str) -> int:
+    print(f"capra: {message.strip()}", file=sys.stderr)
+    return 1
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `python -m backend`."""
+    parser = argparse.ArgumentParser(prog="python -m backend", description=__doc__)
+    add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
+    args = parser.parse_args(argv)
+    return int(args.run(args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

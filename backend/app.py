@@ -1,0 +1,91 @@
+"""The application: settings in, FastAPI out; nothing happens at import."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from backend import problems, schemas
+from backend.db import embedded
+from backend.db.pool import open_pool
+from backend.deps import PROBLEMS
+from backend.guard import Guard
+from backend.routes import animals, collars, fixes, health, home_ranges, page, tracks
+from backend.settings import Settings
+
+API = "/api/v1"
+
+_DESCRIPTION = """
+Positions of wild animals, from collars that run on the animal's own movement.
+
+Positions are GeoJSON (RFC 7946, WGS84), times RFC 3339 in UTC, errors problem documents (RFC 9457)
+that name the value and what was expected. Parameters that an operation does not know are refused.
+Time ranges include `from` and exclude `to`.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API and the map page.
+
+    The database need not be there: requests answer 503 until it is. Without a `database_url` the
+    embedded server is started with the application.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        dsn = embedded.resolve(settings.database_url)
+        app.state.pool = open_pool(dsn, settings.pool_size, settings.pool_wait_s)
+        try:
+            yield
+        finally:
+            app.state.pool.close()
+
+    app = FastAPI(
+        title="Capra",
+        version=version("capra"),
+        description=_DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # both pages of documentation load scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+    )
+    api = APIRouter(prefix=API, responses=PROBLEMS)
+    for module in (animals, collars, fixes, tracks, home_ranges, health):
+        api.include_router(module.router)
+    app.include_router(api)
+    page.add_page(app, settings)
+    problems.add_handlers(app)
+    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
+    app.openapi = _described(app)  # type: ignore[method-assign]
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _described(app: FastAPI) -> Any:
+    """The framework's description, corrected: invalid input answers 400 here, never 422."""
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema:
+            return app.openapi_schema
+        document = describe()
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+        models = document["components"]["schemas"]
+        for unused in ("HTTPValidationError", "ValidationError"):
+            models.pop(unused, None)
+        models["Problem"] = schemas.Problem.model_json_schema()
+        return document
+
+    return openapi

@@ -1,0 +1,49 @@
+-- Home ranges: what they are computed from, what is stored of them.
+
+-- name: home_range_fixes
+-- Oldest first; one fix per time, should two collars have recorded at once.
+select distinct on (recorded_at) extract(epoch from f.recorded_at)::float8, f.lat, f.lon
+from deployment d
+join fix f on f.collar = d.collar
+where d.animal = %(animal)s
+  and f.recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
+  and f.recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
+order by recorded_at, f.collar, f.generation, f.record
+
+-- name: home_range_by_hash
+select home_range from home_range where input_hash = %(input_hash)s
+
+-- name: add_home_range
+-- No row when another computed the same meanwhile.
+insert into home_range
+    (animal, method, parameters, from_time, to_time, fixes, software_version, input_hash)
+values (
+    %(animal)s, %(method)s, %(parameters)s,
+    to_timestamp(%(from_time_s)s), to_timestamp(%(to_time_s)s),
+    %(fixes)s, %(software_version)s, %(input_hash)s
+)
+on conflict (input_hash) do nothing
+returning home_range
+
+-- name: add_isopleth
+insert into home_range_isopleth (home_range, level_percent, area_km2, geometry)
+values (%(home_range)s, %(level_percent)s, %(area_km2)s, %(geometry)s)
+
+-- name: home_ranges
+-- The newest of each animal and method by home_range_animal, or all; widest isopleth first, to draw in this order.
+select
+    h.home_range, h.animal, a.name, h.method, i.level_percent, i.area_km2, i.geometry,
+    h.fixes, h.from_time, h.to_time, h.computed_at, h.software_version, h.parameters
+from home_range h
+join animal a using (animal)
+join home_range_isopleth i using (home_range)
+where (%(home_range)s::bigint is null or h.home_range = %(home_range)s)
+  and (%(animal)s::bigint is null or h.animal = %(animal)s)
+  and (%(history)s or h.home_range = (
+      select newest.home_range
+      from home_range newest
+      where newest.animal = h.animal and newest.method = h.method
+      order by newest.computed_at desc, newest.home_range desc
+      limit 1
+  ))
+order by h.animal, h.home_range, i.level_percent desc

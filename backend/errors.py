@@ -1,0 +1,53 @@
+"""What can go wrong in the backend, without a word of HTTP (that table is in `problems.py`).
+
+```
+BackendError
+├── NotFound                no such animal, collar, home range
+├── BadRequest              input that cannot be meant: name, value, what was expected
+│   └── UnknownParameter    a query parameter this operation does not have
+├── CannotCompute           the data do not allow what was asked (too few fixes, ...)
+└── NotReady                the database has no tables yet
+```
+"""
+
+from __future__ import annotations
+
+
+class BackendError(Exception):
+    """Base of everything the backend raises itself."""
+
+
+class NotFound(BackendError):
+    """No such thing."""
+
+    def __init__(self, kind: str, value: object) -> None:
+        self.kind = kind
+        self.value = value
+        super().__init__(f"no {kind} {value}")
+
+
+class BadRequest(BackendError):
+    """Input that cannot be meant."""
+
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        self.name = name
+        self.value = value
+        self.expected = expected
+        super().__init__(f"{name} = {value!r}: expected {expected}")
+
+
+class UnknownParameter(BadRequest):
+    """A query parameter this operation does not have."""
+
+    def __init__(self, name: str, value: object, known: list[str]) -> None:
+        names = ", ".join(known) if known else "no parameters"
+        super().__init__(name, value, names)
+        self.args = (f"unknown parameter {name!r}: expected {names}",)
+
+
+class CannotCompute(BackendError):
+    """The stored data do not allow what was asked; the message says why."""
+
+
+class NotReady(BackendError):
+    """The database has no tables yet."""

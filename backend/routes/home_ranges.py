@@ -1,0 +1,92 @@
+"""Home ranges: what was computed, and computing one."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from backend import deps, geojson, schemas
+from backend.deps import Database
+from backend.errors import BadRequest, NotFound
+from backend.geojson import GeoJSONResponse
+from backend.jobs import home_range as job
+from backend.params import HomeRangeQuery, Number, Query_
+
+router = APIRouter(
+    prefix="/home-ranges", tags=["home ranges"], default_response_class=GeoJSONResponse
+)
+
+
+_KNOWN: deps.Responses = {
+    200: {"model": schemas.HomeRanges, "description": "Stored before, on the same fixes"}
+}
+
+
+@router.get("", summary="Home ranges", response_model=schemas.HomeRanges, responses=deps.NOT_FOUND)
+def list_home_ranges(
+    database: Database, request: Request, wanted: Annotated[HomeRangeQuery, Query()]
+) -> GeoJSONResponse:
+    """Stored home ranges, a feature per isopleth: the newest of each animal and method, or all."""
+    deps.require(database, "animal", wanted.animal)
+    return _answer(database, request.url, animal=wanted.animal, history=wanted.history)
+
+
+@router.get(
+    "/{home_range}",
+    summary="One home range",
+    response_model=schemas.HomeRanges,
+    responses=deps.NOT_FOUND,
+)
+def get_home_range(
+    home_range: Number, database: Database, request: Request, _: Query_
+) -> GeoJSONResponse:
+    """The isopleths of one computation, by its number."""
+    return _answer(database, request.url, home_range=home_range)
+
+
+@router.post(
+    "",
+    summary="Compute a home range",
+    status_code=201,
+    response_model=schemas.HomeRanges,
+    responses=deps.NOT_FOUND | deps.CANNOT_COMPUTE | _KNOWN,
+)
+def compute_home_range(
+    wanted: schemas.HomeRangeRequest,
+    database: Database,
+    request: Request,
+    _: Query_,
+) -> GeoJSONResponse:
+    """Estimate the home range of an animal from its fixes and store it.
+
+    The same question on the same fixes is answered by the stored result (status 200).
+    """
+    if wanted.from_time and wanted.to_time and wanted.from_time >= wanted.to_time:
+        raise BadRequest("from", str(wanted.from_time), f"a time before 'to' ({wanted.to_time})")
+    stored = job.compute(
+        database,
+        wanted.animal,
+        wanted.method,
+        wanted.from_time,
+        wanted.to_time,
+        wanted.levels_percent,
+        wanted.bandwidth_m,
+    )
+    place = f"{request.url}/{stored.home_range}"
+    answer = _answer(database, place, home_range=stored.home_range)
+    answer.status_code = 201 if stored.created else 200
+    answer.headers["Location"] = place
+    return answer
+
+
+def _answer(database: Database, place: object, **wanted: Any) -> GeoJSONResponse:
+    values = {"home_range": None, "animal": None, "history": True} | wanted
+    found = deps.rows(database, "home_ranges", **values)
+    if values["home_range"] is not None and not found:
+        raise NotFound("home range", values["home_range"])
+    features = [_feature(row) for row in found]
+    return GeoJSONResponse(geojson.collection(features, [geojson.link("self", place)]))
+
+
+def _feature(row: dict[str, Any]) -> dict[str, Any]:
+    geometry = row.pop("geometry")
+    return geojson.feature(f"{row['home_range']}-{row['level_percent']:g}", geometry, row)

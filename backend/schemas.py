@@ -1,0 +1,279 @@
+"""What the API answers: the models behind its description, checked against real answers by a test.
+
+Collections of many features are not passed through these models (that would cost ten times the
+query); the test is what keeps them true.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+
+from backend.params import AnimalNumber, Time, format_time
+
+Utc = Annotated[AwareDatetime, PlainSerializer(format_time, return_type=str, when_used="json")]
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Position = tuple[Longitude, Latitude]
+
+
+class Answer(BaseModel):
+    """Base of all answers: no member that is not described."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    type: str = Field(examples=["urn:capra:problem:bad-parameter"])
+    title: str = Field(examples=["A value cannot be used"])
+    status: int = Field(examples=[400])
+    detail: str = Field(
+        description="Names the value and what was expected",
+        examples=["limit = '0': expected greater than or equal to 1"],
+    )
+    instance: str = Field(examples=["/api/v1/fixes"])
+    parameter: str | None = Field(default=None, examples=["limit"])
+    expected: str | None = Field(default=None, examples=["greater than or equal to 1"])
+
+
+class Link(Answer):
+    """A way on from here."""
+
+    rel: Literal["self", "next"]
+    type: str
+    href: str
+
+
+class Deployment(Answer):
+    """A collar on an animal, from (inclusive) to (exclusive; null: still on)."""
+
+    deployment: int
+    collar: int
+    from_time: Utc | None
+    to_time: Utc | None
+
+
+class Animal(Answer):
+    """An individual and the collars it wore."""
+
+    animal: int
+    name: str = Field(examples=["Flurina"])
+    taxon: str | None = Field(examples=["Capra ibex"])
+    sex: Literal["m", "f", "u"] | None
+    deployments: list[Deployment]
+
+
+class Animals(Answer):
+    """All animals, by number."""
+
+    animals: list[Animal]
+
+
+class Health(Answer):
+    """What a collar last said about itself."""
+
+    recorded_at: Utc
+    voltage_mv: int
+    stored_mj: int = Field(description="Energy in the storage above its lower limit [mJ]")
+    income_mj_per_day: int
+    brownouts: int = Field(description="Since its log was last reset")
+    temperature_c: int | None
+
+
+class Collar(Answer):
+    """A device."""
+
+    collar: int
+    name: str
+    added_at: Utc
+    animal: int | None = Field(description="The animal that wears it now")
+    records: int = Field(description="Records stored of it, of all generations and kinds")
+    last_fix_at: Utc | None
+    last_status: Health | None
+
+
+class Collars(Answer):
+    """All collars, by number."""
+
+    collars: list[Collar]
+
+
+class Point(Answer):
+    """GeoJSON Point."""
+
+    type: Literal["Point"]
+    coordinates: Position
+
+
+class LineString(Answer):
+    """GeoJSON LineString."""
+
+    type: Literal["LineString"]
+    coordinates: list[Position] = Field(min_length=2)
+
+
+class MultiLineString(Answer):
+    """GeoJSON MultiLineString: a track that crosses the antimeridian."""
+
+    type: Literal["MultiLineString"]
+    coordinates: list[list[Position]]
+
+
+class Area(Answer):
+    """GeoJSON Polygon or MultiPolygon."""
+
+    type: Literal["Polygon", "MultiPolygon"]
+    coordinates: list[Any]
+
+
+class FixProperties(Answer):
+    """One position record."""
+
+    collar: int
+    generation: int = Field(description="Resets of the collar's log so far")
+    record: int = Field(description="Number in the collar's log")
+    recorded_at: Utc
+    animal: int | None = Field(description="The animal that wore the collar at that time")
+    accuracy_m: float | None = Field(description="Horizontal accuracy, not worse than this [m]")
+    altitude_m: float | None = Field(description="Height above mean sea level [m]")
+    reason: str = Field(description="Why it was taken", examples=["schedule", "first", "motion"])
+
+
+class LatestProperties(FixProperties):
+    """The newest fix of a collar."""
+
+    name: str | None = Field(description="Name of that animal")
+
+
+class TrackProperties(Answer):
+    """An animal's way."""
+
+    animal: int
+    name: str
+    taxon: str | None
+    fixes: int = Field(description="Fixes on this line")
+    complete: bool = Field(description="False: older fixes in the range were left out by `limit`")
+    from_time: Utc | None = Field(description="Of the first fix on the line")
+    to_time: Utc | None = Field(description="Of the last fix on the line")
+    recorded_at_s: list[int] = Field(description="Unix time of each fix, in order [s]")
+
+
+class HomeRangeProperties(Answer):
+    """One isopleth of a home range."""
+
+    home_range: int
+    animal: int
+    name: str
+    method: str = Field(examples=["kde"])
+    level_percent: float = Field(examples=[95.0])
+    area_km2: float
+    fixes: int
+    from_time: Utc = Field(description="First fix used")
+    to_time: Utc = Field(description="Last fix used")
+    computed_at: Utc
+    software_version: str
+    parameters: dict[str, Any] = Field(description="Everything that fixes the result")
+
+
+class FixFeature(Answer):
+    """GeoJSON Feature: a fix."""
+
+    type: Literal["Feature"]
+    id: str = Field(description="collar-generation-record", examples=["1-0-42"])
+    geometry: Point
+    properties: FixProperties
+
+
+class LatestFeature(Answer):
+    """GeoJSON Feature: the newest fix of a collar."""
+
+    type: Literal["Feature"]
+    id: str
+    geometry: Point
+    properties: LatestProperties
+
+
+class TrackFeature(Answer):
+    """GeoJSON Feature: a track; without geometry where there are fewer than two fixes."""
+
+    type: Literal["Feature"]
+    id: int
+    geometry: LineString | MultiLineString | None
+    properties: TrackProperties
+
+
+class HomeRangeFeature(Answer):
+    """GeoJSON Feature: an isopleth."""
+
+    type: Literal["Feature"]
+    id: str = Field(description="home range-level", examples=["7-95"])
+    geometry: Area
+    properties: HomeRangeProperties
+
+
+class Collection(Answer):
+    """What all GeoJSON FeatureCollections here have."""
+
+    type: Literal["FeatureCollection"]
+    timeStamp: Utc = Field(description="When this answer was made")
+    numberReturned: int
+    links: list[Link] = Field(description="`next` where there is more")
+
+
+class Fixes(Collection):
+    """Fixes in order of time."""
+
+    features: list[FixFeature]
+
+
+class Latest(Collection):
+    """The newest fix of each collar."""
+
+    features: list[LatestFeature]
+
+
+class Tracks(Collection):
+    """One line per animal."""
+
+    features: list[TrackFeature]
+
+
+class HomeRanges(Collection):
+    """Isopleths of home ranges, widest first."""
+
+    features: list[HomeRangeFeature]
+
+
+class HomeRangeRequest(Answer):
+    """A home range to compute."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"animal": 1, "method": "kde", "from": "2026-06-01T00:00:00Z"}]
+        },
+    )
+
+    animal: AnimalNumber
+    method: Literal["kde"] = Field(default="kde", description="kde: kernel density estimate")
+    from_time: Time | None = Field(default=None, alias="from", description="Fixes from this time")
+    to_time: Time | None = Field(default=None, alias="to", description="Fixes before this time")
+    levels_percent: list[Annotated[float, Field(gt=0, lt=100)]] = Field(
+        default=[50, 95], min_length=1, max_length=20, description="Isopleths to draw"
+    )
+    bandwidth_m: float | None = Field(
+        default=None, gt=0, description="Kernel width [m]; none: the reference bandwidth"
+    )
+
+
+class ServiceHealth(Answer):
+    """How the service is doing."""
+
+    status: Literal["ok"]
+    version: str
+    postgresql: str = Field(examples=["16.14"])
+    timescaledb: str | None = Field(description="Null: plain tables", examples=["2.19.3"])
+    migration: str = Field(description="Last one applied", examples=["0002_hypertables"])

@@ -1,0 +1,93 @@
+"""Run the API until it is told to stop."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from backend.app import create_app
+from backend.settings import Settings
+
+
+class CannotListen(OSError):
+    """The address is taken or not ours; the message names it and what to do."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on `host`:`port`; port 0 takes any free one.
+
+    Raises:
+        CannotListen: it cannot be had.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CannotListen(
+            f"cannot listen on {host} port {port}: {reason}; expected a free port and an address "
+            "of this machine (--port 0 takes any free port)"
+        ) from error
+
+
+def serve(
+    settings: Settings,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        settings: of the application.
+        host: address to listen on. Other than loopback: any host name is answered, and as there is
+            no log-in yet, everybody who reaches the address reads every position.
+        port: 0 takes any free one.
+        ready: called with the URL once requests are answered.
+
+    Raises:
+        CannotListen: the address cannot be had.
+    """
+    if not _is_loopback(host):
+        settings = settings.model_copy(update={"allowed_hosts": ("*",)})
+    with listen(host, port) as listener:
+        url = url_of(listener)
+        Server(settings, lambda: ready(url) if ready else None).run(sockets=[listener])
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a socket answers."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+class Server(uvicorn.Server):
+    """Serves the application until told to stop; says when it is ready."""
+
+    def __init__(self, settings: Settings, ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                create_app(settings),
+                log_level="warning",
+                access_log=False,  # positions are asked for by address: no need to keep who asked
+                server_header=False,
+                timeout_graceful_shutdown=5,
+            )
+        )
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

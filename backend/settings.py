@@ -1,0 +1,34 @@
+"""What the backend can be told from outside; read once by whoever builds the application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_WEB = Path(__file__).parent / "web"
+
+
+class Settings(BaseSettings):
+    """Settings of the API, from arguments or from variables `CAPRA_...`."""
+
+    model_config = SettingsConfigDict(env_prefix="CAPRA_", frozen=True, extra="ignore")
+
+    database_url: str | None = Field(
+        default=None, description="libpq URL or DSN; without one the embedded server is used"
+    )
+    pool_size: int = Field(default=8, ge=1, le=200, description="database connections at most")
+    pool_wait_s: float = Field(
+        default=3.0, gt=0, description="how long a request waits for a connection [s]"
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=("localhost", "127.0.0.1", "::1"),
+        description="names this service answers to; '*' is any. Keeps other web sites from "
+        "reading a service on loopback through a name of theirs (DNS rebinding)",
+    )
+    static_dir: Path = Field(default=_WEB / "static", description="page, script and style")
+    maplibre_dir: Path = Field(
+        default=_WEB / "node_modules" / "maplibre-gl" / "dist",
+        description="MapLibre GL as npm has it",
+    )

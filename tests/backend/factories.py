@@ -1,0 +1,73 @@
+"""Rows with defaults, animals that walk, and the application served for real."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import numpy as np
+
+from backend.db.ingest import FixRow, ReceptionRow, StatusRow
+from backend.serve import Server, listen, url_of
+from backend.settings import Settings
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+START_US = int(START.timestamp()) * 1_000_000
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
+
+
+def fix_row(record: int = 1, **changes: Any) -> FixRow:
+    """A fix of collar 1, `record` hours after the start."""
+    row = FixRow(1, 0, record, START_US + record * HOUR_US, 46.66, 10.2, 2400.0, 5.0, 0)
+    return row._replace(**changes)
+
+
+def status_row(record: int = 10_000, **changes: Any) -> StatusRow:
+    """A status of collar 1, `record` minutes after the start."""
+    at_us = START_US + record * 60_000_000
+    row = StatusRow(1, 0, record, at_us, 3300, 90_000, 4_000, 60, 2, 12, 0, temperature_c=-7)
+    return row._replace(**changes)
+
+
+def reception_row(counter: int = 1, **changes: Any) -> ReceptionRow:
+    """Frame `counter` of collar 1 as the hut heard it, `counter` hours after the start."""
+    at_us = START_US + counter * HOUR_US
+    row = ReceptionRow("hut", 1, at_us, 0, counter, 868_100_000, 9, -118.0, -7.5, 47)
+    return row._replace(**changes)
+
+
+def walk(
+    collar: int, fixes: int, seed: int, lat_deg: float = 46.66, lon_deg: float = 10.20
+) -> list[FixRow]:
+    """Fixes 2 h apart that wander about a home with 800 m standard deviation (AR(1), 0.8)."""
+    rng = np.random.default_rng(seed)
+    offset_m = np.zeros(2)
+    rows = []
+    for i in range(fixes):
+        offset_m = 0.8 * offset_m + rng.normal(0, 480, 2)
+        lat = lat_deg + offset_m[1] / 111_200
+        lon = lon_deg + offset_m[0] / (111_200 * np.cos(np.radians(lat_deg)))
+        at_us = START_US + 2 * i * HOUR_US
+        position = (round(float(lat), 5), round(float(lon), 5))
+        rows.append(FixRow(collar, 0, i + 1, at_us, *position, 2400.5, 1.6, i % 3))
+    return rows
+
+
+@contextmanager
+def serving(database_url: str, **settings: Any) -> Iterator[httpx.Client]:
+    """The application on a port of its own, and a client that talks to it."""
+    ready = threading.Event()
+    server = Server(Settings(database_url=database_url, **settings), ready.set)
+    with listen("127.0.0.1", 0) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            assert ready.wait(30), "the server did not start"
+            with httpx.Client(base_url=url_of(listener), timeout=30, trust_env=False) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
