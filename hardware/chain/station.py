@@ -59,9 +59,7 @@ def running_station(
     command += ["--station", name, "--clock", "bridge"]
     variables = {**os.environ, "CAPRA_DATABASE_URL": dsn}  # it may hold a password: no argument
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            _program(*command), stdout=output, stderr=output, env=variables
-        )
+        process = subprocess.Popen(_program(*command), stdout=output, stderr=output, env=variables)
     try:
         _wait_until_ready(process, log)
         yield process
@@ -98,4 +96,3 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
 
 def _tail(log: Path) -> str:
     return "".join(log.read_text(errors="replace").splitlines(keepends=True)[-12:])
-

@@ -10,11 +10,15 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics.project import LocalProjection
+
+if TYPE_CHECKING:
+    from _csv import _reader as CsvReader
 
 # What each column may be called: Movebank's file term, its API spelling, the plain word.
 _ANIMAL = ("individual-local-identifier", "individual_local_identifier", "individual")
@@ -27,7 +31,7 @@ _Y = ("y_m",)
 _VISIBLE = ("visible",)
 
 DEFAULT_ORIGIN = (46.66, 10.20)
-"""Latitude and longitude [deg] around which tracks in metres are laid out: the Swiss National Park."""
+"""Latitude and longitude [deg] where tracks in metres are laid out: the Swiss National Park."""
 
 
 class TrackFileError(ValueError):
@@ -86,7 +90,7 @@ class _Reader:
         self.left_out: dict[str, int] = {}
         self.others: set[str] = set()
 
-    def read(self, rows: "csv._reader", origin: tuple[float, float]) -> RecordedTrack:
+    def read(self, rows: "CsvReader", origin: tuple[float, float]) -> RecordedTrack:
         header = next(rows, None)
         if not header:
             raise TrackFileError(f"{self.path}: the file is empty, expected a header line")
@@ -146,11 +150,13 @@ class _Reader:
             self.others.add(name)
             return None
         if "visible" in self.columns and row[self.columns["visible"]].strip().lower() == "false":
-            return self._leave_out("not visible")
+            self._leave_out("not visible")
+            return None
         keys = ("lon", "lat") if self._geographic else ("x", "y")
         texts = [row[self.columns[key]].strip() for key in keys]
         if "" in texts:
-            return self._leave_out("no coordinates")
+            self._leave_out("no coordinates")
+            return None
         first, second = (self._number(text) for text in texts)
         if self._geographic and not (-180 <= first <= 180 and -90 <= second <= 90):
             raise self._error(
@@ -213,4 +219,4 @@ def _lay_out(
     """Latitudes and longitudes of a track in metres whose middle lies at the origin."""
     projection = LocalProjection(*origin)
     middle_x, middle_y = (float(v.min() + v.max()) / 2 for v in (x_m, y_m))
-    return projection.to_geographic(x_m - middle_x, y_m - middle_y)
+    return projection.inverse(x_m - middle_x, y_m - middle_y)

@@ -59,7 +59,10 @@ class Verdict:
 
 
 def verify(
-    connection: psycopg.Connection, collar: int, taken: Iterable[Taken], last_contact_s: int | None
+    connection: psycopg.Connection,
+    collar: int,
+    taken: Iterable[Taken],
+    last_contact_s: float | None,
 ) -> Verdict:
     """Compare a collar's log with the database.
 

@@ -1,0 +1,82 @@
+"""The two runs people ask for: three ibex of the demo, and an animal of a recorded track."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.chain.run import Plan, Wearer
+from hardware.chain.tracks import RecordedTrack
+from hardware.twin.animal import Ibex, Track
+from hardware.twin.ether import Air
+from hardware.twin.landscape import elevation_m
+
+_DEMO_START_UTC_S = 1_780_272_000  # 2026-06-01T00:00:00Z
+_DEMO_STATION = (46.662, 10.215)
+_DEMO_HOMES = {  # a few kilometres apart; two ranges overlap
+    "Alva": (46.672, 10.190),
+    "Bruna": (46.655, 10.180),
+    "Corsin": (46.648, 10.235),
+}
+_DEMO_SHAPES = ((610.0, 440.0, 35.0), (520.0, 480.0, 110.0), (700.0, 380.0, 150.0))
+_REPLAY_INCOME_J_PER_DAY = 60.0  # two dozen fixes a day at about 1.2 J, and as much again
+_MAST_M = 50.0  # height of the replay's station above the highest ground under the track
+
+
+def demo_plan(seed: int, days: float) -> Plan:
+    """Three ibex around one station in the Swiss National Park."""
+    wearers = [
+        Wearer(
+            name,
+            "Capra ibex",
+            Ibex(
+                seed=seed * 1000 + number,
+                home=home,
+                start_utc_s=_DEMO_START_UTC_S,
+                sigma_m=shape[:2],
+                axis_deg=shape[2],
+            ),
+        )
+        for number, ((name, home), shape) in enumerate(
+            zip(_DEMO_HOMES.items(), _DEMO_SHAPES, strict=True)
+        )
+    ]
+    return Plan(
+        seed=seed,
+        start_utc_s=_DEMO_START_UTC_S,
+        days=days,
+        station="Demo station",
+        station_position=(*_DEMO_STATION, elevation_m(*_DEMO_STATION)),
+        wearers=wearers,
+    )
+
+
+def replay_plan(track: RecordedTrack, seed: int) -> Plan:
+    """One animal that walks along a recorded track, with income enough to follow it.
+
+    The station stands on a mast in the middle of the track with free sight over all of it: the
+    track, not the radio, is what a replay is about. (In free sight a wildlife tag has been heard
+    over 40 km: Gauld et al. 2023, Animal Biotelemetry 11:17.)
+    """
+    start_utc_s = math.floor(track.times_s[0])
+    latitude, longitude = (_middle(values) for values in (track.lat_deg, track.lon_deg))
+    ground = max(
+        elevation_m(lat, lon)
+        for lat, lon in zip(track.lat_deg.tolist(), track.lon_deg.tolist(), strict=True)
+    )
+    model = Track(
+        (track.times_s - start_utc_s).tolist(), track.lat_deg.tolist(), track.lon_deg.tolist()
+    )
+    return Plan(
+        seed=seed,
+        start_utc_s=start_utc_s,
+        days=float(track.times_s[-1] - start_utc_s) / 86_400,
+        station=f"Replay station of {track.animal}",
+        station_position=(latitude, longitude, ground + _MAST_M),
+        wearers=[Wearer(track.animal, None, model, _REPLAY_INCOME_J_PER_DAY)],
+        air=Air(reference_db=91.0, exponent=2.0, shadowing_db=2.0),
+    )
+
+
+def _middle(values: NDArray[np.float64]) -> float:
+    return float(values.min() + values.max()) / 2
