@@ -1,0 +1,1 @@
+"""What hears the collars: one module per kind, all behind `ground_station.receiver.Receiver`."""

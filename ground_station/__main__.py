@@ -1,0 +1,165 @@
+"""The station's commands: `python -m ground_station`, also `capra station`."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+_Subparsers = argparse._SubParsersAction  # argparse has no public name for it
+
+_EPILOGS = {
+    "run": """example:
+  capra station run --port /dev/serial/by-id/usb-Capra_bridge-if00 \\
+      --keys keys.json --spool spool.sqlite --station cluozza
+
+The port is a device path or a pyserial URL (socket://host:port). Without --database the
+station loads
+the database of CAPRA_DATABASE_URL, else the embedded one. SIGTERM or Ctrl-C: load what waits,
+then exit 0.""",
+    "status": """example:
+  capra station status --spool spool.sqlite""",
+    "keys": """example:
+  capra station keys add --keys keys.json --collar 17""",
+}
+
+
+def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
+    """Add `run`, `status` and `keys` to a command line."""
+    run = _add(
+        subparsers, "run", "hear collars, keep and acknowledge what they say, load the database"
+    )
+    run.add_argument(
+        "--port", required=True, metavar="PORT", help="device path or pyserial URL of the bridge"
+    )
+    run.add_argument(
+        "--keys", required=True, type=Path, metavar="FILE", help="key file, mode 0600"
+    )
+    run.add_argument(
+        "--spool", required=True, type=Path, metavar="FILE", help="spool; made if there is none"
+    )
+    run.add_argument(
+        "--station", metavar="NAME", help="name in the database (default: this host's)"
+    )
+    run.add_argument(
+        "--database",
+        metavar="URL",
+        help="PostgreSQL to load (default: CAPRA_DATABASE_URL, else embedded)",
+    )
+    run.add_argument(
+        "--clock",
+        choices=("system", "bridge"),
+        default="system",
+        help="whose UTC to believe (default: system)",
+    )
+    run.add_argument(
+        "--no-load", action="store_true", help="only hear and spool; load no database"
+    )
+    run.set_defaults(run=_run)
+
+    status = _add(subparsers, "status", "show who was heard and what waits in a spool")
+    status.add_argument(
+        "--spool",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="the spool; its station may be running",
+    )
+    status.add_argument("--json", action="store_true", help="as JSON")
+    status.set_defaults(run=_status)
+
+    keys = _add(subparsers, "keys", "make and list the collars' keys; no key is ever printed")
+    actions = keys.add_subparsers(dest="action", required=True, metavar="add|list")
+    add = actions.add_parser("add", help="make a key for a collar")
+    add.add_argument(
+        "--keys", required=True, type=Path, metavar="FILE", help="key file; made if there is none"
+    )
+    add.add_argument(
+        "--collar", required=True, type=int, metavar="N", help="collar number, 1..65535"
+    )
+    add.add_argument(
+        "--replace", action="store_true", help="renew the key of a collar that has one: next epoch"
+    )
+    add.set_defaults(run=_add_key)
+    listing = actions.add_parser("list", help="list the collars that have a key")
+    listing.add_argument("--keys", required=True, type=Path, metavar="FILE", help="key file")
+    listing.set_defaults(run=_list_keys)
+
+
+def _add(
+    subparsers: "_Subparsers[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    return subparsers.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=_EPILOGS[name],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _run(args: argparse.Namespace) -> int:
+    from ground_station import settings, station
+    from ground_station.errors import StationError
+
+    try:
+        station.run(settings.from_arguments(args))
+    except StationError as error:
+        return _fail(error)
+    return 0
+
+
+def _status(args: argparse.Namespace) -> int:
+    from ground_station import report
+    from ground_station.errors import StationError
+
+    try:
+        status = report.read_status(args.spool)
+    except StationError as error:
+        return _fail(error)
+    print(json.dumps(status, indent=1) if args.json else report.format_status(status))
+    return 0
+
+
+def _add_key(args: argparse.Namespace) -> int:
+    from ground_station import keys
+    from ground_station.errors import StationError
+
+    try:
+        key = keys.add_key(args.keys, args.collar, replace=args.replace)
+    except StationError as error:
+        return _fail(error)
+    print(f"collar {key.collar}: key of epoch {key.epoch} added to {args.keys}")
+    return 0
+
+
+def _list_keys(args: argparse.Namespace) -> int:
+    from ground_station import keys
+    from ground_station.errors import StationError
+
+    try:
+        ring = keys.load_keys(args.keys)
+    except StationError as error:
+        return _fail(error)
+    for collar in ring.collars():
+        print(f"collar {collar}: epoch {ring.epoch(collar)}")
+    return 0
+
+
+def _fail(error: Exception) -> int:
+    print(f"capra station: {error}", file=sys.stderr)
+    return 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the station's command line and return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ground_station", description="The ground station of Capra."
+    )
+    add_commands(parser.add_subparsers(dest="command", required=True, metavar="run|status|keys"))
+    args = parser.parse_args(arguments)
+    code: int = args.run(args)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""What can go wrong in the ground station, in one place.
+
+```
+StationError
+├── SettingsError         an argument cannot be used                       exit code 2
+├── KeyFileError          the key file cannot be used                      exit code 2
+├── SpoolError            the spool cannot be used                         exit code 2
+│   └── SpoolBusy         another station writes this spool
+└── ReceiverError         no receiver for now; the station tries again
+    ├── PortMissing       no such port
+    ├── PortBusy          another program holds the port
+    ├── PortRefused       this user may not open the port, or it is no serial port
+    ├── PortLost          the port went away while it was in use
+    └── BridgeSilent      the port is open and nothing behind it answers
+```
+
+Errors of the operating system, pyserial and SQLite are translated once, where they arise, with
+the cause kept.
+"""
+
+from pathlib import Path
+
+
+class StationError(Exception):
+    """Base of everything the station raises itself."""
+
+
+class SettingsError(StationError, ValueError):
+    """An argument cannot be used."""
+
+
+class KeyFileError(StationError):
+    """The key file cannot be used; all its faults are in the message, no key is."""
+
+    def __init__(self, path: Path, *faults: str) -> None:
+        self.path = path
+        self.faults = faults
+        super().__init__(f"key file {path}: {'; '.join(faults)}")
+
+
+class SpoolError(StationError):
+    """The spool cannot be used."""
+
+    def __init__(self, path: Path, fault: str) -> None:
+        self.path = path
+        self.fault = fault
+        super().__init__(f"spool {path}: {fault}")
+
+
+class SpoolBusy(SpoolError):
+    """Another station writes this spool."""
+
+
+class ReceiverError(StationError):
+    """No receiver for now; opening it again later may help."""
+
+    def __init__(self, port: str, fault: str) -> None:
+        self.port = port
+        self.fault = fault
+        super().__init__(f"port {port}: {fault}")
+
+
+class PortMissing(ReceiverError):
+    """No such port, as when the bridge is unplugged."""
+
+
+class PortBusy(ReceiverError):
+    """Another program holds the port, as when a second station is started on it."""
+
+
+class PortRefused(ReceiverError):
+    """This user may not open the port, or what is there is no serial port."""
+
+
+class PortLost(ReceiverError):
+    """The port went away while it was in use, as when the bridge is pulled out."""
+
+
+class BridgeSilent(ReceiverError):
+    """The port is open and no bridge answers, as with a hung one or the wrong device."""

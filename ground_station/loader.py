@@ -1,0 +1,276 @@
+"""From the spool to the database: a thread that may be late, be killed, and load twice."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import psycopg
+
+from backend.db.embedded import EmbeddedError, resolve
+from backend.db.errors import BadRow, DatabaseError
+from backend.db.ingest import Batch, FixRow, ReceptionRow, StatusRow, load
+from backend.db.migrate import migrate
+from firmware.wire import data, fix, frame, status
+from firmware.wire.errors import WireError
+from ground_station.clock import system_utc_us
+from ground_station.errors import KeyFileError, SpoolError
+from ground_station.events import Throttle, log
+from ground_station.keys import KeyRing, load_keys
+from ground_station.metrics import Totals
+from ground_station.settings import Settings
+from ground_station.spool import Spool, State, Waiting
+
+_BATCH_FRAMES = 500
+_GATHER_S = 0.2
+_IDLE_S = 30.0
+_FIRST_RETRY_S = 0.5
+_LAST_RETRY_S = 30.0
+_DRAIN_TRIES = 4
+_PRUNE_S = 3600.0
+_DAY_US = 86_400_000_000
+
+
+class Rows(NamedTuple):
+    """What one frame brings to the database."""
+
+    number: int
+    """Of the frame in the spool"""
+    fixes: list[FixRow]
+    statuses: list[StatusRow]
+    reception: ReceptionRow
+
+
+class Unreadable(NamedTuple):
+    """A frame that brings nothing, and why."""
+
+    number: int
+    state: State
+    note: str
+
+
+class Loader(threading.Thread):
+    """Loads what waits in the spool, in batches, whenever it is woken.
+
+    A database that is away is tried again, ever more slowly; meanwhile frames wait in the spool.
+    """
+
+    def __init__(self, settings: Settings, totals: Totals) -> None:
+        super().__init__(name="loader", daemon=True)
+        self.wake = threading.Event()
+        self._settings = settings
+        self._totals = totals
+        self._draining = threading.Event()
+        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+        self._retry_s = _FIRST_RETRY_S
+        self._throttle = Throttle(pause_s=30.0)
+        self._delayed = False
+        self._last_tries = _DRAIN_TRIES
+        self._pruned_s = float("-inf")
+
+    def drain(self, limit_s: float) -> None:
+        """Load what waits and end; what is left after the limit [s] waits for the next start."""
+        self._draining.set()
+        self.wake.set()
+        self.join(limit_s)
+        waiting = -1
+        with contextlib.suppress(SpoolError), Spool(self._settings.spool, durable=False) as spool:
+            waiting = spool.count(State.WAITING)
+        log("station stopped", loaded=self._totals.get("loaded"), waiting=waiting)
+
+    def run(self) -> None:
+        """Load until drained."""
+        try:
+            with Spool(self._settings.spool, durable=False) as spool:
+                spool.retry_without_key()
+                while not self._step(spool):
+                    pass
+        except SpoolError as error:
+            log("loader ended", fault=error)
+        finally:
+            if self._connection is not None:
+                self._connection.close()
+
+    def _step(self, spool: Spool) -> bool:
+        """Load one batch; returns whether the loader is done."""
+        self.wake.clear()
+        waiting = spool.peek(_BATCH_FRAMES)
+        if not waiting:
+            self._prune(spool)
+            if self._draining.is_set():
+                return True
+            if self.wake.wait(_IDLE_S):
+                self._draining.wait(_GATHER_S)  # more frames often follow: one transaction for all
+            return False
+        fault = self._load(spool, waiting)
+        if fault is None:
+            self._retry_s = _FIRST_RETRY_S
+            return False
+        log(
+            "loading delayed",
+            fault=fault,
+            waiting=spool.count(State.WAITING),
+            retry_s=self._retry_s,
+        )
+        self._delayed = True
+        self._disconnect()
+        if self._draining.is_set():
+            self._last_tries -= 1
+            time.sleep(_FIRST_RETRY_S)
+            return self._last_tries == 0
+        self._draining.wait(self._retry_s)
+        self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
+        return False
+
+    def _load(self, spool: Spool, waiting: list[Waiting]) -> str | None:
+        """Load frames and mark them; returns why that has to wait."""
+        try:
+            rows = self._read(spool, waiting)
+            self._connect()
+            assert self._connection is not None
+            report = load(self._connection, _batch(rows))
+        except KeyFileError as error:
+            return str(error)
+        except psycopg.errors.UndefinedTable as error:
+            return f"database: {_first_line(error)}; expected the tables of `capra migrate`"
+        except (BadRow, psycopg.DataError, psycopg.IntegrityError) as error:
+            return self._load_singly(spool, waiting, error)
+        except (psycopg.Error, DatabaseError, EmbeddedError) as error:
+            return f"database: {_first_line(error)}"
+        if self._delayed:
+            self._delayed = False
+            log("loading resumed")
+        spool.mark([one.number for one in rows], State.LOADED)
+        self._totals.add("loaded", len(rows))
+        self._totals.add("duplicate_records", report.fixes_duplicate + report.statuses_duplicate)
+        self._throttle.log("loaded", "loaded", frames=self._totals.get("loaded"))
+        return None
+
+    def _load_singly(self, spool: Spool, waiting: list[Waiting], error: Exception) -> str | None:
+        """Find the frame that can never be stored, and set it aside; the others are loaded."""
+        if len(waiting) > 1:
+            for one in waiting:
+                if fault := self._load(spool, [one]):
+                    return fault
+            return None
+        note = _first_line(error)
+        if isinstance(error, BadRow):  # without the value: it may be half a position
+            note = f"{error.field}: expected {error.expected}"
+        self._set_aside(spool, Unreadable(waiting[0].number, State.REJECTED, note))
+        return None
+
+    def _read(self, spool: Spool, waiting: list[Waiting]) -> list[Rows]:
+        """Open and decode frames; those that cannot be are set aside."""
+        keys = load_keys(self._settings.keys)
+        rows = []
+        for one in waiting:
+            result = read_frame(one, keys)
+            if isinstance(result, Rows):
+                rows.append(result)
+            else:
+                self._set_aside(spool, result)
+        return rows
+
+    def _set_aside(self, spool: Spool, frame: Unreadable) -> None:
+        self._totals.add(frame.state.name.lower())
+        log(
+            "frame set aside", frame=frame.number, state=frame.state.name.lower(), fault=frame.note
+        )
+        spool.mark([frame.number], frame.state, frame.note)
+
+    def _connect(self) -> None:
+        if self._connection is not None and not self._connection.closed:
+            return
+        dsn = resolve(self._settings.database)
+        if self._settings.database is None:  # our own server: nobody else will make the tables
+            migrate(dsn)
+        # A dead line shows within half a minute, not after the system's two hours.
+        self._connection = psycopg.connect(
+            dsn,
+            autocommit=True,
+            connect_timeout=10,
+            keepalives=1,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=4,
+            tcp_user_timeout=30_000,
+            application_name="capra station",
+        )
+        log("database ready", server=self._connection.info.server_version)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _prune(self, spool: Spool) -> None:
+        now_s = time.monotonic()
+        if now_s - self._pruned_s < _PRUNE_S:
+            return
+        self._pruned_s = now_s
+        dropped = spool.prune(system_utc_us() - self._settings.keep_days * _DAY_US)
+        if dropped:
+            log("spool pruned", frames=dropped, keep_days=self._settings.keep_days)
+
+
+def read_frame(waiting: Waiting, keys: KeyRing) -> Rows | Unreadable:
+    """Open a spooled frame and return its rows, or why there are none."""
+    encrypt: Callable[[bytes], bytes] | None = keys.cipher(waiting.collar, waiting.epoch)
+    if encrypt is None:
+        note = f"no key of collar {waiting.collar} epoch {waiting.epoch} in the key file"
+        return Unreadable(waiting.number, State.NO_KEY, note)
+    try:
+        _, payload = frame.open_frame(encrypt, frame.UPLINK, waiting.epoch, waiting.sealed)
+        generation, records = data.decode(payload)
+    except WireError as error:
+        note = f"collar {waiting.collar}: {error.what}: expected {error.expected}"
+        return Unreadable(waiting.number, State.UNDECODABLE, note)
+    return _rows(waiting, generation, records)
+
+
+def _rows(waiting: Waiting, generation: int, records: list[fix.Fix | status.Status]) -> Rows:
+    fixes, statuses = [], []
+    for one in records:
+        name = (waiting.collar, generation, one.record, one.recorded_at_s * 1_000_000)
+        if isinstance(one, fix.Fix):
+            accuracy_m = fix.ACCURACY_M[one.accuracy_class]
+            fixes.append(
+                FixRow(
+                    *name,
+                    one.lat_e5 / 1e5,
+                    one.lon_e5 / 1e5,
+                    None if one.altitude_m is None else float(one.altitude_m),
+                    None if accuracy_m is None else float(accuracy_m),
+                    one.reason,
+                )
+            )
+        else:
+            statuses.append(StatusRow(*name, *one[2:]))
+    heard = waiting.heard
+    reception = ReceptionRow(
+        heard.station,
+        waiting.collar,
+        heard.received_at_us,
+        waiting.epoch,
+        waiting.counter,
+        heard.freq_hz,
+        heard.sf,
+        float(heard.rssi_dbm),
+        heard.snr_qdb / 4,
+        len(waiting.sealed),
+    )
+    return Rows(waiting.number, fixes, statuses, reception)
+
+
+def _batch(rows: list[Rows]) -> Batch:
+    return Batch(
+        [row for one in rows for row in one.fixes],
+        [row for one in rows for row in one.statuses],
+        [one.reception for one in rows],
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

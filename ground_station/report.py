@@ -1,0 +1,81 @@
+"""What the spool knows, for people. Only reads; its station may be running."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ground_station.errors import SpoolError
+from ground_station.spool import APPLICATION_ID, VERSION, State
+
+_COLLARS = """
+select collar, max(received_at_us) as heard_at_us, count(*) as frames,
+    sum(state = 0) as waiting, max(counter) as counter, round(avg(snr_qdb) / 4.0, 1) as snr_db
+from frame join reception using (frame) group by collar order by collar"""
+_HELD = "select collar, sum(last - first + 1) from held group by collar"
+_OLDEST = "select min(received_at_us) from frame join reception using (frame) where state = 0"
+
+
+def read_status(path: Path) -> dict[str, Any]:
+    """Return the state of a spool: collars, frames by state, oldest waiting frame, totals.
+
+    Raises:
+        SpoolError: there is no spool of this version.
+    """
+    with _reading(path) as db:
+        held = dict(db.execute(_HELD).fetchall())
+        names = ("collar", "heard_at", "frames", "waiting", "counter", "snr_db")
+        collars = []
+        for row in db.execute(_COLLARS):
+            entry = dict(zip(names, row, strict=True))
+            entry["heard_at"] = _utc(entry["heard_at"])
+            collars.append({**entry, "records_held": held.get(entry["collar"], 0)})
+        states = dict(db.execute("select state, count(*) from frame group by state").fetchall())
+        return {
+            "spool": str(path),
+            "collars": collars,
+            "frames": {state.name.lower(): states.get(state, 0) for state in State},
+            "oldest_waiting": _utc(db.execute(_OLDEST).fetchone()[0]),
+            "totals": dict(db.execute("select name, total from counter order by name")),
+        }
+
+
+def format_status(status: dict[str, Any]) -> str:
+    """Return a status as lines for a terminal."""
+    lines = [f"spool {status['spool']}"]
+    columns = ("collar", "heard_at", "frames", "waiting", "counter", "snr_db", "records_held")
+    table = [columns, *([str(one[name]) for name in columns] for one in status["collars"])]
+    widths = [max(len(row[i]) for row in table) for i in range(len(columns))]
+    lines += [
+        "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in table
+    ]
+    if not status["collars"]:
+        lines.append("no collar heard yet")
+    lines.append("frames: " + ", ".join(f"{n} {name}" for name, n in status["frames"].items()))
+    if status["oldest_waiting"]:
+        lines.append(f"oldest waiting frame: {status['oldest_waiting']}")
+    lines += [f"{name}: {total}" for name, total in status["totals"].items()]
+    return "\n".join(lines)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    if not path.is_file():
+        raise SpoolError(path, "no such file, expected the spool of a station")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            (application,) = db.execute("pragma application_id").fetchone()
+            (version,) = db.execute("pragma user_version").fetchone()
+            if (application, version) != (APPLICATION_ID, VERSION):
+                raise SpoolError(path, f"is no spool of version {VERSION}")
+            yield db
+    except sqlite3.Error as error:
+        raise SpoolError(path, str(error)) from error
+
+
+def _utc(time_us: int | None) -> str | None:
+    if time_us is None:
+        return None
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

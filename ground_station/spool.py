@@ -1,0 +1,433 @@
+"""The station's memory: one SQLite file from which nothing that was acknowledged is ever lost.
+
+Frames lie here sealed, as received: no position stands on the disk in clear, and the keys are in
+another file. One `Change` is one transaction is one fsync (WAL, synchronous=FULL); only after
+it may an acknowledgement leave.
+
+```
+frame          one sealed frame: collar, epoch, counter, bytes, state          unique (collar,
+epoch, counter) reception      where and when it was heard replay_window  per (collar, epoch):
+highest counter and the 64 counters up to it held           per (collar, generation): ranges of
+records that this station has downlink       per (collar, epoch): next counter for a downlink,
+taken before use transmission   airtime of the last hour: the station's own duty cycle counter
+totals for people ```
+"""
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from ground_station.errors import SpoolBusy, SpoolError
+
+APPLICATION_ID = 0x43415052  # "CAPR", in the file's header
+VERSION = 1
+
+_SCHEMA = """
+create table frame (
+    frame integer primary key,
+    collar integer not null,
+    epoch integer not null,
+    counter integer not null,
+    sealed blob not null,
+    spooled_at_us integer not null,
+    state integer not null,
+    note text,
+    unique (collar, epoch, counter)
+) strict;
+create index frame_by_state on frame (state, frame);
+create table reception (
+    frame integer primary key references frame on delete cascade,
+    station text not null,
+    bridge text not null,
+    reception integer not null,
+    ticks_us integer not null,
+    received_at_us integer not null,
+    freq_hz integer not null,
+    sf integer not null,
+    bw_hz integer not null,
+    rssi_dbm integer not null,
+    snr_qdb integer not null
+) strict;
+create table replay_window (
+    collar integer not null,
+    epoch integer not null,
+    highest integer not null,
+    seen blob not null,
+    primary key (collar, epoch)
+) strict, without rowid;
+create table held (
+    collar integer not null,
+    generation integer not null,
+    first integer not null,
+    last integer not null,
+    primary key (collar, generation, first)
+) strict, without rowid;
+create table downlink (
+    collar integer not null,
+    epoch integer not null,
+    next_counter integer not null,
+    primary key (collar, epoch)
+) strict, without rowid;
+create table transmission (
+    at_us integer not null,
+    airtime_us integer not null
+) strict;
+create table counter (
+    name text primary key,
+    total integer not null
+) strict, without rowid;
+"""
+
+
+class State(IntEnum):
+    """What has become of a frame."""
+
+    WAITING = 0
+    """To be loaded"""
+    LOADED = 1
+    """In the database"""
+    UNDECODABLE = 2
+    """Authentic, but its payload means nothing to this version; never acknowledged"""
+    NO_KEY = 3
+    """Heard under a key that the key file no longer holds; tried again at each start"""
+    REJECTED = 4
+    """The database can never take it; kept for people to look at"""
+
+
+class Reception(NamedTuple):
+    """Where, when and how well one frame was heard."""
+
+    station: str
+    bridge: str
+    reception: int
+    """The bridge's number for it"""
+    ticks_us: int
+    received_at_us: int
+    freq_hz: int
+    sf: int
+    bw_hz: int
+    rssi_dbm: int
+    snr_qdb: int
+
+
+class Frame(NamedTuple):
+    """A sealed frame and its reception."""
+
+    collar: int
+    epoch: int
+    counter: int
+    sealed: bytes
+    heard: Reception
+    fault: str | None = None
+    """Why its payload cannot be decoded"""
+
+
+class Waiting(NamedTuple):
+    """A frame that the loader has to deal with."""
+
+    number: int
+    collar: int
+    epoch: int
+    counter: int
+    sealed: bytes
+    heard: Reception
+
+
+class Window(NamedTuple):
+    """Counters seen of one (collar, epoch); bit n of `seen` is counter `highest - n`."""
+
+    highest: int
+    seen: int
+
+
+class Held(NamedTuple):
+    """One whole range of records, first and last included, that the station holds."""
+
+    collar: int
+    generation: int
+    first: int
+    last: int
+
+
+class Airtime(NamedTuple):
+    """One transmission of this station."""
+
+    at_us: int
+    airtime_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """All that one frame changes, written together or not at all."""
+
+    collar: int
+    epoch: int
+    frame: Frame | None = None
+    window: Window | None = None
+    held: tuple[Held, ...] = ()
+    next_counter: int | None = None
+    airtime: Airtime | None = None
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the station keeps in memory to decide without reading the disk."""
+
+    windows: dict[tuple[int, int], Window] = field(default_factory=dict)
+    held: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict)
+    next_counters: dict[tuple[int, int], int] = field(default_factory=dict)
+    airtimes: list[Airtime] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)
+
+
+class Spool:
+    """One connection to the spool file; a thread needs its own.
+
+    Args:
+        path: the file; made, with mode 0600, if there is none.
+        durable: whether each commit waits for the disk. The receiving side needs it; the
+            loader, whose marks
+            may be lost because loading twice is harmless, does not, and leaves the disk to the
+            other.
+
+    Raises:
+        SpoolError: the file is no spool, is of a newer version, or cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        self.path = path
+        _make_private(path)
+        with self._translated():
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30.0)
+            try:
+                self._open(durable)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the last one to close folds the log into the file."""
+        self._db.close()
+
+    def restore(self) -> Memory:
+        """Return what a starting station needs to know."""
+        with self._translated():
+            memory = Memory()
+            for collar, epoch, highest, seen in self._db.execute("select * from replay_window"):
+                memory.windows[collar, epoch] = Window(highest, int.from_bytes(seen, "little"))
+            query = "select * from held order by collar, generation, first"
+            for collar, generation, first, last in self._db.execute(query):
+                memory.held.setdefault((collar, generation), []).append((first, last))
+            for collar, epoch, number in self._db.execute("select * from downlink"):
+                memory.next_counters[collar, epoch] = number
+            query = "select at_us, airtime_us from transmission order by at_us"
+            memory.airtimes = [Airtime(*row) for row in self._db.execute(query)]
+            memory.totals = dict(self._db.execute("select name, total from counter"))
+            return memory
+
+    def commit(self, change: Change, totals: dict[str, int]) -> None:
+        """Write a change and return when it is on the disk.
+
+        Raises:
+            SpoolError: it could not be written; nothing of it was.
+        """
+        key = (change.collar, change.epoch)
+        with self._transaction() as db:
+            if change.frame is not None:
+                self._insert(db, change.frame)
+            if change.window is not None:
+                seen = change.window.seen.to_bytes(8, "little")
+                db.execute(
+                    "insert or replace into replay_window values (?, ?, ?, ?)",
+                    (*key, change.window.highest, seen),
+                )
+            for held in change.held:  # takes the place of every range it has grown over
+                db.execute(
+                    "delete from held where (collar, generation) = (?, ?) "
+                    "and first between ? and ?",
+                    held,
+                )
+                db.execute("insert into held values (?, ?, ?, ?)", held)
+            if change.next_counter is not None:
+                db.execute(
+                    "insert or replace into downlink values (?, ?, ?)", (*key, change.next_counter)
+                )
+            if change.airtime is not None:
+                db.execute(
+                    "delete from transmission where at_us < ?",
+                    (change.airtime.at_us - 2 * 3_600_000_000,),
+                )
+                db.execute("insert into transmission values (?, ?)", change.airtime)
+            self._save_totals(db, totals)
+
+    def save_totals(self, totals: dict[str, int]) -> None:
+        """Write the counters for people."""
+        with self._transaction() as db:
+            self._save_totals(db, totals)
+
+    def find(self, collar: int, epoch: int, counter: int) -> Frame | None:
+        """Return the frame of this counter, None if it was never spooled or is no longer kept."""
+        query = f"""
+            select {_COLUMNS} from frame join reception using (frame)
+            where collar = ? and epoch = ? and counter = ?"""
+        with self._translated():
+            row = self._db.execute(query, (collar, epoch, counter)).fetchone()
+        if row is None:
+            return None
+        _, collar, epoch, counter, sealed, *heard = row
+        return Frame(collar, epoch, counter, sealed, Reception(*heard))
+
+    def peek(self, limit: int) -> list[Waiting]:
+        """Return the oldest frames that wait to be loaded, in the order they came."""
+        query = f"""
+            select {_COLUMNS} from frame join reception using (frame)
+            where state = {State.WAITING} order by frame limit ?"""
+        with self._translated():
+            rows = self._db.execute(query, (limit,)).fetchall()
+        return [
+            Waiting(number, collar, epoch, counter, sealed, Reception(*heard))
+            for number, collar, epoch, counter, sealed, *heard in rows
+        ]
+
+    def mark(self, numbers: Iterable[int], state: State, note: str | None = None) -> None:
+        """Set what has become of some frames."""
+        with self._transaction() as db:
+            db.executemany(
+                "update frame set state = ?, note = ? where frame = ?",
+                [(state, note, number) for number in numbers],
+            )
+
+    def retry_without_key(self) -> int:
+        """Let the frames wait again whose key was missing; returns how many."""
+        with self._transaction() as db:
+            query = "update frame set state = ?, note = null where state = ?"
+            return db.execute(query, (State.WAITING, State.NO_KEY)).rowcount
+
+    def prune(self, before_us: int) -> int:
+        """Drop loaded frames spooled before a Unix time [us]; returns how many."""
+        query = "delete from frame where state = ? and spooled_at_us < ?"
+        with self._transaction() as db:
+            return db.execute(query, (State.LOADED, before_us)).rowcount
+
+    def count(self, state: State) -> int:
+        """Return how many frames are in a state."""
+        with self._translated():
+            query = "select count(*) from frame where state = ?"
+            return int(self._db.execute(query, (state,)).fetchone()[0])
+
+    def _open(self, durable: bool) -> None:
+        (application,) = self._db.execute("pragma application_id").fetchone()
+        (version,) = self._db.execute("pragma user_version").fetchone()
+        (tables,) = self._db.execute("select count(*) from sqlite_schema").fetchone()
+        if application != APPLICATION_ID and (application or version or tables):
+            raise SpoolError(self.path, "is a database of another program, not a spool")
+        if version > VERSION:
+            raise SpoolError(
+                self.path, f"version {version} was written by a newer station, expected {VERSION}"
+            )
+        self._db.execute("pragma journal_mode = wal")
+        self._db.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
+        # Folding the log back costs fsyncs of its own: left to the loader, so that no answer
+        # waits for it.
+        self._db.execute(f"pragma wal_autocheckpoint = {20_000 if durable else 1_000}")
+        self._db.execute("pragma foreign_keys = on")
+        if version == 0:
+            with self._transaction() as db:
+                if not db.execute("select 1 from sqlite_schema").fetchone():
+                    for statement in _SCHEMA.split(";"):
+                        db.execute(statement)
+                    db.execute(f"pragma application_id = {APPLICATION_ID}")
+                    db.execute(f"pragma user_version = {VERSION}")
+
+    def _insert(self, db: sqlite3.Connection, frame: Frame) -> None:
+        state = State.WAITING if frame.fault is None else State.UNDECODABLE
+        now_us = time.time_ns() // 1000
+        number = db.execute(
+            "insert into frame values (null, ?, ?, ?, ?, ?, ?, ?)",
+            (*frame[:4], now_us, state, frame.fault),
+        ).lastrowid
+        db.execute(
+            "insert into reception values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, *frame.heard),
+        )
+
+    def _save_totals(self, db: sqlite3.Connection, totals: dict[str, int]) -> None:
+        db.executemany("insert or replace into counter values (?, ?)", totals.items())
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._translated():
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+                self._db.execute("commit")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+                raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise SpoolError(self.path, str(error)) from error
+
+
+_COLUMNS = (
+    "frame.frame, collar, epoch, counter, sealed, station, bridge, reception, ticks_us, "
+    "received_at_us, freq_hz, sf, bw_hz, rssi_dbm, snr_qdb"
+)
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold the spool for one station: what it keeps in memory must be true.
+
+    Raises:
+        SpoolBusy: another station holds it.
+        SpoolError: the lock file beside the spool cannot be made.
+    """
+    lock_path = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SpoolError(path, f"{error.strerror or error}") from error
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(file, 32, 0).decode(errors="replace").strip()
+            raise SpoolBusy(path, f"is used by another station (process {holder})") from error
+        os.truncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(file)
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, or close it to others, without opening it: that would drop SQLite's locks."""
+    try:
+        if path.exists():
+            os.chmod(path, 0o600)
+        else:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:  # another thread was faster
+        pass
+    except OSError as error:
+        raise SpoolError(path, f"{error.strerror or error}") from error

@@ -1,0 +1,290 @@
+"""The running station: for every frame receiver, session, downlink, spool, and then the answer."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+
+from firmware.wire.bridge import SENT, TOO_LATE, Hello, Pong, Received, Transmitted
+from ground_station.clock import SETTLED_UTC_US, BridgeClock, Clock, SystemClock, system_utc_us
+from ground_station.downlink import Answer, Downlink, DownlinkRefused
+from ground_station.errors import KeyFileError, ReceiverError, SpoolError
+from ground_station.events import Throttle, log
+from ground_station.keys import KeyRing, load_keys
+from ground_station.loader import Loader
+from ground_station.metrics import Totals
+from ground_station.receiver import Event, Noise, Receiver
+from ground_station.receivers.bridge import BridgeReceiver
+from ground_station.session import Accepted, Refusal, Session
+from ground_station.settings import Settings
+from ground_station.spool import Change, Spool, lock
+
+_POLL_S = 0.25
+_FIRST_RETRY_S = 0.25
+_LAST_RETRY_S = 30.0
+_SENT_MEMORY = 256
+_STATUS_WORDS = {TOO_LATE: "too late", 2: "refused by the bridge's duty cycle", 3: "radio error"}
+
+
+class Station:
+    """Answers one receiver until it is told to stop.
+
+    Args:
+        settings: what to do.
+        receiver: the open or closed receiver.
+        spool: the spool, held by this process.
+        keys: the collars' keys.
+        totals: counters.
+        on_spooled: called after each frame that is on the disk.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        receiver: Receiver,
+        spool: Spool,
+        keys: KeyRing,
+        totals: Totals,
+        on_spooled: threading.Event,
+    ) -> None:
+        self._settings = settings
+        self._receiver = receiver
+        self._spool = spool
+        self._totals = totals
+        self._on_spooled = on_spooled
+        self._stop = threading.Event()
+        self._throttle = Throttle()
+        memory = spool.restore()
+        self._session = Session(memory, keys, spool.find)
+        self._downlink = Downlink(memory, settings.station)
+        self._key_file = _Stamp.of(settings)
+        self._clock: Clock = SystemClock()
+        if settings.clock == "bridge":
+            self._clock = BridgeClock(self._clock)
+        self._bridge = ""
+        self._answers: dict[int, Answer] = {}
+
+    def stop(self) -> None:
+        """Ask the station to stop; safe in a signal handler."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Serve until asked to stop; a receiver that goes away is opened again."""
+        retry_s = _FIRST_RETRY_S
+        while not self._stop.is_set():
+            try:
+                with self._receiver:
+                    while not self._stop.is_set():
+                        event = self._receiver.receive(_POLL_S)
+                        if event is not None:
+                            self._handle(event)
+                            retry_s = _FIRST_RETRY_S
+            except ReceiverError as error:
+                self._totals.add("receiver_errors")
+                log("receiver away", port=error.port, fault=error.fault, retry_s=retry_s)
+                self._stop.wait(retry_s)
+                retry_s = min(2 * retry_s, _LAST_RETRY_S)
+        with contextlib.suppress(SpoolError):
+            self._spool.save_totals(self._totals.snapshot())
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Received():
+                self._answer(event)
+            case Hello():
+                self._greet(event)
+            case Pong():
+                self._clock.observe(event.ticks_us, event.utc_us)
+            case Transmitted():
+                self._note_sent(event)
+            case Noise():
+                self._totals.add("noise")
+                self._throttle.log(
+                    "noise", "line noise", port=self._receiver.port, fault=event.fault
+                )
+
+    def _greet(self, hello: Hello) -> None:
+        self._bridge = f"{hello.bridge:016x}"
+        self._clock.restart()
+        self._clock.observe(hello.ticks_us, hello.utc_us)
+        if self._settings.clock == "bridge" and not hello.utc_us:
+            log("bridge clock unknown", bridge=self._bridge, instead="system clock")
+        elif not self._time_known():
+            log("system clock not set", utc_us=system_utc_us(), expected="2026 or later")
+        log(
+            "station ready",
+            port=self._receiver.port,
+            station=self._settings.station,
+            bridge=self._bridge,
+            firmware=hello.firmware,
+            clock=self._settings.clock,
+            collars=len(self._session.keys.collars()),
+        )
+
+    def _time_known(self) -> bool:
+        """Whether the time is fit to be told to a collar."""
+        if isinstance(self._clock, BridgeClock) and self._clock.knows_utc:
+            return True
+        return system_utc_us() >= SETTLED_UTC_US
+
+    def _answer(self, received: Received) -> None:
+        """Authenticate, write to the disk, and only then answer."""
+        self._refresh_keys()
+        verdict = self._session.judge(received, self._bridge)
+        if isinstance(verdict, Refusal):
+            self._totals.add(f"refused_{verdict.reason}")
+            kind = (verdict.reason, verdict.fields.get("collar"))
+            self._throttle.log(kind, "frame refused", reason=verdict.reason, **verdict.fields)
+            self._receiver.release(received.reception)
+            return
+        change, answer = self._plan(verdict, received)
+        if not self._commit(change):
+            return  # stopping: unanswered, the bridge keeps it
+        self._session.remember(change)
+        if answer is None:
+            self._receiver.release(received.reception)
+            return
+        self._downlink.ledger.book(answer.airtime)
+        self._answers[answer.transmit.transmission] = answer
+        if len(self._answers) > _SENT_MEMORY:
+            del self._answers[next(iter(self._answers))]
+        self._receiver.transmit(answer.transmit)
+
+    def _plan(self, accepted: Accepted, received: Received) -> tuple[Change, Answer | None]:
+        heard_at_us = self._clock.heard_at_us(received.ticks_us, received.utc_us)
+        change = self._session.change_for(
+            accepted, received, self._settings.station, self._bridge, heard_at_us
+        )
+        self._totals.add("frames" if change.frame is not None else "resent")
+        if accepted.fault is not None:
+            self._totals.add("undecodable")
+            log(
+                "frame undecodable",
+                collar=accepted.collar,
+                counter=accepted.counter,
+                fault=accepted.fault,
+                kept="in the spool",
+            )
+            return change, None
+        try:
+            answer = self._downlink.acknowledge(
+                accepted,
+                received,
+                change,
+                self._session.held_after(accepted),
+                self._session.keys,
+                heard_at_us,
+                time_known=self._time_known(),
+            )
+        except DownlinkRefused as error:
+            self._totals.add("withheld")
+            self._throttle.log(
+                "withheld", "acknowledgement withheld", collar=accepted.collar, fault=error
+            )
+            return change, None
+        self._totals.add("acknowledged")
+        return answer.change, answer
+
+    def _commit(self, change: Change) -> bool:
+        """Write until it is written: a full disk delays answers, loses none. False: stopping."""
+        retry_s = _FIRST_RETRY_S
+        while True:
+            try:
+                self._spool.commit(change, self._totals.snapshot())
+            except SpoolError as error:
+                self._totals.add("spool_errors")
+                log("spool refuses", path=error.path, fault=error.fault, retry_s=retry_s)
+                if self._stop.wait(retry_s):
+                    return False
+                retry_s = min(2 * retry_s, _LAST_RETRY_S)
+            else:
+                self._on_spooled.set()
+                return True
+
+    def _note_sent(self, event: Transmitted) -> None:
+        answer = self._answers.pop(event.transmission, None)
+        if event.status == SENT:
+            return
+        self._totals.add("not_sent")
+        if answer is not None:
+            self._downlink.ledger.give_back(answer.airtime)
+        status = _STATUS_WORDS.get(event.status, f"status {event.status}")
+        self._throttle.log(("not sent", event.status), "acknowledgement not sent", fault=status)
+
+    def _refresh_keys(self) -> None:
+        """Take in a key file that was changed; a faulty one changes nothing."""
+        stamp = _Stamp.of(self._settings)
+        if stamp == self._key_file:
+            return
+        self._key_file = stamp
+        try:
+            self._session.keys = load_keys(self._settings.keys)
+        except KeyFileError as error:
+            log("keys kept", fault=error)
+        else:
+            log("keys read", collars=len(self._session.keys.collars()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """Which state of the key file was read last."""
+
+    inode: int = 0
+    modified_ns: int = 0
+    mode: int = field(default=0)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "_Stamp":
+        """Return the state of the key file now."""
+        try:
+            found = settings.keys.stat()
+        except OSError:
+            return cls()
+        return cls(found.st_ino, found.st_mtime_ns, found.st_mode)
+
+
+def run(settings: Settings) -> None:
+    """Run a station until SIGTERM or SIGINT, then load what waits and return.
+
+    Raises:
+        KeyFileError: the key file cannot be used.
+        SpoolError: the spool cannot be used.
+    """
+    keys = load_keys(settings.keys)
+    with lock(settings.spool), Spool(settings.spool) as spool:
+        totals = Totals(spool.restore().totals)
+        with _loading(settings, totals) as wake:
+            station = Station(settings, BridgeReceiver(settings.port), spool, keys, totals, wake)
+            with _signals(station):
+                station.run()
+            log("station stopping", frames=totals.get("frames"))
+        spool.save_totals(totals.snapshot())
+
+
+@contextlib.contextmanager
+def _loading(settings: Settings, totals: Totals) -> Iterator[threading.Event]:
+    """Load beside the station, and to the end, within bounds, when it stops."""
+    if not settings.load:
+        yield threading.Event()
+        return
+    loader = Loader(settings, totals)
+    loader.start()
+    try:
+        yield loader.wake
+    finally:
+        loader.drain(settings.drain_s)
+
+
+@contextlib.contextmanager
+def _signals(station: Station) -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        station.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
