@@ -12,6 +12,14 @@ both ends included; lon_e5 -180e5 .. 180e5, the upper end excluded (it is writte
 altitude_m i16 above mean sea level, or None: not known. accuracy_class 0..15: the horizontal
 accuracy is not worse than ACCURACY_M[class]. reason 0..15: why the fix was taken. A fix
 without quality is of class 15 and reason 0.
+
+Mean number of fixes in a payload, measured on the hourly tracks of four African buffaloes
+(9,820 fixes; Cross et al. 2016, doi:10.5441/001/1.j900f88t), times and positions as they are,
+quality and altitude (15 m of noise) made up:
+
+    payload       position and time   + quality   + quality and altitude
+    39 bytes      5.6                 4.4         3.5
+    210 bytes     45.0                36.4        30.4
 """
 
 from collections import namedtuple

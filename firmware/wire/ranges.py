@@ -68,4 +68,4 @@ def from_numbers(numbers: list[int]) -> list[tuple[int, int]]:
 
 def overlapping(ranges: list[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
     """Return the whole ranges of the set that hold a number from `first` to `last`."""
-    return [(low, high) for low, high in ranges if low <= last and high >= first]
+    return [(low, high) for low, high in ranges if max(low, first) <= min(high, last)]

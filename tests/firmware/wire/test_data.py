@@ -41,8 +41,8 @@ def test_fixes_with_and_without_altitude_come_back():
 
 
 def test_fixes_with_and_without_quality_come_back():
-    plain = [fix(n, accuracy_class=15) for n in (1, 2)]
-    for records in (plain, [fix(1), plain[1]], [*plain, fix(3)], [*plain, fix(3, reason=2)]):
+    for classes in ((15, 15), (4, 15), (15, 4), (15, 15, 4), (4, 15, 15, 4)):
+        records = [fix(i + 1, accuracy_class=value) for i, value in enumerate(classes)]
         payload, used = data.encode(0, records, 210)
         assert used == len(records)
         assert data.decode(payload) == (0, records)

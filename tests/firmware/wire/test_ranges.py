@@ -70,4 +70,5 @@ def test_overlapping_gives_whole_ranges():
     held = [(1, 4), (6, 9), (12, 12)]
     assert ranges.overlapping(held, 4, 6) == [(1, 4), (6, 9)]
     assert ranges.overlapping(held, 5, 5) == []
+    assert ranges.overlapping(held, 3, 2) == []
     assert ranges.overlapping(held, 9, 100) == [(6, 9), (12, 12)]
