@@ -60,10 +60,11 @@ run() {
 fetch_source() {
     command -v apt-get > /dev/null || { say "  no apt-get here to fetch the sources of $1" >&2; return 1; }
     run "fetching the sources of $1" "$checkout/.ci/setup/apt-src.sh" "$work/apt" trixie "$1" || return 1
-    python3 -c '
+    "$python" -c '
 import pathlib, sys, tarfile
 archive = next(pathlib.Path(sys.argv[1]).glob(sys.argv[3] + "_*.orig.tar.*"))
-tarfile.open(archive).extractall(sys.argv[2] + "/unpacked", filter="data")
+safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # absent before 3.11.4
+tarfile.open(archive).extractall(sys.argv[2] + "/unpacked", **safely)
 (top,) = pathlib.Path(sys.argv[2], "unpacked").iterdir()
 top.rename(pathlib.Path(sys.argv[2], sys.argv[3]))
 ' "$work/apt/src" "$work" "$1"

