@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from analytics.project import LocalProjection
 
 if TYPE_CHECKING:
-    from _csv import _reader as CsvReader
+    from _csv import Reader as CsvReader
 
 # What each column may be called: Movebank's file term, its API spelling, the plain word.
 _ANIMAL = ("individual-local-identifier", "individual_local_identifier", "individual")
