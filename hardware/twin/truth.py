@@ -9,7 +9,10 @@ from hardware.twin.fram import Memory
 
 
 class Record(NamedTuple):
-    """One record of a log; the position is None for anything but a fix."""
+    """One record of a log; the position is None for anything but a fix.
+
+    `acknowledged`: the collar knows that a station holds it.
+    """
 
     generation: int
     record: int
@@ -17,6 +20,7 @@ class Record(NamedTuple):
     recorded_at_s: int
     lat_e5: int | None
     lon_e5: int | None
+    acknowledged: bool
 
 
 def read_records(memory: Memory) -> Iterator[Record]:
@@ -26,10 +30,19 @@ def read_records(memory: Memory) -> Iterator[Record]:
     known.load(copy)
     generation = state.read_generation(copy, known.generation)
     held = log.Log(copy, generation)
+    waiting = set(held.pending(log.SLOTS))
     for number in range(held.oldest, held.newest + 1):
         slot = held.read(number)
         if slot is None:
             continue
         value = log.decode(slot)
         lat_e5, lon_e5 = (value.lat_e5, value.lon_e5) if isinstance(value, Fix) else (None, None)
-        yield Record(generation, number, slot.kind, slot.recorded_at_s, lat_e5, lon_e5)
+        yield Record(
+            generation,
+            number,
+            slot.kind,
+            slot.recorded_at_s,
+            lat_e5,
+            lon_e5,
+            number not in waiting,
+        )
