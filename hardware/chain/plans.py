@@ -45,7 +45,7 @@ def demo_plan(seed: int, days: float) -> Plan:
         seed=seed,
         start_utc_s=_DEMO_START_UTC_S,
         days=days,
-        station="Demo station",
+        station="demo-hut",
         station_position=(*_DEMO_STATION, elevation_m(*_DEMO_STATION)),
         wearers=wearers,
     )
@@ -71,7 +71,7 @@ def replay_plan(track: RecordedTrack, seed: int) -> Plan:
         seed=seed,
         start_utc_s=start_utc_s,
         days=float(track.times_s[-1] - start_utc_s) / 86_400,
-        station=f"Replay station of {track.animal}",
+        station="replay-mast",
         station_position=(latitude, longitude, ground + _MAST_M),
         wearers=[Wearer(track.animal, None, model, _REPLAY_INCOME_J_PER_DAY)],
         air=Air(reference_db=91.0, exponent=2.0, shadowing_db=2.0),
