@@ -1,0 +1,172 @@
+import math
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware.drivers import gnss as driver
+from hardware.twin import parts, ubx
+from hardware.twin.gnss import GnssReceiver
+from hardware.twin.landscape import distance_m
+
+START_UTC_S = 1_780_272_000
+HERE = (46.66, 10.2, 2100.0)
+POLL = ubx.frame(ubx.NAV_PVT)
+
+
+def receiver(seed=1):
+    return GnssReceiver(parts.load().gnss, seed, START_UTC_S, lambda _: HERE)
+
+
+def solutions(data):
+    return [driver.decode_pvt(p) for kind, p in ubx.UbxParser().feed(data) if kind == ubx.NAV_PVT]
+
+
+def poll(device, now_us):
+    device.read(now_us)
+    device.write(POLL, now_us)
+    return solutions(device.read(now_us + 500_000))[-1]
+
+
+def first_fix_s(device, limit_s=600):
+    device.power(True, 0)
+    for second in range(1, limit_s):
+        if poll(device, second * 1_000_000)[1] is not None:
+            return second
+    return limit_s
+
+
+def test_without_power_it_is_silent():
+    device = receiver()
+    device.write(POLL, 5_000_000)
+    assert device.read(6_000_000) == b""
+
+
+def test_bytes_before_it_has_started_are_lost():
+    device = receiver()
+    device.power(True, 0)
+    device.write(POLL, 100_000)
+    device.write(POLL, 400_000)
+    assert len(solutions(device.read(900_000))) == 1
+
+
+def test_no_fix_before_the_data_sheets_cold_start():
+    times_s = sorted(first_fix_s(receiver(seed)) for seed in range(60))
+    assert times_s[0] >= 27
+    assert 33 <= times_s[30] <= 46
+    assert times_s[-1] > 90  # a closed sky outlasts patience
+
+
+def test_every_power_on_is_a_cold_start():
+    device = receiver()
+    first = first_fix_s(device)
+    device.power(False, 700_000_000)
+    device.power(True, 701_000_000)
+    assert poll(device, 720_000_000) == (None, None)
+    assert device.searches == 2 and device.failed == 0 and first < 600
+
+
+def test_a_search_without_a_fix_counts_as_failed():
+    device = receiver()
+    device.power(True, 0)
+    device.power(False, 20_000_000)
+    assert device.failed == 1
+
+
+def test_time_is_valid_some_seconds_before_the_position():
+    device = receiver()
+    device.power(True, 0)
+    states = [poll(device, s * 1_000_000) for s in range(1, 90)]
+    timed = next(i for i, (unix_s, _) in enumerate(states) if unix_s is not None)
+    fixed = next(i for i, (_, solution) in enumerate(states) if solution is not None)
+    assert 2 <= fixed - timed <= 10
+
+
+def test_epochs_are_whole_utc_seconds():
+    device = receiver()
+    device.power(True, 0)
+    unix_s, solution = poll(device, 400_700_000)
+    assert unix_s == solution.unix_s == START_UTC_S + 400
+
+
+def test_no_position_is_outside_the_noise_bound():
+    bound_m = receiver().noise_bound_m
+    worst_m = 0.0
+    for seed in range(150):
+        device = receiver(seed)
+        device.power(True, 0)
+        solution = poll(device, device.fix_at_us() + 1_000_000)[1]
+        worst_m = max(
+            worst_m, distance_m(HERE, (solution.lat_e7 / 1e7, solution.lon_e7 / 1e7, HERE[2]))
+        )
+    assert 0.3 * bound_m < worst_m <= bound_m
+
+
+def test_reported_accuracy_is_honest():
+    inside = 0
+    for seed in range(200):
+        device = receiver(seed)
+        device.power(True, 0)
+        solution = poll(device, device.fix_at_us() + 1_000_000)[1]
+        place = (solution.lat_e7 / 1e7, solution.lon_e7 / 1e7, HERE[2])
+        inside += distance_m(HERE, place) <= solution.accuracy_mm / 1000
+    assert 0.5 < inside / 200 < 0.9  # stated at 68 %
+
+
+def test_periodic_output_comes_once_a_second_when_asked_for():
+    device = receiver()
+    device.power(True, 0)
+    values = struct.pack("<BBHIBIB", 0, 1, 0, 0x20910007, 1, 0x10740002, 0)
+    device.write(ubx.frame(ubx.CFG_VALSET, values), 1_000_000)
+    frames = ubx.UbxParser().feed(device.read(11_500_000))
+    kinds = [kind for kind, _ in frames]
+    assert kinds.count(ubx.ACK_ACK) == 1
+    assert kinds.count(ubx.NAV_PVT) in (10, 11)
+
+
+def test_malformed_configuration_is_refused():
+    device = receiver()
+    device.power(True, 0)
+    device.write(ubx.frame(ubx.CFG_VALSET, b"\x00\x01\x00\x00\x07"), 1_000_000)
+    device.write(ubx.frame((0x06, 0x01), b"\x01\x07\x01"), 1_000_000)
+    kinds = [kind for kind, _ in ubx.UbxParser().feed(device.read(2_000_000))]
+    assert kinds == [ubx.ACK_NAK, ubx.ACK_NAK]
+
+
+def test_text_sentences_come_unasked():
+    device = receiver()
+    device.power(True, 0)
+    assert device.read(3_000_000).count(b"$GNTXT") in (2, 3)
+
+
+@given(st.binary(max_size=300))
+@settings(derandomize=True, max_examples=100)
+def test_garbage_never_hides_the_next_poll(noise):
+    device = receiver()
+    device.power(True, 0)
+    device.write(noise, 1_000_000)
+    device.write(bytes(1100) + POLL, 1_000_000)  # longer than any frame the noise may have begun
+    device.read(1_000_000)
+    assert solutions(device.read(2_000_000))
+
+
+def test_checksum_is_the_interface_descriptions():
+    assert ubx.frame((0x06, 0x04), bytes(4)).hex() == "b562060404000000" + "0000" + "0e64"
+    assert ubx.checksum(b"\x01\x07\x00\x00") == driver.checksum(b"\x01\x07\x00\x00")
+
+
+def test_height_is_near_the_true_one():
+    device = receiver()
+    device.power(True, 0)
+    solution = poll(device, 500_000_000)[1]
+    assert math.isclose(solution.altitude_mm / 1000, HERE[2], abs_tol=4 * 1.7 * 4)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 5, 7])
+def test_poll_in_two_pieces_is_answered(cut):
+    device = receiver()
+    device.power(True, 0)
+    device.write(POLL[:cut], 1_000_000)
+    device.write(POLL[cut:], 1_100_000)
+    assert len(solutions(device.read(1_900_000))) == 1
