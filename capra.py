@@ -8,11 +8,8 @@ import argparse
 import importlib
 import sys
 
-_FOLDERS = (
-    "hardware.chain.__main__",  # demo, replay
-    "ground_station.__main__",  # station
-    "backend.__main__",  # serve, migrate
-)
+_FOLDERS = ("hardware.chain.__main__", "backend.__main__")  # demo, replay; serve, migrate
+_STATION = "ground_station.__main__"  # run, status, keys: one word deeper
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -22,9 +19,18 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Each command explains itself: capra demo --help",
     )
     parser.add_argument("--version", action="version", version=f"capra {_version()}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for folder in _FOLDERS:
-        importlib.import_module(folder).add_commands(subparsers)
+        importlib.import_module(folder).add_commands(commands)
+    station = commands.add_parser(
+        "station",
+        help="the ground station: hear collars, keep and load what they say",
+        description="The ground station, from the serial port to the database.",
+        epilog="Each command explains itself: capra station run --help",
+    )
+    importlib.import_module(_STATION).add_commands(
+        station.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    )
     return parser
 
 

@@ -25,6 +25,7 @@ class CollarOutcome:
         joules_out: spent, leaked and lost in conversion [J].
         brown_outs: times the supply failed under load.
         area_km2: area of the 95 % kernel home range [km2]; None: too few fixes for one.
+        noise_bound_m: no fix of the twin's receiver is further from the animal than this [m].
         faults: what is wrong with the records in the database, one line each.
         taken: every record of the collar's log.
     """
@@ -38,6 +39,7 @@ class CollarOutcome:
     joules_out: float
     brown_outs: int
     area_km2: float | None
+    noise_bound_m: float
     faults: list[str]
     taken: list[Taken]
 

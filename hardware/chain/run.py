@@ -148,12 +148,12 @@ def run(
     say("comparing the database with the collars' logs, estimating home ranges")
     with psycopg.connect(dsn, autocommit=True) as connection:
         return [
-            _outcome(connection, result, *deployed[result.collar], wearer.name)
+            _outcome(connection, result, deployed[result.collar], wearer.name, world.noise_bound_m)
             for result, wearer in zip(results, plan.wearers, strict=True)
         ]
 
 
-def _deploy(connection: psycopg.Connection, plan: Plan) -> dict[int, tuple[int]]:
+def _deploy(connection: psycopg.Connection, plan: Plan) -> dict[int, int]:
     """Register station, collars and animals; returns the animal's number of each collar."""
     latitude, longitude, _ = plan.station_position
     registry.add_station(connection, plan.station, latitude, longitude)
@@ -163,7 +163,7 @@ def _deploy(connection: psycopg.Connection, plan: Plan) -> dict[int, tuple[int]]
         collar = registry.add_collar(connection, f"twin of {wearer.name}")
         animal = registry.add_animal(connection, wearer.name, wearer.taxon)
         registry.deploy(connection, collar, animal, start)
-        deployed[collar] = (animal,)
+        deployed[collar] = animal
     return deployed
 
 
@@ -188,7 +188,11 @@ def _handing_over(result: CollarResult) -> bool:
 
 
 def _outcome(
-    connection: psycopg.Connection, result: CollarResult, animal: int, name: str
+    connection: psycopg.Connection,
+    result: CollarResult,
+    animal: int,
+    name: str,
+    noise_bound_m: float,
 ) -> CollarOutcome:
     taken = [
         Taken(r.generation, r.record, _KINDS[r.kind], r.recorded_at_s, r.lat_e5, r.lon_e5)
@@ -205,7 +209,8 @@ def _outcome(
         joules_out=sum(result.joules_out.values()),
         brown_outs=result.brownouts,
         area_km2=_area_km2(connection, animal),
-        faults=verdict.faults,
+        noise_bound_m=noise_bound_m,
+        faults=verdict.faults if result.fixes_taken else ["the collar took no fix at all"],
         taken=taken,
     )
 
