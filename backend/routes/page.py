@@ -9,8 +9,7 @@ from backend.settings import Settings
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",
-        "img-src 'self' data: blob:",  # MapLibre's control icons and sprites
-        "worker-src 'self' blob:",
+        "img-src 'self' data:",  # icons of MapLibre's controls
         "object-src 'none'",
         "base-uri 'none'",
         "form-action 'none'",

@@ -1,0 +1,23 @@
+// Numbers and times as people read them. All times are UTC, and say so where they stand alone.
+
+const day = new Intl.DateTimeFormat('en-GB', {day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC'});
+const clock = new Intl.DateTimeFormat('en-GB', {hour: '2-digit', minute: '2-digit', timeZone: 'UTC'});
+
+export function time(date) {
+  return `${day.format(date)}, ${clock.format(date)}`;
+}
+
+export function period(from, to) {
+  const [first, last] = [day.format(from), day.format(to)];
+  return first === last ? first : `${first} to ${last}`;
+}
+
+export function count(number, one, many) {
+  return `${number.toLocaleString('en-GB')} ${number === 1 ? one : many}`;
+}
+
+/** Three significant digits: an area of a few fixes is not known better. */
+export function area(km2) {
+  const digits = km2 >= 100 ? 0 : km2 >= 10 ? 1 : 2;
+  return km2.toLocaleString('en-GB', {minimumFractionDigits: digits, maximumFractionDigits: digits});
+}
