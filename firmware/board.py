@@ -139,13 +139,40 @@ class Clock(Protocol):
 class Board(Protocol):
     """One collar's hardware, built anew at every wake."""
 
-    fram: Fram
-    rtc: Rtc
-    gauge: Gauge
-    gnss: GnssPort
-    radio: Radio
-    clock: Clock
-    costs: Costs
+    @property
+    def fram(self) -> Fram:
+        """Memory of this collar."""
+        ...
+
+    @property
+    def rtc(self) -> Rtc:
+        """Clock that runs on through Standby."""
+        ...
+
+    @property
+    def gauge(self) -> Gauge:
+        """Voltage of the storage."""
+        ...
+
+    @property
+    def gnss(self) -> GnssPort:
+        """GNSS receiver."""
+        ...
+
+    @property
+    def radio(self) -> Radio:
+        """LoRa modem."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Time within this wake."""
+        ...
+
+    @property
+    def costs(self) -> Costs:
+        """What things cost on this board."""
+        ...
 
     def arm_wakeup(self, seconds: int) -> None:
         """Make the wake-up timer fire every `seconds` (1..129600) from now, until armed again."""

@@ -1,6 +1,6 @@
 """What went wrong, as numbers: an error on the collar is a counter and a name, never a stop."""
 
-from .board import RESET_BROWNOUT, RESET_WATCHDOG
+from .board import RESET_BROWNOUT, RESET_POWER_ON, RESET_WATCHDOG
 from .state import State
 
 
@@ -12,10 +12,10 @@ def note_reset(state: State, cause: int, attempts: int) -> None:
         cause: one of board.RESET_*.
         attempts: wakes begun since one was completed, this one included.
     """
+    if cause == RESET_BROWNOUT or (cause == RESET_POWER_ON and state.boots):
+        state.brownouts += 1  # a rail that comes back had collapsed
     state.boots += 1
-    if cause == RESET_BROWNOUT:
-        state.brownouts += 1
-    elif cause == RESET_WATCHDOG:
+    if cause == RESET_WATCHDOG:
         state.watchdogs += 1
     if attempts > 1:
         state.broken_wakes += 1

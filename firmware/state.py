@@ -195,8 +195,13 @@ def read_generation(fram: Fram, known: int) -> int:
 
 
 def begin_wake(fram: Fram) -> int:
-    """Count this wake as begun; returns how many in a row are not completed, with this one."""
-    attempts = min(fram.read(ADDRESS_ATTEMPTS, 1)[0] + 1, 255)
+    """Count this wake as begun; returns how many in a row are not completed, with this one.
+
+    After 255 comes 254: who looks for even numbers goes on finding them.
+    """
+    attempts = fram.read(ADDRESS_ATTEMPTS, 1)[0] + 1
+    if attempts > 255:
+        attempts = 254
     fram.write(ADDRESS_ATTEMPTS, bytes((attempts,)))
     return attempts
 
@@ -237,6 +242,7 @@ _FIELDS = (
     ("error_task", "B", 0),
     ("error_name", "15s", b""),
 )
+_PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
 _FORMAT = "<" + "".join(field[1] for field in _FIELDS)
 _STATE_BYTES = 122  # of payload, the rest is spare
 _LIMITS = {"B": 0xFF, "H": 0xFFFF, "I": 0xFFFFFFFF}
@@ -276,6 +282,13 @@ class State:
     def __init__(self) -> None:
         for name, _, value in _FIELDS:
             setattr(self, name, value)
+
+    def restart(self, generation: int) -> None:
+        """Forget what counted in another generation; what was learned stays."""
+        self.generation = generation
+        self.newest = 0
+        for name in _PER_GENERATION:
+            setattr(self, name, 0)
 
     def pack(self) -> bytes:
         """Return the payload of the state block; values beyond a field's range saturate."""

@@ -34,7 +34,7 @@ class Spi(Protocol):
 class Output(Protocol):
     """An output pin."""
 
-    def __call__(self, level: int) -> object:
+    def __call__(self, __level: int) -> object:
         """Drive the pin to 0 or 1."""
         ...
 

@@ -1,0 +1,353 @@
+"""The collar: one wake, one task.
+
+A wake is a cold boot. It arms the next wake-up first, reads what it knows from FRAM, does the one
+most valuable thing it can afford, commits, arms the next wake-up exactly, and ends. Before a task
+starts, its worst outcome (a failed search, a frame nobody answered) is already committed; so a
+power cut at any moment is the same as a task that failed. What goes wrong inside a wake becomes a
+number in the state; no error stops the collar.
+"""
+
+from . import config, energy, health, link, log, schedule
+from .board import Board
+from .drivers import gnss
+from .schedule import TASK_FIX, TASK_HALT, TASK_SEND, TASK_SLEEP
+from .state import (
+    Identity,
+    NoIdentity,
+    State,
+    begin_wake,
+    end_wake,
+    read_generation,
+    read_identity,
+    take_counter,
+)
+from .wire import ack, aes, data, fix, frame, region
+from .wire.airtime import airtime_us
+from .wire.status import Status
+
+_SAFE_WAKE_S = 3600  # until the wake has planned the next one
+_HALT_WAKE_S = 21600
+_CLOCK_JUMP_S = 60  # a correction beyond this moves the duty-cycle ledger
+_BATCH = 64  # records read for one frame
+
+
+def step(board: Board) -> int:
+    """Do one wake's work and arm the next wake-up; returns the task done, one of TASK_*.
+
+    Raises nothing: an error that no task has caught leaves the wake-up of one hour armed and the
+    wake uncompleted; wakes that keep failing thin out.
+    """
+    board.arm_wakeup(_SAFE_WAKE_S)
+    board.feed_watchdog()
+    try:
+        attempts = begin_wake(board.fram)
+        try:
+            identity = read_identity(board.fram)
+        except NoIdentity:
+            board.arm_wakeup(_HALT_WAKE_S)
+            end_wake(board.fram)
+            return TASK_HALT
+        if health.skips_task(attempts):
+            board.arm_wakeup(_HALT_WAKE_S)
+            return TASK_SLEEP
+        return _Wake(board, identity, attempts).run()
+    except Exception as error:
+        _note_broken(board, error)
+        return TASK_SLEEP
+
+
+def _note_broken(board: Board, error: Exception) -> None:
+    """Keep the name of an error that ended a wake, if the memory still answers."""
+    try:
+        state = State()
+        if state.load(board.fram):
+            health.note_error(state, TASK_SLEEP, error)
+            state.commit(board.fram)
+    except Exception:  # nothing is left to write to; the wake-up is armed
+        pass
+
+
+class _Wake:
+    """What one wake knows, and the tasks."""
+
+    def __init__(self, board: Board, identity: Identity, attempts: int) -> None:
+        self._board = board
+        self._fram = board.fram
+        self._costs = board.costs
+        self._identity = identity
+        self._settings = config.load(board.fram)
+        state = State()
+        state.load(board.fram)
+        generation = read_generation(board.fram, state.generation)
+        if state.generation != generation:
+            state.restart(generation)
+        self._state = state
+        health.note_reset(state, board.reset_cause(), attempts)
+        self._log = log.Log(board.fram, generation, state.newest)
+        state.newest = self._log.newest
+        self._voltage_uv = 0
+        self._energy_uj = 0
+        self._cost_uj = self._costs.boot_uj
+
+    def run(self) -> int:
+        """Do the one task and plan the next wake; returns the task."""
+        state = self._state
+        known = self._clock_known()
+        now_s = self._board.rtc.now_s() if known else 0
+        self._guard(TASK_SLEEP, self._measure)
+        if known:
+            if self._voltage_uv:
+                energy.balance(state, self._costs, self._settings, now_s, self._energy_uj)
+            if schedule.status_at_s(state, self._settings, now_s) <= now_s:
+                self._guard(TASK_SLEEP, self._log_status)
+            task = schedule.choose(now_s, self._fix_at_s(now_s), self._send_at_s(now_s))
+        else:
+            task = TASK_FIX if self._affords_fix() else TASK_SLEEP
+        if task == TASK_FIX:
+            self._guard(task, self._fix)
+        elif task == TASK_SEND:
+            self._guard(task, self._send)
+        self._end()
+        return task
+
+    def _guard(self, task: int, action) -> None:  # type: ignore[no-untyped-def]
+        """Run `action`; an error becomes a number."""
+        try:
+            action()
+        except Exception as error:
+            health.note_error(self._state, task, error)
+
+    def _clock_known(self) -> bool:
+        try:
+            return self._board.rtc.valid()
+        except Exception as error:
+            health.note_error(self._state, TASK_SLEEP, error)
+            return False
+
+    def _measure(self) -> None:
+        self._voltage_uv = self._board.gauge.voltage_uv()
+        self._energy_uj = energy.stored_uj(self._costs, self._voltage_uv)
+
+    def _end(self) -> None:
+        """Commit, complete the wake, arm the next."""
+        state = self._state
+        energy.book(state, self._cost_uj)
+        self._energy_uj -= self._cost_uj
+        if self._clock_known():
+            now_s = self._board.rtc.now_s()
+            times_s = [
+                self._fix_at_s(now_s),
+                self._send_at_s(now_s),
+                schedule.status_at_s(state, self._settings, now_s),
+            ]
+            wait_s = schedule.sleep_s(now_s, times_s, self._settings.wake_max_s)
+        elif self._affords_fix():
+            wait_s = schedule.search_again_s(state.failed_in_row, self._settings.wake_max_s)
+        else:
+            wait_s = self._settings.wake_max_s
+        self._commit()
+        end_wake(self._fram)
+        self._board.arm_wakeup(wait_s)
+
+    def _commit(self) -> None:
+        state = self._state
+        state.newest = self._log.newest
+        state.lost_records += self._log.dropped
+        self._log.dropped = 0
+        state.commit(self._fram)
+
+    # --- when -----------------------------------------------------------------------------------
+
+    def _affords_fix(self) -> bool:
+        """Whether a search may start, even if it takes all its time."""
+        costs = self._costs
+        worst_uj = energy.fix_uj(costs, self._settings.gnss_timeout_s * 1000)
+        power_uw = costs.gnss_search_uw + costs.processor_uw
+        return energy.affords(costs, self._settings, self._energy_uj, worst_uj, power_uw)
+
+    def _fix_at_s(self, now_s: int) -> "int | None":
+        """When the next fix is due; None while the energy does not allow it."""
+        if not self._affords_fix():
+            return None
+        state, costs, settings = self._state, self._costs, self._settings
+        cycle_uj = energy.cycle_uj(state, costs, self._frame_uj(), settings.send_records)
+        budget_uj = energy.budget_uj_per_day(state, costs, settings, self._energy_uj)
+        interval_s = schedule.fix_interval_s(settings, cycle_uj, budget_uj)
+        return schedule.fix_at_s(state, now_s, interval_s)
+
+    def _frame_bytes(self) -> int:
+        """Bytes on the air of the longest frame the next one may be."""
+        return int(region.MAX_PHY_BYTES[self._state.sf])
+
+    def _frame_uj(self) -> int:
+        sf = self._state.sf
+        air_us = airtime_us(sf, region.UPLINK_CHANNELS[0].bw_hz, self._frame_bytes())
+        return energy.send_uj(self._costs, air_us, region.window_ms(sf))
+
+    def _send_at_s(self, now_s: int) -> "int | None":
+        """When the next frame is due; None while nothing waits or the energy does not allow it."""
+        state, costs, settings = self._state, self._costs, self._settings
+        waiting = self._log.pending(settings.send_records)
+        if not waiting:
+            return None
+        power_uw = costs.radio_tx_uw + costs.processor_uw
+        if not energy.affords(costs, settings, self._energy_uj, self._frame_uj(), power_uw):
+            return None
+        oldest = self._log.read(waiting[0])
+        oldest_at_s = oldest.recorded_at_s if oldest is not None else 0
+        at_s = schedule.send_at_s(state, settings, now_s, len(waiting), oldest_at_s)
+        if at_s is None:
+            return None
+        channel = region.UPLINK_CHANNELS[0]
+        air_us = airtime_us(state.sf, channel.bw_hz, self._frame_bytes())
+        ledger = link.Ledger(self._fram, channel.freq_hz)
+        ledger.settle(now_s)
+        return max(at_s, now_s + ledger.wait_s(now_s, air_us))
+
+    # --- tasks ----------------------------------------------------------------------------------
+
+    def _log_status(self) -> None:
+        state = self._state
+        now_s = self._board.rtc.now_s()
+        state.status_at_s = now_s
+        status = Status(
+            0,
+            now_s,
+            self._voltage_uv // 1000,
+            max(0, self._energy_uj // 1000),
+            state.income_uj // 1000,
+            state.fixes,
+            state.failed_fixes,
+            state.frames,
+            state.brownouts,
+            self._board.gauge.temperature_c(),
+        )
+        self._log.append(data.KIND_STATUS, now_s, log.pack_status(status))
+
+    def _fix(self) -> None:
+        """Search for a position, log it, correct the clock."""
+        board, state, settings = self._board, self._state, self._settings
+        if self._clock_known():
+            state.tried_at_s = board.rtc.now_s()
+        state.failed_in_row = min(state.failed_in_row + 1, 255)
+        state.failed_fixes += 1
+        self._commit()
+        start_ms = board.clock.ticks_ms()
+        try:
+            outcome = gnss.search(
+                board.gnss,
+                board.clock,
+                settings.gnss_timeout_s * 1000,
+                settings.accuracy_limit_m * 1000,
+                settings.pdop_limit_tenths * 10,
+                board.feed_watchdog,
+            )
+        finally:
+            cost_uj = energy.fix_uj(self._costs, board.clock.ticks_ms() - start_ms)
+            energy.learn_fix(state, cost_uj)
+            self._cost_uj += cost_uj - self._costs.boot_uj
+        if outcome.unix_s is not None:
+            since_ms = board.clock.ticks_ms() - outcome.ticks_ms
+            self._set_clock(outcome.unix_s + (since_ms + 500) // 1000)
+        solution = outcome.solution
+        if solution is None:
+            return
+        lat_e5, lon_e5 = fix.position_e5(solution.lat_e7, solution.lon_e7)
+        payload = log.pack_fix(
+            lat_e5,
+            lon_e5,
+            (solution.altitude_mm + 500) // 1000,
+            fix.accuracy_class(solution.accuracy_mm),
+            fix.REASON_SCHEDULE if state.fixes else fix.REASON_FIRST,
+        )
+        self._log.append(data.KIND_FIX, solution.unix_s, payload)
+        state.fixes += 1
+        state.failed_fixes -= 1
+        state.failed_in_row = 0
+
+    def _set_clock(self, unix_s: int) -> None:
+        """Correct the clock when it is off by more than a second; the ledger never gains by it."""
+        rtc, state = self._board.rtc, self._state
+        if not rtc.valid():
+            rtc.set_s(unix_s)
+            self._settle_ledgers(unix_s)
+            state.tried_at_s = unix_s
+            return
+        now_s = rtc.now_s()
+        if -1 <= unix_s - now_s <= 1:
+            return
+        if unix_s - now_s > _CLOCK_JUMP_S:
+            for ledger in link.uplink_ledgers(self._fram):
+                ledger.move(now_s, unix_s)
+        rtc.set_s(unix_s)
+        self._settle_ledgers(unix_s)
+        if abs(unix_s - now_s) > _CLOCK_JUMP_S:
+            state.tried_at_s = unix_s
+            state.anchor_at_s = 0
+
+    def _settle_ledgers(self, now_s: int) -> None:
+        for ledger in link.uplink_ledgers(self._fram):
+            ledger.settle(now_s)
+
+    def _send(self) -> None:
+        """Send the oldest waiting records and listen for who holds them."""
+        state, collar = self._state, self._identity.collar
+        now_s = self._board.rtc.now_s()
+        budget_uj = energy.budget_uj_per_day(state, self._costs, self._settings, self._energy_uj)
+        poor_s = link.poor_wait_s(self._frame_uj(), budget_uj)
+        sf = link.begin_frame(state, now_s, collar * 31 + state.boots * 7, poor_s)
+        self._commit()
+        payload, used = data.encode(state.generation, self._waiting(), link.frame_room(sf))
+        if not used:
+            return
+        counter = take_counter(self._fram)
+        channel = region.UPLINK_CHANNELS[counter % len(region.UPLINK_CHANNELS)]
+        link.check_power(channel.freq_hz, channel.bw_hz, self._settings)
+        encrypt = aes.block_cipher(self._identity.key)
+        header = frame.Header(frame.VERSION, frame.DATA, collar, counter)
+        sealed = frame.seal_frame(encrypt, frame.UPLINK, self._identity.epoch, header, payload)
+        air_us = airtime_us(sf, channel.bw_hz, len(sealed))
+        link.Ledger(self._fram, channel.freq_hz).charge(now_s, air_us)
+        state.frames += 1
+        frame_uj = energy.send_uj(self._costs, air_us, region.window_ms(sf))
+        self._cost_uj += frame_uj - self._costs.boot_uj
+        self._board.feed_watchdog()
+        self._board.radio.send(
+            channel.freq_hz, sf, channel.bw_hz, self._settings.tx_power_dbm, sealed
+        )
+        answer = self._listen(encrypt, sf)
+        if answer is None or not self._log.acknowledge(answer.ranges):
+            return
+        link.answered(state, sf, answer.snr_margin_db, bool(self._log.pending(1)))
+
+    def _waiting(self) -> "list[fix.Fix | Status]":
+        """Return the oldest records no station has; damaged ones are given up."""
+        records = []
+        for record in self._log.pending(_BATCH):
+            slot = self._log.read(record)
+            if slot is None:
+                self._state.lost_records += 1
+                self._log.acknowledge([(record, record)])
+            else:
+                records.append(log.decode(slot))
+        return records
+
+    def _listen(self, encrypt, sf: int) -> "ack.Ack | None":  # type: ignore[no-untyped-def]
+        """Wait for the window and return an acknowledgement meant for this log, None otherwise.
+
+        An old acknowledgement played again does no harm: a station did hold what it names.
+        """
+        clock = self._board.clock
+        end_ms = clock.ticks_ms()
+        self._board.feed_watchdog()
+        delay_ms = (region.RX_DELAY_US - region.RX_EARLY_US) // 1000
+        clock.sleep_ms(max(0, delay_ms - (clock.ticks_ms() - end_ms)))
+        channel = region.ACK_CHANNEL
+        heard = self._board.radio.receive(channel.freq_hz, sf, channel.bw_hz, region.window_ms(sf))
+        if heard is None:
+            return None
+        header, payload = frame.open_frame(encrypt, frame.DOWNLINK, self._identity.epoch, heard[0])
+        if header.kind != frame.ACK or header.collar != self._identity.collar:
+            return None
+        answer = ack.decode(payload)
+        return answer if answer.generation == self._state.generation else None

@@ -1,0 +1,57 @@
+"""Storage voltage and temperature through the processor's own converter."""
+
+try:
+    from typing import Protocol
+except ImportError:  # MicroPython
+    Protocol = object  # type: ignore[assignment]
+
+from .fram import Output
+
+_SAMPLES = 64  # averaged: noise falls eightfold
+
+
+class Converter(Protocol):
+    """One channel of an analogue converter."""
+
+    def read_u16(self) -> int:
+        """Return a sample, 0..65535 for 0 V to the reference."""
+        ...
+
+
+class Gauge:
+    """The divider on the storage, and the processor's temperature sensor.
+
+    Args:
+        channel: converter on the divider's middle.
+        power: switch of the divider, on only to read.
+        settle: called once after switching on, returns when the divider has settled.
+        reference_uv: returns the converter's reference.
+        ratio: of the divider, storage over middle.
+        temperature: returns degrees Celsius.
+    """
+
+    def __init__(  # type: ignore[no-untyped-def]
+        self, channel: Converter, power: Output, settle, reference_uv, ratio: int, temperature
+    ) -> None:
+        self._channel = channel
+        self._power = power
+        self._settle = settle
+        self._reference_uv = reference_uv
+        self._ratio = ratio
+        self._temperature = temperature
+
+    def voltage_uv(self) -> int:
+        """Return the storage voltage [uV], averaged; the divider is on only meanwhile."""
+        self._power(1)
+        try:
+            self._settle()
+            total = 0
+            for _ in range(_SAMPLES):
+                total += self._channel.read_u16()
+        finally:
+            self._power(0)
+        return int(total * self._reference_uv() * self._ratio // (_SAMPLES * 65535))
+
+    def temperature_c(self) -> int:
+        """Return the processor's temperature [degrees Celsius]."""
+        return int(self._temperature())

@@ -1,0 +1,207 @@
+"""When and how a frame may go out: duty-cycle ledger, limits, data rate, back-off.
+
+Ledger, per sub-band, a two-copy block: newest bucket u32 | airtime_us u32 of it and of the 13
+before. A bucket is 5 minutes of UTC. An hour touches 13 buckets; the 14th is margin for a clock
+that is corrected. Airtime is entered before the frame goes out. Entries ahead of the clock (it
+went back) count in full and are moved to now; before the clock is set forward they are moved to
+the new time. A ledger of which no copy is whole counts as used up.
+
+    LinkError(ValueError)
+    ├── TooStrong      more radiated power than the sub-band allows
+    └── DutyCycleFull  the frame does not fit into this hour
+"""
+
+import struct
+
+from .board import Fram
+from .config import Settings
+from .state import ADDRESS_LEDGER, State
+from .store import Pair
+from .wire import region
+from .wire.frame import OVERHEAD_UPLINK
+
+BUCKET_S = 300
+_BUCKETS = 14
+_FORMAT = "<%dI" % (_BUCKETS + 1)
+_BLOCK_BYTES = 4 * (_BUCKETS + 1)
+_BLOCK_STRIDE = 2 * (_BLOCK_BYTES + 6)
+_SEED = 0x1D10
+
+_BACKOFF_S = 300
+_BACKOFF_MAX_S = 21600
+_JITTER_S = 64
+_MISSES_PER_SF = 2
+_MISSES_CHEAP = 4  # from then on unanswered frames have to fit the day's budget
+_POOR_WAIT_MAX_S = 172800
+SEND_WAIT_MAX_S = _POOR_WAIT_MAX_S + _JITTER_S
+_SHARE = 4  # unanswered frames take at most a quarter of the budget
+_MARGIN_KEPT_DB = 8  # left of the station's margin when the data rate is raised
+_DB_PER_SF = 3  # 2.5 dB between spreading factors, rounded up
+
+
+class LinkError(ValueError):
+    """A transmission that is not allowed."""
+
+
+class TooStrong(LinkError):
+    """The radiated power is above the sub-band's limit."""
+
+    def __init__(self, erp_dbm: int, limit_dbm: int, freq_hz: int) -> None:
+        super().__init__(
+            "radiated power is %d dBm, expected at most %d dBm at %d Hz"
+            % (erp_dbm, limit_dbm, freq_hz)
+        )
+
+
+class DutyCycleFull(LinkError):
+    """The frame would take more than the sub-band's share of an hour."""
+
+    def __init__(self, airtime_us: int, free_us: int) -> None:
+        super().__init__("airtime is %d us, expected at most %d us" % (airtime_us, free_us))
+
+
+def check_power(freq_hz: int, bw_hz: int, settings: Settings) -> None:
+    """Raise unless the settings' power may be radiated on this channel.
+
+    Effective radiated power is the transmit power plus the antenna's gain over a dipole.
+
+    Raises:
+        TooStrong: it may not.
+        WireError: the channel lies in no sub-band of the region.
+    """
+    limit_dbm = region.sub_band(freq_hz, bw_hz).erp_dbm
+    erp_dbm = settings.tx_power_dbm + settings.antenna_gain_db
+    if erp_dbm > limit_dbm:
+        raise TooStrong(erp_dbm, limit_dbm, freq_hz)
+
+
+def frame_room(sf: int) -> int:
+    """Return the bytes of payload an uplink frame may carry."""
+    return int(region.MAX_PHY_BYTES[sf] - OVERHEAD_UPLINK)
+
+
+class Ledger:
+    """Airtime used in the sub-band that holds `freq_hz`."""
+
+    def __init__(self, fram: Fram, freq_hz: int) -> None:
+        band = region.sub_band(freq_hz)
+        index = region.SUB_BANDS.index(band)
+        self.limit_us: int = band.duty_permille * region.DUTY_WINDOW_S * 1000
+        self._address = ADDRESS_LEDGER + index * _BLOCK_STRIDE
+        self._fram = fram
+        self._pair = Pair(fram, self._address, _BLOCK_BYTES, _SEED + index)
+
+    def free_us(self, now_s: int) -> int:
+        """Return the airtime left for a frame that starts now."""
+        return max(0, self.limit_us - sum(self._used(now_s)))
+
+    def wait_s(self, now_s: int, airtime_us: int) -> int:
+        """Return after how many seconds a frame of `airtime_us` fits, 0 for at once."""
+        used = self._used(now_s)
+        wait_s = 0
+        while used and sum(used) + airtime_us > self.limit_us:
+            used.pop()
+            wait_s = (_BUCKETS - len(used)) * BUCKET_S - now_s % BUCKET_S
+        return wait_s
+
+    def charge(self, now_s: int, airtime_us: int) -> None:
+        """Enter a frame, before it goes out.
+
+        Raises:
+            DutyCycleFull: it does not fit; nothing is entered.
+        """
+        used = self._used(now_s)
+        free_us = self.limit_us - sum(used)
+        if airtime_us > free_us:
+            raise DutyCycleFull(airtime_us, max(0, free_us))
+        used[0] += airtime_us
+        self._store(now_s, used)
+
+    def settle(self, now_s: int) -> None:
+        """Move entries that lie ahead of the clock to now, for good."""
+        block = self._load()
+        if block is None or block[0] > now_s // BUCKET_S:
+            self._store(now_s, self._used(now_s))
+
+    def move(self, now_s: int, then_s: int) -> None:
+        """Move all that counts now to `then_s`; call before the clock is set forward to it."""
+        self._store(then_s, [sum(self._used(now_s))] + [0] * (_BUCKETS - 1))
+
+    def _load(self) -> "list[int] | None":
+        data = self._pair.load()
+        if data is not None:
+            return list(struct.unpack(_FORMAT, data))
+        if self._fram.read(self._address, _BLOCK_STRIDE) == bytes(_BLOCK_STRIDE):
+            return [0] * (_BUCKETS + 1)  # never used
+        return None
+
+    def _used(self, now_s: int) -> "list[int]":
+        """Return the airtime per bucket, the present one first."""
+        block = self._load()
+        if block is None:
+            return [self.limit_us] + [0] * (_BUCKETS - 1)
+        age = now_s // BUCKET_S - block[0]
+        if age < 0:
+            return [sum(block[1:])] + [0] * (_BUCKETS - 1)
+        return ([0] * min(age, _BUCKETS) + block[1:])[:_BUCKETS]
+
+    def _store(self, now_s: int, used: "list[int]") -> None:
+        self._pair.store(struct.pack(_FORMAT, now_s // BUCKET_S, *used))
+
+
+def uplink_ledgers(fram: Fram) -> "list[Ledger]":
+    """Return the ledgers of all sub-bands the collar sends in."""
+    bands = []
+    ledgers = []
+    for channel in region.UPLINK_CHANNELS:
+        band = region.sub_band(channel.freq_hz)
+        if band not in bands:
+            bands.append(band)
+            ledgers.append(Ledger(fram, channel.freq_hz))
+    return ledgers
+
+
+def poor_wait_s(frame_uj: int, budget_uj_per_day: int) -> int:
+    """Return the seconds between frames nobody answers that a quarter of the budget pays for."""
+    if budget_uj_per_day <= 0:
+        return _POOR_WAIT_MAX_S
+    return min(86400 * frame_uj * _SHARE // budget_uj_per_day, _POOR_WAIT_MAX_S)
+
+
+def begin_frame(state: State, now_s: int, salt: int, poor_s: int) -> int:
+    """Enter a frame as unanswered, before it goes out; returns its spreading factor.
+
+    So a cut or an error on the way already is what happens without an answer: wait 5 minutes,
+    doubling to 6 hours, from the fifth miss on at least `poor_s`; and a slower rate after every
+    second miss. `salt` (any number that differs between collars and frames) keeps two collars from
+    meeting again and again.
+    """
+    sf = max(region.SF_MIN, min(state.sf, region.SF_MAX))
+    state.misses = min(state.misses + 1, 255)
+    state.draining = 0
+    wait_s = min(_BACKOFF_S << min(state.misses - 1, 10), _BACKOFF_MAX_S)
+    if state.misses > _MISSES_CHEAP:
+        wait_s = max(wait_s, poor_s)
+    state.send_after_s = now_s + wait_s + salt % _JITTER_S
+    state.sf = min(sf + 1, region.SF_MAX) if state.misses % _MISSES_PER_SF == 0 else sf
+    return sf
+
+
+def answered(state: State, sf: int, snr_margin_db: int, more: bool) -> None:
+    """Enter the answer to a frame sent with `sf`.
+
+    Args:
+        state: changed in place.
+        sf: of the frame.
+        snr_margin_db: what the station heard above the limit of that spreading factor.
+        more: whether records still wait.
+    """
+    spare_db = snr_margin_db - _MARGIN_KEPT_DB
+    while spare_db >= _DB_PER_SF and sf > region.SF_MIN:
+        spare_db -= _DB_PER_SF
+        sf -= 1
+    state.sf = sf
+    state.answered += 1
+    state.misses = 0
+    state.send_after_s = 0
+    state.draining = 1 if more else 0

@@ -1,0 +1,215 @@
+"""A collar on a desk: real firmware over a memory, a sky that speaks UBX and a station that answers.
+
+Time is virtual. Everything a wake loses is built anew by `wake`; everything that lasts is here.
+"""
+
+import struct
+
+from firmware.app import step
+from firmware.board import RESET_BROWNOUT, RESET_POWER_ON, RESET_STANDBY_WAKE
+from firmware.boards._costs_collar_l476 import COSTS
+from firmware.civil import civil_from_unix
+from firmware.drivers.gnss import pack
+from firmware.state import write_identity
+from firmware.wire import ack, aes, data, frame, ranges
+
+from .memory import Memory, PowerCut
+
+START_S = 1790000000
+KEY = bytes(range(16))
+COLLAR = 7
+EPOCH = 3
+
+
+def pvt(unix_s, lat_e7, lon_e7, fix_type=3, valid=7, accuracy_mm=2500, pdop_e2=180, flags=1):
+    """A NAV-PVT frame."""
+    year, month, day, _, hour, minute, second = civil_from_unix(unix_s)
+    body = bytearray(92)
+    struct.pack_into("<HBBBBBB", body, 4, year, month, day, hour, minute, second, valid)
+    body[20], body[21], body[23] = fix_type, flags, 9
+    struct.pack_into("<iiiiI", body, 24, lon_e7, lat_e7, 1650000, 1600000, accuracy_mm)
+    struct.pack_into("<H", body, 76, pdop_e2)
+    return pack(0x01, 0x07, bytes(body))
+
+
+class Sky:
+    """A receiver that knows the position `search_s` after it is switched on."""
+
+    def __init__(self, desk):
+        self._desk = desk
+        self._on_at_ms = None
+        self._out = b""
+
+    def power(self, on):
+        self._on_at_ms = self._desk.now_ms if on else None
+        self._out = b""
+
+    def write(self, request):
+        if self._on_at_ms is None or request[:4] != b"\xb5\x62\x01\x07":
+            return
+        since_s = (self._desk.now_ms - self._on_at_ms) // 1000
+        self._out = self._desk.sky(self._desk.now_ms // 1000, since_s)
+
+    def read(self):
+        out, self._out = self._out, b""
+        return out
+
+
+class Station:
+    """Holds every record it hears once, and proves that no nonce and no number comes twice."""
+
+    def __init__(self):
+        self.encrypt = aes.block_cipher(KEY)
+        self.nonces = {}
+        self.records = {}
+        self.held = {}
+        self.counter = 0
+        self.margin_db = 10
+
+    def copy(self):
+        twin = Station()
+        twin.nonces = dict(self.nonces)
+        twin.records = dict(self.records)
+        twin.held = dict(self.held)
+        twin.counter = self.counter
+        return twin
+
+    def hear(self, sealed, now_s):
+        """Store a frame; return the sealed acknowledgement."""
+        header, payload = frame.open_frame(self.encrypt, frame.UPLINK, EPOCH, sealed)
+        assert self.nonces.get(header.counter, sealed) == sealed, "nonce used twice"
+        self.nonces[header.counter] = sealed
+        generation, records = data.decode(payload)
+        held = self.held.get(generation, [])
+        for record in records:
+            known = self.records.get((generation, record.record), record)
+            assert known == record, "number used twice"
+            self.records[(generation, record.record)] = record
+            held = ranges.add(held, record.record, record.record)
+        self.held[generation] = held
+        answer = ack.encode(ack.Ack(generation, now_s, self.margin_db, held), 48)
+        self.counter += 1
+        head = frame.Header(frame.VERSION, frame.ACK, header.collar, self.counter)
+        return frame.seal_frame(self.encrypt, frame.DOWNLINK, EPOCH, head, answer)
+
+
+class Radio:
+    """The air between collar and station."""
+
+    def __init__(self, desk):
+        self._desk = desk
+        self._answer = None
+
+    def send(self, freq_hz, sf, bw_hz, power_dbm, data):
+        desk = self._desk
+        if desk.radio_error is not None:
+            raise desk.radio_error
+        desk.sent.append((desk.now_ms, freq_hz, sf, power_dbm, len(data)))
+        if desk.hears:
+            self._answer = desk.station.hear(data, desk.now_ms // 1000)
+        self._ended_ms = desk.now_ms
+
+    def receive(self, freq_hz, sf, bw_hz, window_ms):
+        desk = self._desk
+        desk.opened_ms = desk.now_ms - self._ended_ms
+        desk.now_ms += window_ms
+        if not desk.answers or self._answer is None:
+            return None
+        return self._answer, -90, 20
+
+
+class Board:
+    """One wake's hardware; offers the members of firmware.board.Board."""
+
+    def __init__(self, desk, cause):
+        self._desk = desk
+        self._cause = cause
+        self.fram = desk.memory
+        self.rtc = self.gauge = self.clock = desk
+        self.gnss = Sky(desk)
+        self.radio = Radio(desk)
+        self.costs = COSTS
+
+    def arm_wakeup(self, seconds):
+        assert 1 <= seconds <= 129600
+        self._desk.armed_s = seconds
+
+    def feed_watchdog(self):
+        self._desk.fed_ms = self._desk.now_ms
+
+    def reset_cause(self):
+        return self._cause
+
+
+class Desk:
+    """What lasts from wake to wake. `sky`, `hears`, `answers` and the rest may be changed at will."""
+
+    def __init__(self, memory=None, station=None):
+        self.memory = memory or Memory()
+        self.station = station or Station()
+        self.now_ms = START_S * 1000
+        self.clock_offset_s = None  # of the collar's clock; None while it was never set
+        self.armed_s = 0
+        self.fed_ms = self.now_ms
+        self.voltage = 3300000
+        self.search_s = 30
+        self.sent = []
+        self.opened_ms = None
+        self.hears = self.answers = True
+        self.radio_error = None
+        self.cause = RESET_POWER_ON
+
+    def provision(self):
+        write_identity(self.memory, COLLAR, EPOCH, KEY)
+        return self
+
+    def sky(self, now_s, since_s):
+        if since_s < self.search_s:
+            return pvt(now_s, 0, 0, fix_type=0, valid=0)
+        return pvt(now_s, 466600000 + now_s % 86400 * 100, 102000000 - now_s % 3600 * 300)
+
+    def wake(self):
+        """One wake and the sleep after it; returns the task, None when the power was cut."""
+        try:
+            task = step(Board(self, self.cause))
+            self.cause = RESET_STANDBY_WAKE
+        except PowerCut:
+            task = None
+            self.cause = RESET_BROWNOUT
+            self.memory.cut_after = None
+        self.now_ms += self.armed_s * 1000
+        return task
+
+    def wakes(self, count):
+        return [self.wake() for _ in range(count)]
+
+    def until_empty(self, log, most=40):
+        """Wake until every record is acknowledged."""
+        for _ in range(most):
+            if not log().pending(1) and self.station.records:
+                return
+            self.wake()
+        raise AssertionError("records wait for ever")
+
+    # board.rtc, board.gauge and board.clock are small enough to live here
+    def now_s(self):
+        return self.now_ms // 1000 + (self.clock_offset_s or 0)
+
+    def valid(self):
+        return self.clock_offset_s is not None
+
+    def set_s(self, unix_s):
+        self.clock_offset_s = unix_s - self.now_ms // 1000
+
+    def voltage_uv(self):
+        return self.voltage
+
+    def temperature_c(self):
+        return -5
+
+    def ticks_ms(self):
+        return self.now_ms
+
+    def sleep_ms(self, ms):
+        self.now_ms += ms
+        assert self.now_ms - self.fed_ms < 32000, "watchdog"
