@@ -49,6 +49,8 @@ check:
 	.venv/bin/python -m mypy --config-file .ci/mypy-boards.ini
 	.venv/bin/lint-imports
 	.venv/bin/python -m hardware.describe --check
+	@! grep -n '://' requirements.lock
+	@! grep -n '"resolved"' backend/web/package-lock.json
 
 # Only names and versions go into the lock: no index, no path of this machine.
 lock:
@@ -56,7 +58,6 @@ lock:
 	{ python3 -m venv build/lock-venv && build/lock-venv/bin/pip install -q pip-tools; }
 	build/lock-venv/bin/pip-compile -q --all-extras --strip-extras --upgrade --no-emit-index-url \
 	--no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
-	@! grep -n '://' requirements.lock
 
 clean:
 	rm -rf .venv build dist capra.egg-info backend/web/node_modules
