@@ -53,7 +53,8 @@ def book(result: CollarResult, days: float) -> str:
     lines = [
         f"collar {result.collar}: {result.wakes} wakes, {result.fixes_taken} fixes,"
         f" {result.failed_fixes} failed, {result.frames_sent} frames,"
-        f" {result.acknowledged} acknowledged, {result.brownouts} brown-outs",
+        f" {result.acknowledged} acknowledged, {result.brownouts} brown-outs,"
+        f" {result.errors} errors {result.last_error}".rstrip(),
         f"  {'':<18}{'J':>11}{'J/day':>11}",
         f"  {'stored at start':<18}{result.joules_start:>11.4f}",
         f"  {'in  generator':<18}{result.joules_in:>+11.4f}{result.joules_in / days:>11.4f}",

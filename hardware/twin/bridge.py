@@ -67,7 +67,7 @@ class Bridge:
         self._heard_from_station = True
         self._splitter = wire.Splitter()
         ether.on_heard = self.hear
-        self._line = SerialLine(self._on_bytes)
+        self._line = SerialLine(self._on_bytes, resync=wire.DELIMITER)
 
     @property
     def port(self) -> str:
@@ -106,7 +106,7 @@ class Bridge:
             if len(self._held) > _HELD_LIMIT:
                 self._held.popitem(last=False)
                 self._dropped += 1
-        self._send(encoded)
+        self._line.write(encoded)
         self._await_answer(reception)
 
     def close(self) -> None:
@@ -115,7 +115,9 @@ class Bridge:
 
     def _await_answer(self, reception: int) -> None:
         with self._changed:
-            limit_s = self._answer_limit_s if self._heard_from_station else _SILENT_WAIT_S
+            limit_s = self._answer_limit_s
+            if not self._heard_from_station:
+                limit_s = min(limit_s, _SILENT_WAIT_S)
             self._heard_from_station = False
         while True:
             self._work()
@@ -172,15 +174,11 @@ class Bridge:
         return used_us + length_us <= allowed_us
 
     def _report(self, message: wire.Transmit, status: int, length_us: int) -> None:
-        self._send(
+        self._line.write(
             wire.encode(
                 wire.Transmitted(message.transmission, status, self._hub.now_us, length_us)
             )
         )
-
-    def _send(self, encoded: bytes) -> None:
-        if not self._line.write(encoded):
-            self._line.write(wire.DELIMITER)  # what follows starts clean
 
     def _on_bytes(self, data: bytes) -> None:
         for chunk in self._splitter.feed(data):
@@ -199,14 +197,14 @@ class Bridge:
             self._heard_from_station = True
             held = list(self._held.values())
         if isinstance(message, wire.Ping):
-            self._send(
+            self._line.write(
                 wire.encode(wire.Pong(message.token, now_us, utc_us, len(held), self._dropped))
             )
         elif isinstance(message, wire.Configure):
             hello = wire.Hello(wire.PROTOCOL, self._number, _FIRMWARE, now_us, utc_us)
-            self._send(wire.DELIMITER + wire.encode(hello))
+            self._line.write(wire.DELIMITER + wire.encode(hello))
             for encoded in held:
-                self._send(encoded)
+                self._line.write(encoded)
             self._configured.set()
         elif isinstance(message, wire.Transmit | wire.Release):
             with self._changed:

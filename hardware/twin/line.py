@@ -20,38 +20,47 @@ class SerialLine:
 
     Args:
         on_bytes: Called in the listening thread with what arrived.
+        resync: Sent ahead of the first bytes after a loss.
 
     Attributes:
         port: Path of the other end.
         dropped: Writes given up because nobody read.
     """
 
-    def __init__(self, on_bytes: Callable[[bytes], None]) -> None:
+    def __init__(self, on_bytes: Callable[[bytes], None], resync: bytes = b"") -> None:
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self.port = os.ttyname(self._slave)
         self.dropped = 0
         self._on_bytes = on_bytes
+        self._resync = resync
+        self._torn = self._stuck = False
         self._lock = threading.Lock()
         self._stop_read, self._stop_write = os.pipe()
         self._thread = threading.Thread(target=self._listen, name="twin-line", daemon=True)
         self._thread.start()
 
     def write(self, data: bytes) -> bool:
-        """Send bytes; False when the reader did not make room in time and some are lost."""
-        deadline_s = time.monotonic() + _GRACE_S
+        """Send bytes; False when the reader did not make room in time and some are lost.
+
+        After a loss nobody is waited for until there is room or the reader gives a sign of life,
+        and what follows begins with `resync`.
+        """
         with self._lock:
-            rest = memoryview(data)
+            deadline_s = time.monotonic() + (0.0 if self._stuck else _GRACE_S)
+            rest = memoryview(self._resync + data if self._torn else data)
             while rest:
-                left_s = deadline_s - time.monotonic()
-                if left_s <= 0 or not select.select([], [self._master], [], left_s)[1]:
+                left_s = max(deadline_s - time.monotonic(), 0.0)
+                if not select.select([], [self._master], [], left_s)[1]:
                     self.dropped += 1
+                    self._torn = self._stuck = True
                     return False
                 try:
                     rest = rest[os.write(self._master, rest) :]
                 except BlockingIOError:
                     continue
+            self._torn = self._stuck = False
         return True
 
     def close(self) -> None:
@@ -75,5 +84,6 @@ class SerialLine:
                 if error.errno != errno.EIO:
                     raise
                 continue
+            self._stuck = False
             if data:
                 self._on_bytes(data)

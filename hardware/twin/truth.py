@@ -1,6 +1,5 @@
-"""What a collar's log really holds, read from its memory: the measure of all behind it."""
+"""What a collar's memory really holds, read without the collar: the measure of all behind it."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from firmware import log, state
@@ -9,10 +8,7 @@ from hardware.twin.fram import Memory
 
 
 class Record(NamedTuple):
-    """One record of a log; the position is None for anything but a fix.
-
-    `acknowledged`: the collar knows that a station holds it.
-    """
+    """One record of a log; the position is None for anything but a fix."""
 
     generation: int
     record: int
@@ -20,29 +16,32 @@ class Record(NamedTuple):
     recorded_at_s: int
     lat_e5: int | None
     lon_e5: int | None
-    acknowledged: bool
 
 
-def read_records(memory: Memory) -> Iterator[Record]:
-    """Yield the records of the running generation, oldest first; works on a copy of the memory."""
+class Truth(NamedTuple):
+    """Records of the running generation, oldest first; how many wait; what went wrong."""
+
+    records: tuple[Record, ...]
+    waiting: int
+    errors: int
+    last_error: str
+
+
+def read_truth(memory: Memory) -> Truth:
+    """Read a collar's memory; works on a copy, so nothing is repaired or changed."""
     copy = Memory(bytearray(memory.cells))
     known = state.State()
     known.load(copy)
     generation = state.read_generation(copy, known.generation)
     held = log.Log(copy, generation)
-    waiting = set(held.pending(log.SLOTS))
+    records = []
     for number in range(held.oldest, held.newest + 1):
         slot = held.read(number)
         if slot is None:
             continue
         value = log.decode(slot)
         lat_e5, lon_e5 = (value.lat_e5, value.lon_e5) if isinstance(value, Fix) else (None, None)
-        yield Record(
-            generation,
-            number,
-            slot.kind,
-            slot.recorded_at_s,
-            lat_e5,
-            lon_e5,
-            number not in waiting,
-        )
+        records.append(Record(generation, number, slot.kind, slot.recorded_at_s, lat_e5, lon_e5))
+    waiting = len(held.pending(log.SLOTS))
+    name = known.error_name.rstrip(b"\0").decode("ascii", "replace")
+    return Truth(tuple(records), waiting, known.errors, name)

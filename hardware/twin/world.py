@@ -36,7 +36,7 @@ from hardware.twin.parts import Parts
 from hardware.twin.seeded import uniform
 from hardware.twin.storage import Storage
 from hardware.twin.supply import Supply
-from hardware.twin.truth import Record, read_records
+from hardware.twin.truth import Record, read_truth
 
 Step = Callable[[Board], object]
 _CLOSE_IN_TIME_US = 600_000_000  # collars are switched on within ten minutes of each other
@@ -84,6 +84,9 @@ class CollarResult:
         joules_out: Spent, by load.
         brownouts: Times the rail collapsed.
         watchdogs: Watchdog resets.
+        errors: Errors the firmware caught and counted.
+        last_error: Name of the last of them, empty without one.
+        waiting: Records no station has acknowledged to this collar.
         wakes: Boots.
         airtime_us: Of uplinks.
         voltage_v: Of the storage at the end.
@@ -102,6 +105,9 @@ class CollarResult:
     joules_out: dict[str, float]
     brownouts: int
     watchdogs: int
+    errors: int
+    last_error: str
+    waiting: int
     wakes: int
     airtime_us: int
     voltage_v: float
@@ -182,7 +188,8 @@ class Collar:
         hardware = self.hardware
         hardware.supply.settle()
         storage = hardware.supply.storage
-        records = tuple(read_records(self.memory()))
+        truth = read_truth(self.memory())
+        records = truth.records
         contact_us = hardware.last_contact_us
         return CollarResult(
             collar=self.spec.collar,
@@ -200,6 +207,9 @@ class Collar:
             joules_out=dict(storage.out_j),
             brownouts=self.brownouts,
             watchdogs=self.watchdogs,
+            errors=truth.errors,
+            last_error=truth.last_error,
+            waiting=truth.waiting,
             wakes=self.wakes,
             airtime_us=hardware.airtime_us,
             voltage_v=storage.voltage_v,

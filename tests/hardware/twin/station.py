@@ -1,4 +1,4 @@
-"""A small ground station for the twin's tests: opens the port, decodes frames, acknowledges ranges."""
+"""A small ground station for the twin's tests: opens the port, acknowledges what it decodes."""
 
 import threading
 from collections.abc import Callable
@@ -58,7 +58,7 @@ class Station:
         collar = frame.parse_header(received.data).collar
         epoch, key = self.keys[collar]
         encrypt = encryptor(key)
-        header, payload = frame.open_frame(encrypt, frame.UPLINK, epoch, received.data)
+        _, payload = frame.open_frame(encrypt, frame.UPLINK, epoch, received.data)
         generation, records = data.decode(payload)
         held = self.held.setdefault((collar, generation), [])
         for record in records:

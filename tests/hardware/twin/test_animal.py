@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,8 +25,8 @@ def in_metres(animal, times_s):
 def test_position_does_not_depend_on_the_order_of_questions():
     one, other = Ibex(seed=4), Ibex(seed=4)
     times_s = [5 * DAY_S + 17.0, 3.0, 40 * DAY_S, 5 * DAY_S]
-    forwards = [one.position(t) + (one.activity(t),) for t in times_s]
-    backwards = [other.position(t) + (other.activity(t),) for t in reversed(times_s)]
+    forwards = [(*one.position(t), one.activity(t)) for t in times_s]
+    backwards = [(*other.position(t), other.activity(t)) for t in reversed(times_s)]
     assert forwards == backwards[::-1]
 
 
@@ -78,7 +79,7 @@ def test_animal_moves_more_while_active():
     animal = Ibex(seed=2)
     times_s = np.arange(0, 60 * DAY_S, 600.0)
     places = [animal.position(t) for t in times_s]
-    steps = np.array([distance_m(a, b) for a, b in zip(places, places[1:], strict=False)])
+    steps = np.array([distance_m(a, b) for a, b in pairwise(places)])
     active = np.array([animal.activity(t + 300) for t in times_s[:-1]])
     assert steps[active > 0.5].mean() > 3 * steps[active < 0.1].mean()
 
@@ -86,7 +87,7 @@ def test_animal_moves_more_while_active():
 def test_a_walk_has_a_goats_speed():
     animal = Ibex(seed=2)
     places = [animal.position(t) for t in np.arange(0, 30 * DAY_S, 600.0)]
-    steps = [distance_m(a, b) for a, b in zip(places, places[1:], strict=False)]
+    steps = [distance_m(a, b) for a, b in pairwise(places)]
     assert 1500 < sum(steps) / 30 < 8000
     assert max(steps) / 600 < 2.0
 

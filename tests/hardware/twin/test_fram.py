@@ -63,8 +63,7 @@ def test_power_cut_keeps_exactly_the_first_bytes(count):
     chip.on_cut = cut
     chip.cut_after_bytes = count
     with pytest.raises(PowerCut):
-        fram.write(100, b"abcdefgh")
-        fram.write(108, b"x")
+        fram.write(100, b"abcdefghx")
     assert bytes(chip.memory[100:109]) == b"abcdefghx"[:count].ljust(9, b"\0")
     chip.power_off()
     fram.write(100, b"ABCD")
