@@ -17,6 +17,8 @@ _GPS_EPOCH_US = 315_964_800_000_000
 _U32_END_US = _U32 * 1_000_000
 _UNTIL = "Unix microseconds from 1980-01-06 (GPS epoch) to 2106-02-07"
 
+_MAY_BE_NULL = frozenset({"altitude_m", "accuracy_m", "temperature_c"})
+
 Bounds = Mapping[str, tuple[float, float]]
 
 _RECORD: Bounds = {
@@ -58,7 +60,7 @@ RECEPTION: Bounds = {
 
 
 def check(rows: Sequence[tuple[object, ...]], bounds: Bounds) -> None:
-    """Check every bounded field of every row; None passes (the table says where it may stand).
+    """Check every bounded field of every row; None passes where a value may be unknown.
 
     Raises:
         BadRow: the first row with a value that is not a number, not finite or out of bounds.
@@ -70,7 +72,9 @@ def check(rows: Sequence[tuple[object, ...]], bounds: Bounds) -> None:
         if name in bounds:
             low, high = bounds[name]
             for i, value in enumerate(column):
-                if value is not None and not _within(value, low, high):
+                if value is None and name in _MAY_BE_NULL:
+                    continue
+                if not _within(value, low, high):
                     raise BadRow(rows[i], name, value, _expected(name, low, high))
 
 

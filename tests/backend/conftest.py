@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 import pytest
 from httpx import Client
 
-from backend.db import ingest, registry
+from backend.db import embedded, ingest, registry
 from backend.db.migrate import migrate
 from tests.backend.factories import START, serving, status_row, walk
 
@@ -59,3 +62,13 @@ def client(migrated_url: str) -> Iterator[Client]:
     """The application over the migrated database."""
     with serving(migrated_url) as client:
         yield client
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """Folder for a server of the test's own, which it may stop; stopped after."""
+    with tempfile.TemporaryDirectory(prefix="capra-", ignore_cleanup_errors=True) as parent:
+        os.chmod(parent, 0o711)  # the server's user must pass through
+        folder = Path(parent) / "server"
+        yield folder
+        embedded.stop(folder)

@@ -1,0 +1,159 @@
+"""Migrations: with and without TimescaleDB, several at once, and schema.sql as their sum."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from backend.db import embedded, ingest, migrate
+from backend.db.errors import MigrationError
+from tests.backend.factories import DAY_US, START_US, fix_row
+
+pytestmark = pytest.mark.db
+WITHOUT_TIMESCALEDB = {"shared_preload_libraries": ""}
+NAMES = ["0001_tables", "0002_hypertables"]
+
+COLUMNS = """
+select table_name, column_name, data_type, is_nullable, column_default, is_identity
+from information_schema.columns
+where table_schema = 'public' and table_name <> 'migration'
+"""
+CONSTRAINTS = """
+select conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+from pg_constraint
+where connamespace = 'public'::regnamespace and conrelid <> to_regclass('migration')::oid
+"""
+EXTENSION = "select from pg_extension where extname = 'timescaledb'"
+INDEXES = """
+select tablename, indexname, indexdef
+from pg_indexes
+where schemaname = 'public' and tablename <> 'migration'
+"""
+COMMENTS = """
+select objoid::regclass::text, objsubid, description
+from pg_description
+where classoid = 'pg_class'::regclass and objoid in (
+    select oid from pg_class where relnamespace = 'public'::regnamespace
+)
+"""
+
+
+def catalogue(dsn: str) -> set[tuple[object, ...]]:
+    with psycopg.connect(dsn) as connection:
+        connection.execute("create table if not exists migration ()")  # for the queries' sake
+        found = set()
+        for query in (COLUMNS, CONSTRAINTS, INDEXES, COMMENTS):
+            found |= set(connection.execute(sql.SQL(query)).fetchall())
+        connection.rollback()
+    return found
+
+
+def hypertables(dsn: str) -> set[str]:
+    names = "select hypertable_name from timescaledb_information.hypertables"
+    with psycopg.connect(dsn) as connection:
+        if connection.execute(EXTENSION).fetchone() is None:
+            return set()
+        return {name for (name,) in connection.execute(names)}
+
+
+@pytest.fixture
+def second_url(postgres_server: str, database_url: str) -> Iterator[str]:
+    """Another empty database of the same server."""
+    name = str(conninfo_to_dict(database_url)["dbname"]) + "_second"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        yield make_conninfo(postgres_server, dbname=name)
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def test_the_second_call_has_nothing_to_do(database_url: str) -> None:
+    assert migrate.migrate(database_url) == NAMES
+    assert migrate.migrate(database_url) == []
+
+
+def test_schema_sql_is_what_the_migrations_make(database_url: str, second_url: str) -> None:
+    migrate.migrate(database_url)
+    schema = resources.files("backend.db") / "sql" / "schema.sql"
+    with psycopg.connect(second_url) as connection:
+        connection.execute(schema.read_text())  # type: ignore[call-overload]
+    assert catalogue(database_url) == catalogue(second_url)
+
+
+def test_schema_sql_is_right_without_timescaledb(server_folder: Path, database_url: str) -> None:
+    migrate.migrate(database_url)
+    plain = embedded.start("plain", server_folder, WITHOUT_TIMESCALEDB)
+    migrate.migrate(plain)
+    assert catalogue(plain) == catalogue(database_url)
+
+
+def test_series_are_hypertables_where_the_server_has_them(database_url: str) -> None:
+    migrate.migrate(database_url)
+    with psycopg.connect(database_url) as connection:
+        query = "select from pg_available_extensions where name = 'timescaledb'"
+        available = connection.execute(query).fetchone() is not None
+    assert hypertables(database_url) == ({"fix", "status", "reception"} if available else set())
+
+
+def test_a_server_that_gains_timescaledb_keeps_its_rows(
+    server_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "backend.db.migrate")
+    dsn = embedded.start("herd", server_folder, WITHOUT_TIMESCALEDB)
+    assert migrate.migrate(dsn) == NAMES
+    assert "plain tables, no TimescaleDB" in caplog.text
+    rows = [fix_row(n, recorded_at_us=START_US + n * 20 * DAY_US) for n in range(1, 9)]
+    with psycopg.connect(dsn) as connection:
+        assert ingest.load(connection, ingest.Batch(rows)).fixes_new == 8
+    embedded.stop(server_folder)
+    dsn = embedded.start("herd", server_folder)
+    assert migrate.migrate(dsn) == []
+    with psycopg.connect(dsn) as connection:
+        assert ingest.load(connection, ingest.Batch([*rows, fix_row(9)])).fixes_new == 1
+        assert connection.execute("select count(*) from fix").fetchone() == (9,)
+
+
+def test_several_programs_may_migrate_at_once(database_url: str) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        applied = list(threads.map(migrate.migrate, [database_url] * 4))
+    assert sorted(applied, key=len) == [[], [], [], NAMES]
+
+
+def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:
+    migrate.migrate(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("insert into migration (migration) values ('9999_later')")
+    with pytest.raises(MigrationError, match=r"9999_later.*update Capra"):
+        migrate.migrate(database_url)
+
+
+def test_a_failing_migration_is_named_and_leaves_nothing(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = migrate.Migration("0001_broken", "create table half (); select nonsense")
+    monkeypatch.setattr(migrate, "migrations", lambda: [broken])
+    with pytest.raises(MigrationError, match=r"0001_broken: column \"nonsense\" does not exist"):
+        migrate.migrate(database_url)
+    assert not catalogue(database_url)
+
+
+def test_a_user_without_rights_gets_plain_tables(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("drop role if exists keeper")
+        connection.execute("create role keeper login")
+        connection.execute("grant create on schema public to keeper")
+        connection.execute(
+            sql.SQL("grant create on database {} to keeper").format(
+                sql.Identifier(str(conninfo_to_dict(database_url)["dbname"]))
+            )
+        )
+    assert migrate.migrate(make_conninfo(database_url, user="keeper")) == NAMES
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert [one.name for one in migrate.migrations()] == NAMES
