@@ -99,10 +99,13 @@ def _add(
 
 def _run(args: argparse.Namespace) -> int:
     from ground_station import settings, station
-    from ground_station.errors import StationError
+    from ground_station.errors import LoaderFailed, StationError
 
     try:
         station.run(settings.from_arguments(args))
+    except LoaderFailed as error:
+        _fail(error)
+        return 1
     except StationError as error:
         return _fail(error)
     return 0

@@ -44,6 +44,10 @@ class Clock(ABC):
         """
 
     @abstractmethod
+    def is_known(self) -> bool:
+        """Return whether the time is fit to be told to a collar."""
+
+    @abstractmethod
     def heard_at_us(self, ticks_us: int, utc_us: int) -> int:
         """Return the Unix time [us] of a frame that ended at these ticks."""
 
@@ -68,6 +72,10 @@ class SystemClock(Clock):
         """Learn how the ticks lie to this machine's monotonic time."""
         self._offsets.append(self._monotonic_us() - ticks_us)
 
+    def is_known(self) -> bool:
+        """Return whether this machine was told the time."""
+        return self._utc_us() >= SETTLED_UTC_US
+
     def heard_at_us(self, ticks_us: int, utc_us: int) -> int:
         """Return the Unix time [us] of these ticks; this moment while nothing is known of them."""
         if not self._offsets:
@@ -86,11 +94,6 @@ class BridgeClock(Clock):
         self._fallback = fallback
         self._offset_us: int | None = None
 
-    @property
-    def knows_utc(self) -> bool:
-        """Whether the bridge has told UTC since it was opened."""
-        return self._offset_us is not None
-
     def restart(self) -> None:
         """Forget the ticks."""
         self._offset_us = None
@@ -102,9 +105,14 @@ class BridgeClock(Clock):
         if utc_us:
             self._offset_us = utc_us - ticks_us
 
+    def is_known(self) -> bool:
+        """Return whether the bridge has told UTC since it was opened, or the fallback knows."""
+        return self._offset_us is not None or self._fallback.is_known()
+
     def heard_at_us(self, ticks_us: int, utc_us: int) -> int:
         """Return the bridge's own time of the frame [us], else what its ticks say."""
         if utc_us:
+            self._offset_us = utc_us - ticks_us
             return utc_us
         if self._offset_us is not None:
             return ticks_us + self._offset_us

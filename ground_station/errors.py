@@ -6,6 +6,7 @@ StationError
 ├── KeyFileError          the key file cannot be used                      exit code 2
 ├── SpoolError            the spool cannot be used                         exit code 2
 │   └── SpoolBusy         another station writes this spool
+├── LoaderFailed          the loader ended by a fault of the program    exit code 1
 └── ReceiverError         no receiver for now; the station tries again
     ├── PortMissing       no such port
     ├── PortBusy          another program holds the port
@@ -49,6 +50,10 @@ class SpoolError(StationError):
 
 class SpoolBusy(SpoolError):
     """Another station writes this spool."""
+
+
+class LoaderFailed(StationError):
+    """The loader ended by a fault of the program: the station ends too, so that it is noticed."""
 
 
 class ReceiverError(StationError):

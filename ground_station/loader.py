@@ -1,6 +1,5 @@
 """From the spool to the database: a thread that may be late, be killed, and load twice."""
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -54,11 +53,25 @@ class Loader(threading.Thread):
     """Loads what waits in the spool, in batches, whenever it is woken.
 
     A database that is away is tried again, ever more slowly; meanwhile frames wait in the spool.
+
+    Args:
+        settings: spool, keys and database.
+        totals: counters.
+        wake: set by others when a frame came to the spool.
+        on_failure: called if the thread ends by a fault of the program.
     """
 
-    def __init__(self, settings: Settings, totals: Totals) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        totals: Totals,
+        wake: threading.Event,
+        on_failure: Callable[[], None],
+    ) -> None:
         super().__init__(name="loader", daemon=True)
-        self.wake = threading.Event()
+        self.wake = wake
+        self.failed = False
+        self._on_failure = on_failure
         self._settings = settings
         self._totals = totals
         self._draining = threading.Event()
@@ -74,35 +87,43 @@ class Loader(threading.Thread):
         self._draining.set()
         self.wake.set()
         self.join(limit_s)
-        waiting = -1
-        with contextlib.suppress(SpoolError), Spool(self._settings.spool, durable=False) as spool:
-            waiting = spool.count(State.WAITING)
-        log("station stopped", loaded=self._totals.get("loaded"), waiting=waiting)
 
     def run(self) -> None:
         """Load until drained."""
+        done = False
+        try:
+            while not done:
+                done = self._work()
+        finally:
+            self._disconnect()
+            self.failed = not done
+            if self.failed:
+                self._on_failure()
+
+    def _work(self) -> bool:
+        """Load until drained; returns early, and not done, if the spool cannot be read."""
         try:
             with Spool(self._settings.spool, durable=False) as spool:
                 spool.retry_without_key()
                 while not self._step(spool):
                     pass
         except SpoolError as error:
-            log("loader ended", fault=error)
-        finally:
-            if self._connection is not None:
-                self._connection.close()
+            log("loading delayed", fault=error, retry_s=_LAST_RETRY_S)
+            return self._draining.wait(_LAST_RETRY_S)
+        return True
 
     def _step(self, spool: Spool) -> bool:
         """Load one batch; returns whether the loader is done."""
         self.wake.clear()
         waiting = spool.peek(_BATCH_FRAMES)
         if not waiting:
-            self._prune(spool)
             if self._draining.is_set():
                 return True
-            if self.wake.wait(_IDLE_S):
-                self._draining.wait(_GATHER_S)  # more frames often follow: one transaction for all
-            return False
+            if self._connection is not None:
+                self._prune(spool)
+                if self.wake.wait(_IDLE_S):
+                    self._draining.wait(_GATHER_S)  # more often follow: one transaction for all
+                return False
         fault = self._load(spool, waiting)
         if fault is None:
             self._retry_s = _FIRST_RETRY_S
@@ -127,9 +148,7 @@ class Loader(threading.Thread):
         """Load frames and mark them; returns why that has to wait."""
         try:
             rows = self._read(spool, waiting)
-            self._connect()
-            assert self._connection is not None
-            report = load(self._connection, _batch(rows))
+            report = load(self._connect(), _batch(rows))
         except KeyFileError as error:
             return str(error)
         except psycopg.errors.UndefinedTable as error:
@@ -141,6 +160,8 @@ class Loader(threading.Thread):
         if self._delayed:
             self._delayed = False
             log("loading resumed")
+        if not rows:
+            return None
         spool.mark([one.number for one in rows], State.LOADED)
         self._totals.add("loaded", len(rows))
         self._totals.add("duplicate_records", report.fixes_duplicate + report.statuses_duplicate)
@@ -179,9 +200,9 @@ class Loader(threading.Thread):
         )
         spool.mark([frame.number], frame.state, frame.note)
 
-    def _connect(self) -> None:
-        if self._connection is not None and not self._connection.closed:
-            return
+    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        if self._connection is not None:
+            return self._connection
         dsn = resolve(self._settings.database)
         if self._settings.database is None:  # our own server: nobody else will make the tables
             migrate(dsn)
@@ -198,6 +219,7 @@ class Loader(threading.Thread):
             application_name="capra station",
         )
         log("database ready", server=self._connection.info.server_version)
+        return self._connection
 
     def _disconnect(self) -> None:
         if self._connection is not None:

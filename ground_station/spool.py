@@ -28,6 +28,7 @@ from ground_station.errors import SpoolBusy, SpoolError
 
 APPLICATION_ID = 0x43415052  # "CAPR", in the file's header
 VERSION = 1
+_SMALLEST_BYTES = 512
 
 _SCHEMA = """
 create table frame (
@@ -424,6 +425,8 @@ def _make_private(path: Path) -> None:
     """Make the file, or close it to others, without opening it: that would drop SQLite's locks."""
     try:
         if path.exists():
+            if 0 < path.stat().st_size < _SMALLEST_BYTES:  # SQLite would take it for an empty file
+                raise SpoolError(path, "file is not a database")
             os.chmod(path, 0o600)
         else:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

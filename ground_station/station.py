@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from firmware.wire.bridge import SENT, TOO_LATE, Hello, Pong, Received, Transmitted
-from ground_station.clock import SETTLED_UTC_US, BridgeClock, Clock, SystemClock, system_utc_us
+from ground_station.clock import BridgeClock, Clock, SystemClock, system_utc_us
 from ground_station.downlink import Answer, Downlink, DownlinkRefused
-from ground_station.errors import KeyFileError, ReceiverError, SpoolError
+from ground_station.errors import KeyFileError, LoaderFailed, ReceiverError, SpoolError
 from ground_station.events import Throttle, log
 from ground_station.keys import KeyRing, load_keys
 from ground_station.loader import Loader
@@ -19,7 +19,7 @@ from ground_station.receiver import Event, Noise, Receiver
 from ground_station.receivers.bridge import BridgeReceiver
 from ground_station.session import Accepted, Refusal, Session
 from ground_station.settings import Settings
-from ground_station.spool import Change, Spool, lock
+from ground_station.spool import Change, Spool, State, lock
 
 _POLL_S = 0.25
 _FIRST_RETRY_S = 0.25
@@ -111,7 +111,7 @@ class Station:
         self._clock.observe(hello.ticks_us, hello.utc_us)
         if self._settings.clock == "bridge" and not hello.utc_us:
             log("bridge clock unknown", bridge=self._bridge, instead="system clock")
-        elif not self._time_known():
+        elif not self._clock.is_known():
             log("system clock not set", utc_us=system_utc_us(), expected="2026 or later")
         log(
             "station ready",
@@ -122,12 +122,6 @@ class Station:
             clock=self._settings.clock,
             collars=len(self._session.keys.collars()),
         )
-
-    def _time_known(self) -> bool:
-        """Whether the time is fit to be told to a collar."""
-        if isinstance(self._clock, BridgeClock) and self._clock.knows_utc:
-            return True
-        return system_utc_us() >= SETTLED_UTC_US
 
     def _answer(self, received: Received) -> None:
         """Authenticate, write to the disk, and only then answer."""
@@ -176,7 +170,7 @@ class Station:
                 self._session.held_after(accepted),
                 self._session.keys,
                 heard_at_us,
-                time_known=self._time_known(),
+                time_known=self._clock.is_known(),
             )
         except DownlinkRefused as error:
             self._totals.add("withheld")
@@ -251,30 +245,26 @@ def run(settings: Settings) -> None:
     Raises:
         KeyFileError: the key file cannot be used.
         SpoolError: the spool cannot be used.
+        LoaderFailed: the loader ended before its time.
     """
     keys = load_keys(settings.keys)
     with lock(settings.spool), Spool(settings.spool) as spool:
         totals = Totals(spool.restore().totals)
-        with _loading(settings, totals) as wake:
-            station = Station(settings, BridgeReceiver(settings.port), spool, keys, totals, wake)
-            with _signals(station):
-                station.run()
+        wake = threading.Event()
+        receiver = BridgeReceiver(settings.port)
+        station = Station(settings, receiver, spool, keys, totals, wake)
+        loader = Loader(settings, totals, wake, station.stop) if settings.load else None
+        with _signals(station):
+            if loader is not None:
+                loader.start()
+            station.run()
             log("station stopping", frames=totals.get("frames"))
+            if loader is not None:
+                loader.drain(settings.drain_s)
         spool.save_totals(totals.snapshot())
-
-
-@contextlib.contextmanager
-def _loading(settings: Settings, totals: Totals) -> Iterator[threading.Event]:
-    """Load beside the station, and to the end, within bounds, when it stops."""
-    if not settings.load:
-        yield threading.Event()
-        return
-    loader = Loader(settings, totals)
-    loader.start()
-    try:
-        yield loader.wake
-    finally:
-        loader.drain(settings.drain_s)
+        log("station stopped", loaded=totals.get("loaded"), waiting=spool.count(State.WAITING))
+    if loader is not None and loader.failed:
+        raise LoaderFailed("the loader ended by a fault of the program, see above")
 
 
 @contextlib.contextmanager

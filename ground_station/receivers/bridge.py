@@ -31,7 +31,7 @@ _HELLO_WAIT_S = 1.0
 _PING_S = 15.0
 _SILENT_S = 40.0
 
-_MISSING = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.ECONNREFUSED)
+_MISSING = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO)
 _BUSY = (errno.EBUSY, errno.EAGAIN)
 
 
@@ -174,7 +174,7 @@ def _translate(port: str, error: OSError) -> ReceiverError:
     reason = _reason(error)
     if error.errno in _BUSY:
         return PortBusy(port, "is used by another program, expected it to be free")
-    if error.errno in _MISSING or "Could not open port" in reason:
+    if error.errno in _MISSING or "://" in port:
         return PortMissing(port, reason)
     if error.errno in (errno.EACCES, errno.EPERM):
         return PortRefused(port, f"{reason}; this user may not open it (group dialout?)")

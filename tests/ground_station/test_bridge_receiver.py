@@ -1,0 +1,190 @@
+"""The serial line to the bridge, on a real pseudo-terminal and on a socket."""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from firmware.wire import bridge as wire
+from ground_station.errors import (
+    BridgeSilent,
+    PortBusy,
+    PortLost,
+    PortMissing,
+    PortRefused,
+    ReceiverError,
+)
+from ground_station.receiver import Event, Noise
+from ground_station.receivers import bridge as module
+from ground_station.receivers.bridge import BridgeReceiver
+from tests.ground_station.scripted import BRIDGE, Collar, PtyBridge
+
+
+@pytest.fixture
+def bridge(tmp_path: Path) -> Iterator[PtyBridge]:
+    with PtyBridge(tmp_path / "port") as bridge:
+        yield bridge
+
+
+def next_of(receiver: BridgeReceiver, kind: type) -> Event:
+    for _ in range(100):
+        event = receiver.receive(0.5)
+        if isinstance(event, kind):
+            return event
+    raise AssertionError(f"no {kind.__name__}")
+
+
+def test_first_event_is_the_bridges_hello(bridge: PtyBridge) -> None:
+    with BridgeReceiver(str(bridge.link)) as receiver:
+        hello = receiver.receive(0.5)
+        assert isinstance(hello, wire.Hello) and hello.bridge == BRIDGE
+
+
+def test_frames_come_whole_and_answers_reach_the_bridge(bridge: PtyBridge) -> None:
+    data = Collar(1).send(1, 30)
+    with BridgeReceiver(str(bridge.link)) as receiver:
+        first, second = bridge.hear(data), bridge.hear(bytes(255))
+        received = next_of(receiver, wire.Received)
+        assert (received.reception, received.data) == (first, data)
+        receiver.transmit(wire.Transmit(1, first, 77, 869_525_000, 7, 125_000, 14, b"ack"))
+        assert next_of(receiver, wire.Received).data == bytes(255)
+        receiver.release(second)
+        bridge.wait_answered()
+        assert next_of(receiver, wire.Transmitted).status == wire.SENT
+    assert bridge.answers == [(first, b"ack")] and bridge.released == [second]
+
+
+def test_unanswered_frames_come_again_after_reopening(bridge: PtyBridge) -> None:
+    receiver = BridgeReceiver(str(bridge.link))
+    with receiver:
+        bridge.hear(b"one")
+        assert next_of(receiver, wire.Received).data == b"one"
+    with receiver:
+        assert next_of(receiver, wire.Received).data == b"one"
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"MicroPython v1.25 on 2026-01-01\r\n>>> \x00",
+        wire.encode(wire.Ping(1))[:-3] + b"\x07\x07\x00",
+        b"\x05\x01\x00",
+        wire.encode(wire.Release(5))[2:],
+        b"x" * 5000 + b"\x00",
+    ],
+)
+def test_damaged_bytes_are_noise_and_the_next_message_is_whole(
+    bridge: PtyBridge, noise: bytes
+) -> None:
+    with BridgeReceiver(str(bridge.link)) as receiver:
+        receiver.receive(0.5)
+        writer = threading.Thread(target=lambda: [bridge.write(noise), bridge.hear(b"after")])
+        writer.start()
+        fault = next_of(receiver, Noise)
+        assert isinstance(fault, Noise) and "expected" in fault.fault
+        if len(noise) < 4000:  # else the line of the terminal was full and lost the frame as well
+            assert next_of(receiver, wire.Received).data == b"after"
+        writer.join()
+
+
+def test_second_program_finds_the_port_busy(bridge: PtyBridge) -> None:
+    port = str(bridge.link)
+    with BridgeReceiver(port), pytest.raises(PortBusy, match=f"port {port}: .*another program"):
+        BridgeReceiver(port).open()
+
+
+def test_missing_port_and_refused_socket_are_missing(tmp_path: Path) -> None:
+    with pytest.raises(PortMissing, match="No such file or directory"):
+        BridgeReceiver(str(tmp_path / "ttyACM9")).open()
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(PortMissing, match="refused"):
+            BridgeReceiver(f"socket://127.0.0.1:{unused.getsockname()[1]}").open()
+
+
+@pytest.mark.parametrize("port", ["/dev/null", "nonsense://x"])
+def test_what_is_no_serial_port_is_refused(port: str) -> None:
+    with pytest.raises(PortRefused, match="expected a"):
+        BridgeReceiver(port).open()
+
+
+def test_port_that_does_not_answer_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_HELLO_WAIT_S", 0.05)
+    master, slave = os.openpty()
+    with pytest.raises(BridgeSilent, match="nothing there answers"):
+        BridgeReceiver(os.ttyname(slave)).open()
+    os.close(master)
+    os.close(slave)
+
+
+def test_bridge_that_falls_silent_is_noticed(
+    bridge: PtyBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PING_S", 0.05)
+    monkeypatch.setattr(module, "_SILENT_S", 0.3)
+    with BridgeReceiver(str(bridge.link)) as receiver:
+        assert next_of(receiver, wire.Pong).held == 0
+        bridge.mute = True
+        with pytest.raises(BridgeSilent, match="no answer for"):
+            next_of(receiver, wire.Received)
+
+
+def test_bridge_that_started_anew_is_greeted_again(
+    bridge: PtyBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PING_S", 0.05)
+    with BridgeReceiver(str(bridge.link)) as receiver:
+        next_of(receiver, wire.Pong)
+        bridge.write(wire.DELIMITER + wire.encode(wire.Pong(0, 5, 0, 0, 0)))
+        with pytest.raises(PortLost, match="started anew"):
+            next_of(receiver, wire.Received)
+
+
+def test_bridge_of_another_protocol_is_named(tmp_path: Path) -> None:
+    with PtyBridge(tmp_path / "port", protocol=9) as bridge, pytest.raises(BridgeSilent) as error:
+        BridgeReceiver(str(bridge.link)).open()
+    assert "protocol 9, expected 1" in str(error.value)
+
+
+def test_pulled_plug_is_lost_on_reading_and_on_writing(bridge: PtyBridge) -> None:
+    receiver = BridgeReceiver(str(bridge.link))
+    receiver.open()
+    receiver.receive(0.5)
+    bridge.unplug()
+    with pytest.raises(ReceiverError, match=str(bridge.link)):
+        receiver.receive(5.0)
+    with contextlib.suppress(ReceiverError):
+        receiver.release(1)
+    receiver.close()
+    with pytest.raises(ReceiverError):
+        receiver.open()
+    bridge.plug()
+    with receiver:
+        assert isinstance(receiver.receive(0.5), wire.Hello)
+
+
+def test_bridge_behind_a_network_socket_serves_as_well() -> None:
+    def serve() -> None:
+        line, _ = listener.accept()
+        with line:
+            splitter, chunks = wire.Splitter(), []
+            while not chunks:
+                chunks = splitter.feed(line.recv(100))
+            assert wire.decode(chunks[0]) == wire.Configure(1, 0)
+            line.sendall(wire.encode(wire.Hello(wire.PROTOCOL, 5, 1, 0, 0)))
+            line.recv(100)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = f"socket://127.0.0.1:{listener.getsockname()[1]}"
+        with BridgeReceiver(port) as receiver:
+            hello = receiver.receive(0.5)
+            assert isinstance(hello, wire.Hello) and hello.bridge == 5
+        thread.join()

@@ -1,0 +1,124 @@
+"""The commands: help for strangers, exit codes, one line per fault, no key ever printed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ground_station.__main__ import main
+from ground_station.errors import SettingsError
+from ground_station.events import Throttle, format_line
+from ground_station.keys import load_keys
+from ground_station.settings import Settings
+from ground_station.spool import Change, Frame, Held, Reception, Spool
+from tests.ground_station.scripted import Collar, write_keys
+
+RUN = ["run", "--port", "/dev/none", "--no-load"]
+
+
+def run(folder: Path, *more: str) -> int:
+    files = ["--keys", str(folder / "keys.json"), "--spool", str(folder / "spool")]
+    return main([*RUN, *files, *more])
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1 and text.startswith("capra station: ")
+    return text
+
+
+@pytest.mark.parametrize("command", ["run", "status", "keys"])
+def test_every_command_explains_itself_with_an_example(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert "example:\n  capra station " in capsys.readouterr().out
+
+
+def test_keys_are_added_and_listed_but_never_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "keys.json"
+    assert main(["keys", "add", "--keys", str(path), "--collar", "17"]) == 0
+    assert main(["keys", "list", "--keys", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "collar 17: epoch 0" in out
+    assert json.loads(path.read_text())["collars"]["17"]["key"] not in out
+    assert "key" not in repr(load_keys(path)._keys[17, 0]).replace("CollarKey", "")
+
+
+def test_double_key_ends_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_keys(tmp_path / "keys.json", Collar(1))
+    add = ["keys", "add", "--keys", str(tmp_path / "keys.json"), "--collar", "1"]
+    assert main(add) == 2
+    assert "collar 1 has a key already (epoch 0)" in one_line(capsys)
+
+
+def test_unusable_key_file_ends_the_station_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path) == 2
+    assert "No such file" in one_line(capsys)
+    write_keys(tmp_path / "keys.json", Collar(1)).chmod(0o644)
+    assert run(tmp_path) == 2
+    assert "mode is 0644, expected 0600" in one_line(capsys)
+    write_keys(tmp_path / "keys.json").write_text("{")
+    assert run(tmp_path) == 2
+    assert "not JSON" in one_line(capsys)
+
+
+def test_unusable_spool_ends_the_station_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_keys(tmp_path / "keys.json", Collar(1))
+    (tmp_path / "spool").write_text("a letter")
+    assert run(tmp_path) == 2
+    assert f"spool {tmp_path / 'spool'}: file is not a database" in one_line(capsys)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 65])
+def test_unusable_settings_are_all_named(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings("", Path("k"), Path("s"), name, clock="sun")
+    for part in ("port is empty", repr(name), "'sun'"):
+        assert part in str(caught.value)
+
+
+def test_status_shows_who_was_heard_and_what_waits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard = Reception("hut", "b", 1, 10, 1_772_000_000_000_000, 868_100_000, 9, 125_000, -99, -9)
+    with Spool(tmp_path / "spool") as spool:
+        change = Change(17, 0, Frame(17, 0, 5, b"x", heard), held=(Held(17, 0, 1, 30),))
+        spool.commit(change, {"frames": 1, "refused_tag": 4})
+        assert main(["status", "--spool", str(tmp_path / "spool")]) == 0  # while it is in use
+    text = capsys.readouterr().out
+    assert "17  2026-02-25T06:13:20Z" in text and "1 waiting" in text and "refused_tag: 4" in text
+    assert main(["status", "--json", "--spool", str(tmp_path / "spool")]) == 0
+    assert json.loads(capsys.readouterr().out)["collars"][0]["records_held"] == 30
+
+
+def test_status_of_no_spool_ends_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--spool", str(tmp_path / "none")]) == 2
+    assert "no such file" in one_line(capsys)
+    (tmp_path / "none").write_bytes(b"{}" * 600)
+    assert main(["status", "--spool", str(tmp_path / "none")]) == 2
+    assert "not a database" in one_line(capsys)
+
+
+def test_event_line_quotes_what_is_not_one_word() -> None:
+    line = format_line("port lost", port="/dev/ttyACM0", fault='gone "now"\n', n=3, empty="")
+    assert line == r'port lost port=/dev/ttyACM0 fault="gone \"now\"\n" n=3 empty=""'
+
+
+def test_repeated_event_is_told_once_per_pause() -> None:
+    now, lines = [0.0], []
+    throttle = Throttle(60.0, lambda: now[0], lambda event, **fields: lines.append(fields))
+    for second in range(0, 130, 10):
+        now[0] = float(second)
+        throttle.log("kind", "event", at=second)
+    assert lines == [{"at": 0}, {"at": 60, "suppressed": 5}, {"at": 120, "suppressed": 5}]
