@@ -29,11 +29,12 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture
 def plain_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A cache in which no TimescaleDB was built."""
+    """Work with a cache in which no TimescaleDB was built; the usual cache is yielded."""
+    usual = embedded.cache_dir()
     with tempfile.TemporaryDirectory(prefix="capra-cache-") as cache:
         os.chmod(cache, 0o755)
         monkeypatch.setenv("CAPRA_CACHE", cache)
-        yield Path(cache)
+        yield usual
 
 
 def ask(dsn: str, query: str) -> str:
@@ -171,11 +172,13 @@ def test_timescaledb_is_loaded_where_it_was_built(postgres_server: str) -> None:
     assert loaded == ("timescaledb" if binaries.find().timescaledb else "")
 
 
-def test_plain_cluster_gains_timescaledb_later(directory: Path, plain_cache: Path) -> None:
+def test_plain_cluster_gains_timescaledb_later(
+    directory: Path, plain_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dsn = embedded.start("capra", directory)
     assert ask(dsn, "show shared_preload_libraries") == ""
     embedded.stop(directory)
-    os.environ.pop("CAPRA_CACHE")
+    monkeypatch.setenv("CAPRA_CACHE", str(plain_cache))
     dsn = embedded.start("capra", directory)
     with psycopg.connect(dsn) as connection:
         connection.execute("create extension timescaledb")
@@ -197,6 +200,19 @@ def test_cluster_without_its_timescaledb_can_be_read_and_says_why_not_written(
     assert ask(dsn, "select count(*) from fix") == "1"
     with psycopg.connect(dsn) as connection, pytest.raises(psycopg.Error, match="timescaledb"):
         connection.execute("insert into fix values ('2026-01-02')")
+
+
+@pytest.mark.usefixtures("plain_cache")
+def test_two_first_uses_of_a_cache_share_one_copy() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        first, second = (f.result() for f in [pool.submit(binaries.find) for _ in range(2)])
+    assert first == second
+    assert [path.name for path in embedded.cache_dir().iterdir()] == [first.programs.parts[-4]]
+
+
+def test_release_that_the_wheel_lacks_is_named() -> None:
+    with pytest.raises(embedded.EmbeddedError, match=r"of PostgreSQL 12, which"):
+        binaries.find("12")
 
 
 def test_given_url_is_used_as_it_is() -> None:
