@@ -55,7 +55,7 @@ class Bridge:
         self._ether = ether
         self._start_utc_us = start_utc_s * 1_000_000
         self._number = number
-        self._answer_limit_s = answer_limit_s
+        self.answer_limit_s = answer_limit_s
         self.unanswered = self.late = self.refused = self.noise = 0
         self._dropped = 0
         self._reception = 0
@@ -115,7 +115,7 @@ class Bridge:
 
     def _await_answer(self, reception: int) -> None:
         with self._changed:
-            limit_s = self._answer_limit_s
+            limit_s = self.answer_limit_s
             if not self._heard_from_station:
                 limit_s = min(limit_s, _SILENT_WAIT_S)
             self._heard_from_station = False

@@ -8,7 +8,15 @@ from hardware.twin.fram import Memory
 
 
 class Record(NamedTuple):
-    """One record of a log; the position is None for anything but a fix."""
+    """One record of a log.
+
+    Attributes:
+        generation, record: its identity within the collar.
+        kind: of `firmware.wire.data`.
+        recorded_at_s: Unix time the collar gave it [s].
+        lat_e5, lon_e5: position [1e-5 deg]; None for anything but a fix.
+        acknowledged: whether the collar knows that a station holds it.
+    """
 
     generation: int
     record: int
@@ -16,6 +24,7 @@ class Record(NamedTuple):
     recorded_at_s: int
     lat_e5: int | None
     lon_e5: int | None
+    acknowledged: bool
 
 
 class Truth(NamedTuple):
@@ -34,6 +43,7 @@ def read_truth(memory: Memory) -> Truth:
     known.load(copy)
     generation = state.read_generation(copy, known.generation)
     held = log.Log(copy, generation)
+    waiting = set(held.pending(log.SLOTS))
     records = []
     for number in range(held.oldest, held.newest + 1):
         slot = held.read(number)
@@ -41,7 +51,16 @@ def read_truth(memory: Memory) -> Truth:
             continue
         value = log.decode(slot)
         lat_e5, lon_e5 = (value.lat_e5, value.lon_e5) if isinstance(value, Fix) else (None, None)
-        records.append(Record(generation, number, slot.kind, slot.recorded_at_s, lat_e5, lon_e5))
-    waiting = len(held.pending(log.SLOTS))
+        records.append(
+            Record(
+                generation,
+                number,
+                slot.kind,
+                slot.recorded_at_s,
+                lat_e5,
+                lon_e5,
+                number not in waiting,
+            )
+        )
     name = known.error_name.rstrip(b"\0").decode("ascii", "replace")
-    return Truth(tuple(records), waiting, known.errors, name)
+    return Truth(tuple(records), len(waiting), known.errors, name)

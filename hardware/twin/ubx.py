@@ -7,6 +7,7 @@ Source: u-blox M10 SPG 5.10 interface description, UBX-21035062, sections 3.2 (f
 
 import struct
 from datetime import UTC, datetime
+from itertools import accumulate
 
 SYNC = b"\xb5\x62"
 NAV_PVT = (0x01, 0x07)
@@ -21,11 +22,7 @@ _VALUE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8}  # by bits 28..30 of a configuratio
 
 def checksum(body: bytes) -> bytes:
     """The two bytes of the 8-bit Fletcher sum over class, id, length and payload."""
-    a = b = 0
-    for byte in body:
-        a = (a + byte) & 0xFF
-        b = (b + a) & 0xFF
-    return bytes((a, b))
+    return bytes((sum(body) & 0xFF, sum(accumulate(body)) & 0xFF))
 
 
 def frame(kind: tuple[int, int], payload: bytes = b"") -> bytes:

@@ -72,8 +72,8 @@ class CollarResult:
 
     Attributes:
         collar: Number.
-        records: (generation, record, kind, recorded_at_s, lat_e5, lon_e5) of everything its log
-            holds, in order; no position for records other than fixes.
+        records: (generation, record, kind, recorded_at_s, lat_e5, lon_e5, acknowledged) of
+            everything its log holds, in order; no position for records other than fixes.
         fixes_taken: Fix records among them.
         failed_fixes: Searches given up without a fix.
         frames_sent: Uplinks.
@@ -142,12 +142,12 @@ class Collar:
             world.start_utc_s,
         )
         supply.draw(())
-        self._first_us = int(uniform(seed, "switched on") * _CLOSE_IN_TIME_US)
+        self.switched_on_us = int(uniform(seed, "switched on") * _CLOSE_IN_TIME_US)
 
     def live(self) -> None:
         """The life of a collar; a process of the hub, never ends."""
         hardware = self.hardware
-        hardware.hub.sleep_until(hardware.hub.now_us + self._first_us)
+        hardware.hub.sleep_until(hardware.hub.now_us + self.switched_on_us)
         hardware.power_lost()
         hardware.supply.wait_for_restart()
         cause = RESET_POWER_ON
@@ -188,7 +188,7 @@ class Collar:
         hardware = self.hardware
         hardware.supply.settle()
         storage = hardware.supply.storage
-        truth = read_truth(self.memory())
+        truth = read_truth(self.fram)
         records = truth.records
         contact_us = hardware.last_contact_us
         return CollarResult(
@@ -215,7 +215,8 @@ class Collar:
             voltage_v=storage.voltage_v,
         )
 
-    def memory(self) -> Memory:
+    @property
+    def fram(self) -> Memory:
         """The collar's memory as on the bench: read and written without its power or its time."""
         return Memory(self.hardware.chip.memory)
 
@@ -264,7 +265,8 @@ class World:
         self.ether = Ether(self.hub, Air() if air is None else air, seed, station)
         self.collars = [Collar(self, spec) for spec in collars]
         for collar in self.collars:
-            provision(collar, collar.spec)
+            spec = collar.spec
+            provision(collar, state.Identity(spec.collar, spec.epoch, spec.key))
             self.hub.spawn(collar.live)
         self.bridge = (
             Bridge(self.hub, self.ether, self.start_utc_s, answer_limit_s=answer_limit_s)
@@ -339,9 +341,13 @@ class World:
         self.close()
 
 
-def provision(collar: Collar, spec: CollarSpec) -> None:
-    """Write a collar's identity into its memory, as the technician does before closing it."""
-    state.write_identity(collar.memory(), spec.collar, spec.epoch, spec.key)
+def provision(board: "Collar | Board", identity: state.Identity) -> None:
+    """Write an identity into a collar's memory, as the technician does before closing it.
+
+    Raises:
+        StateError: A number out of range, or the same key again with its counter lost.
+    """
+    state.write_identity(board.fram, identity.collar, identity.epoch, identity.key)
 
 
 def _antenna(position: Sequence[float]) -> Place:

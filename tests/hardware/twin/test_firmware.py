@@ -122,16 +122,22 @@ def test_a_station_that_is_restarted_gets_everything(make_world):
         assert len(delivered(station, result)) >= len(result.records) - 8
 
 
-def test_a_starving_collar_comes_back_and_loses_nothing(make_world):
-    world = make_world(bridge=True, start_v=2.36, income_j_per_day=0.3)
-    hardware = world.collars[0].hardware
+def test_a_starved_collar_comes_back_and_loses_nothing(make_world):
+    world = make_world(bridge=True, start_v=3.0, income_j_per_day=10.0)
+    storage = world.collars[0].hardware.supply.storage
     with Station(world.port, KEYS) as station:
-        world.run(4)
-        hardware.supply.storage.advance(1.0, 0.0, {"test": 9.0})  # a short circuit
-        results = world.run(120)
-    assert results[0].brownouts >= 1
-    assert len(delivered(station, results[0])) == len(results[0].records) - results[0].waiting
-    assert_book_balances(results[0])
+        before = world.run(6)[0]
+        storage.advance(
+            1.0, 0.0, {"drain": storage.energy_j - storage.energy_at_j(2.2, 0.0) - 0.01}
+        )
+        dead = world.run(1)[0]
+        after = world.run(20)[0]
+    assert (dead.brownouts, after.brownouts) == (1, 1)
+    kept = [[record[:6] for record in result.records] for result in (before, dead, after)]
+    assert kept[0] == kept[1] == kept[2][: len(kept[0])]
+    assert after.fixes_taken > before.fixes_taken > 3
+    assert len(delivered(station, after)) == len(after.records) - after.waiting
+    assert_book_balances(after)
 
 
 def test_a_cut_at_any_byte_loses_no_committed_record(make_world):
