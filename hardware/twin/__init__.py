@@ -1,16 +1,20 @@
 """The digital twin: all parts around the collar's processor, with the real firmware inside.
 
-world      collars, air, bridge; `World.run`          scenario   ready-made worlds
-hub        virtual time                               truth      what the logs really hold
-board      the firmware's view of one wake            supply     power, brown-outs, the energy book
-storage generator fram rtc gnss (ubx) ether           the parts; they know time only as an argument
-animal landscape                                      who wears the collar, and where
-bridge line                                           the port a ground station opens
-parts                                                 `hardware/collar.toml` in the twin's units
-seeded                                                randomness that does not depend on order
+world, collar        collars, air and station together; one collar's life between resets
+scenario             ready-made animals around a station
+hub                  virtual time
+board, supply        the firmware's view of a wake; power, brown-outs, the energy book
+storage, generator, fram, rtc, gnss (ubx), ether
+                     the parts: they know time only as an argument
+animal, landscape    who wears the collar, and where
+bridge, line         the port a ground station opens
+truth                what a collar's memory really holds
+parts                `hardware/collar.toml` in the twin's units
+seeded               randomness that does not depend on order
 """
 
 from hardware.twin.animal import Animal, Ibex, Track
+from hardware.twin.collar import CollarResult, CollarSpec, provision
 from hardware.twin.errors import (
     FirmwareError,
     PowerCut,
@@ -21,7 +25,7 @@ from hardware.twin.errors import (
     WatchdogReset,
 )
 from hardware.twin.ether import Air
-from hardware.twin.world import CollarResult, CollarSpec, World, provision
+from hardware.twin.world import World
 
 __all__ = [
     "Air",
