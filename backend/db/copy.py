@@ -48,7 +48,7 @@ def binary_rows(kinds: Sequence[str], rows: Sequence[tuple[object, ...]]) -> Ite
 def _encode_texts(row: tuple[object, ...], texts: list[int]) -> tuple[object, ...]:
     fields = list(row)
     for i in texts:
-        fields[i] = str(fields[i]).encode()
+        fields[i] = None if fields[i] is None else str(fields[i]).encode()
     return tuple(fields)
 
 

@@ -1,0 +1,137 @@
+"""Every error is a problem document that names the value and what was expected."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from backend import schemas
+from backend.db import embedded
+from backend.db.migrate import migrate
+from tests.backend.conftest import Herd
+from tests.backend.factories import serving
+
+pytestmark = pytest.mark.db
+API = "/api/v1"
+
+
+def problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    """The problem document of a response, its form checked."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document = dict(response.json())
+    assert schemas.Problem.model_validate(document).status == status
+    return document
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/animals", "/animals/1", "/collars", "/collars/1", "/fixes", "/latest", "/tracks",
+     "/home-ranges", "/home-ranges/1", "/health"],
+)  # fmt: skip
+def test_an_unknown_parameter_is_named_everywhere(client: httpx.Client, path: str) -> None:
+    document = problem(client.get(API + path, params={"animall": "1"}), 400)
+    assert document["type"] == "urn:capra:problem:unknown-parameter"
+    assert document["detail"].startswith("unknown parameter 'animall': expected ")
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("limit=0", "limit = '0': expected greater than or equal to 1"),
+        ("limit=ten", "limit = 'ten': expected a valid integer"),
+        ("collar=65536", "collar = '65536': expected less than or equal to 65535"),
+        ("animal=x", "animal = 'x': expected a valid integer"),
+        ("from=yesterday", "from = 'yesterday': expected an RFC 3339 time such as 2026-06-01T06"),
+        ("after=1", "after = '1': expected the value out of a next link"),
+        ("animal=1&collar=1", "'animal=1&collar=1': expected 'animal' or 'collar', not both"),
+        ("from=2026-06-02T00:00:00Z&to=2026-06-01T00:00:00Z", "expected 'from' before 'to'"),
+        ("limit=0&collar=0", "collar = '0': expected greater than or equal to 1; limit = '0'"),
+    ],
+)
+def test_a_bad_value_is_named(client: httpx.Client, query: str, detail: str) -> None:
+    assert detail in problem(client.get(f"{API}/fixes?{query}"), 400)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/animals/7", "no animal 7"),
+        ("/collars/7", "no collar 7"),
+        ("/fixes?animal=7", "no animal 7"),
+        ("/tracks?animal=7", "no animal 7"),
+        ("/home-ranges?animal=7", "no animal 7"),
+        ("/home-ranges/7", "no home range 7"),
+        ("/nosuch", "GET /api/v1/nosuch: Not Found"),
+    ],
+)
+def test_what_is_not_there_is_named(client: httpx.Client, path: str, detail: str) -> None:
+    assert problem(client.get(API + path), 404)["detail"] == detail
+
+
+def test_another_method_is_a_problem_with_the_allowed_ones(client: httpx.Client) -> None:
+    response = client.delete(API + "/animals")
+    assert problem(response, 405)["title"] == "Method Not Allowed"
+    assert response.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({}, "animal = None: expected a value, which is required here"),
+        ({"animal": 1, "methd": "kde"}, "methd = 'kde': expected no member of this name"),
+        ({"animal": 1, "method": "guess"}, "method = 'guess': expected 'kde'"),
+        ({"animal": 1, "levels_percent": [100]}, "levels_percent.0 = 100: expected less than 100"),
+        ({"animal": 1, "from": "2026-06-02T00:00:00Z", "to": "2026-06-01T00:00:00Z"},
+         "expected a time before 'to'"),
+    ],
+)  # fmt: skip
+def test_a_bad_member_of_a_body_is_named(
+    client: httpx.Client, herd: Herd, body: dict[str, Any], detail: str
+) -> None:
+    response = client.post(API + "/home-ranges", json=body)
+    assert detail in problem(response, 400)["detail"]
+
+
+def test_a_body_that_is_not_json_is_a_problem(client: httpx.Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = client.post(API + "/home-ranges", content="{", headers=headers)
+    assert "expected valid JSON" in problem(response, 400)["detail"]
+
+
+def test_too_few_fixes_are_a_conflict(client: httpx.Client, herd: Herd) -> None:
+    response = client.post(API + "/home-ranges", json={"animal": herd.unseen})
+    assert problem(response, 409)["detail"] == "animal 3 has no fixes in this time range"
+
+
+def test_a_database_without_tables_says_what_to_do(database_url: str) -> None:
+    with serving(database_url) as client:
+        document = problem(client.get(API + "/animals"), 503)
+        assert document["detail"].endswith("run 'capra migrate'")
+        migrate(database_url)
+        assert client.get(API + "/animals").json() == {"animals": []}
+
+
+def test_a_database_that_goes_away_and_comes_back(server_folder: Path) -> None:
+    dsn = embedded.start("herd", server_folder)
+    migrate(dsn)
+    with serving(dsn, pool_wait_s=0.5) as client:
+        assert client.get(API + "/health").status_code == 200
+        embedded.stop(server_folder)
+        for path in ("/health", "/fixes"):
+            response = client.get(API + path)
+            assert "the database does not answer" in problem(response, 503)["detail"]
+            assert response.headers["retry-after"] == "5"
+        embedded.start("herd", server_folder)
+        assert client.get(API + "/health").status_code == 200
+
+
+def test_a_service_may_start_before_its_database(server_folder: Path) -> None:
+    dsn = embedded.start("herd", server_folder)
+    migrate(dsn)
+    embedded.stop(server_folder)
+    with serving(dsn, pool_wait_s=0.5) as client:
+        problem(client.get(API + "/latest"), 503)
+        embedded.start("herd", server_folder)
+        assert client.get(API + "/latest").status_code == 200
