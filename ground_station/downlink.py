@@ -16,8 +16,8 @@ from firmware.wire.bridge import Received, Transmit
 from ground_station.clock import SETTLED_UTC_US
 from ground_station.errors import StationError
 from ground_station.keys import KeyRing
+from ground_station.memory import Airtime, Change, Memory
 from ground_station.session import Accepted
-from ground_station.spool import Airtime, Change, Memory
 
 _COUNT_BITS = 20
 _COUNT_STEP_US = 16 * 60 * 1_000_000

@@ -17,9 +17,10 @@ from ground_station.clock import system_utc_us
 from ground_station.errors import KeyFileError, SpoolError
 from ground_station.events import Throttle, log
 from ground_station.keys import KeyRing, load_keys
+from ground_station.memory import State, Waiting
 from ground_station.metrics import Totals
 from ground_station.settings import Settings
-from ground_station.spool import Spool, State, Waiting
+from ground_station.spool import Spool
 
 _BATCH_FRAMES = 500
 _GATHER_S = 0.2
@@ -218,7 +219,8 @@ class Loader(threading.Thread):
             tcp_user_timeout=30_000,
             application_name="capra station",
         )
-        log("database ready", server=self._connection.info.server_version)
+        version = self._connection.info.server_version
+        log("database ready", server=f"{version // 10_000}.{version % 10_000}")
         return self._connection
 
     def _disconnect(self) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ground_station.errors import SpoolError
-from ground_station.spool import APPLICATION_ID, VERSION, State
+from ground_station.memory import State
+from ground_station.spool import APPLICATION_ID, VERSION
 
 _COLLARS = """
 select collar, max(received_at_us) as heard_at_us, count(*) as frames,

@@ -1,7 +1,7 @@
 """What to make of a frame that was heard: pure decisions, from memory alone.
 
 A frame is refused (and the bridge forgets it) or accepted; an accepted one yields a
-`spool.Change`, and only when that is on the disk may the session `remember` it. So memory is
+`Change`, and only when that is on the disk may the session `remember` it. So memory is
 never ahead of the disk.
 """
 
@@ -12,7 +12,7 @@ from firmware.wire import data, frame, ranges, region
 from firmware.wire.bridge import Received
 from firmware.wire.errors import BadTag, BadVersion, Truncated, WireError
 from ground_station.keys import KeyRing
-from ground_station.spool import Change, Frame, Held, Memory, Reception, Window
+from ground_station.memory import Change, Frame, Held, Memory, Reception, Window
 
 WINDOW = 64
 """Counters that a replay window remembers, the highest included"""

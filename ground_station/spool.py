@@ -19,12 +19,20 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from ground_station.errors import SpoolBusy, SpoolError
+from ground_station.memory import (
+    Airtime,
+    Change,
+    Frame,
+    Memory,
+    Reception,
+    State,
+    Waiting,
+    Window,
+)
 
 APPLICATION_ID = 0x43415052  # "CAPR", in the file's header
 VERSION = 1
@@ -87,105 +95,10 @@ create table counter (
 """
 
 
-class State(IntEnum):
-    """What has become of a frame."""
-
-    WAITING = 0
-    """To be loaded"""
-    LOADED = 1
-    """In the database"""
-    UNDECODABLE = 2
-    """Authentic, but its payload means nothing to this version; never acknowledged"""
-    NO_KEY = 3
-    """Heard under a key that the key file no longer holds; tried again at each start"""
-    REJECTED = 4
-    """The database can never take it; kept for people to look at"""
-
-
-class Reception(NamedTuple):
-    """Where, when and how well one frame was heard."""
-
-    station: str
-    bridge: str
-    reception: int
-    """The bridge's number for it"""
-    ticks_us: int
-    received_at_us: int
-    freq_hz: int
-    sf: int
-    bw_hz: int
-    rssi_dbm: int
-    snr_qdb: int
-
-
-class Frame(NamedTuple):
-    """A sealed frame and its reception."""
-
-    collar: int
-    epoch: int
-    counter: int
-    sealed: bytes
-    heard: Reception
-    fault: str | None = None
-    """Why its payload cannot be decoded"""
-
-
-class Waiting(NamedTuple):
-    """A frame that the loader has to deal with."""
-
-    number: int
-    collar: int
-    epoch: int
-    counter: int
-    sealed: bytes
-    heard: Reception
-
-
-class Window(NamedTuple):
-    """Counters seen of one (collar, epoch); bit n of `seen` is counter `highest - n`."""
-
-    highest: int
-    seen: int
-
-
-class Held(NamedTuple):
-    """One whole range of records, first and last included, that the station holds."""
-
-    collar: int
-    generation: int
-    first: int
-    last: int
-
-
-class Airtime(NamedTuple):
-    """One transmission of this station."""
-
-    at_us: int
-    airtime_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """All that one frame changes, written together or not at all."""
-
-    collar: int
-    epoch: int
-    frame: Frame | None = None
-    window: Window | None = None
-    held: tuple[Held, ...] = ()
-    next_counter: int | None = None
-    airtime: Airtime | None = None
-
-
-@dataclass(slots=True)
-class Memory:
-    """What the station keeps in memory to decide without reading the disk."""
-
-    windows: dict[tuple[int, int], Window] = field(default_factory=dict)
-    held: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict)
-    next_counters: dict[tuple[int, int], int] = field(default_factory=dict)
-    airtimes: list[Airtime] = field(default_factory=list)
-    totals: dict[str, int] = field(default_factory=dict)
+_COLUMNS = (
+    "frame.frame, collar, epoch, counter, sealed, station, bridge, reception, ticks_us, "
+    "received_at_us, freq_hz, sf, bw_hz, rssi_dbm, snr_qdb"
+)
 
 
 class Spool:
@@ -386,12 +299,6 @@ class Spool:
             yield
         except sqlite3.Error as error:
             raise SpoolError(self.path, str(error)) from error
-
-
-_COLUMNS = (
-    "frame.frame, collar, epoch, counter, sealed, station, bridge, reception, ticks_us, "
-    "received_at_us, freq_hz, sf, bw_hz, rssi_dbm, snr_qdb"
-)
 
 
 @contextmanager

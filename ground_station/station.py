@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any
 
 from firmware.wire.bridge import SENT, TOO_LATE, Hello, Pong, Received, Transmitted
 from ground_station.clock import BridgeClock, Clock, SystemClock, system_utc_us
@@ -14,17 +15,18 @@ from ground_station.errors import KeyFileError, LoaderFailed, ReceiverError, Spo
 from ground_station.events import Throttle, log
 from ground_station.keys import KeyRing, load_keys
 from ground_station.loader import Loader
+from ground_station.memory import Change, State
 from ground_station.metrics import Totals
 from ground_station.receiver import Event, Noise, Receiver
 from ground_station.receivers.bridge import BridgeReceiver
 from ground_station.session import Accepted, Refusal, Session
 from ground_station.settings import Settings
-from ground_station.spool import Change, Spool, State, lock
+from ground_station.spool import Spool, lock
 
 _POLL_S = 0.25
 _FIRST_RETRY_S = 0.25
 _LAST_RETRY_S = 30.0
-_SENT_MEMORY = 256
+_ANSWER_MEMORY = 256
 _STATUS_WORDS = {TOO_LATE: "too late", 2: "refused by the bridge's duty cycle", 3: "radio error"}
 
 
@@ -65,6 +67,7 @@ class Station:
             self._clock = BridgeClock(self._clock)
         self._bridge = ""
         self._answers: dict[int, Answer] = {}
+        self._answered: dict[int, int] = {}
 
     def stop(self) -> None:
         """Ask the station to stop; safe in a signal handler."""
@@ -107,6 +110,7 @@ class Station:
 
     def _greet(self, hello: Hello) -> None:
         self._bridge = f"{hello.bridge:016x}"
+        self._answered.clear()  # what comes again now has had no answer that the bridge could read
         self._clock.restart()
         self._clock.observe(hello.ticks_us, hello.utc_us)
         if self._settings.clock == "bridge" and not hello.utc_us:
@@ -125,6 +129,10 @@ class Station:
 
     def _answer(self, received: Received) -> None:
         """Authenticate, write to the disk, and only then answer."""
+        if self._answered.get(received.reception) == received.ticks_us:
+            return  # told twice: it was on its way when the bridge was asked for all unanswered
+        self._answered[received.reception] = received.ticks_us
+        _forget_oldest(self._answered)
         self._refresh_keys()
         verdict = self._session.judge(received, self._bridge)
         if isinstance(verdict, Refusal):
@@ -142,8 +150,7 @@ class Station:
             return
         self._downlink.ledger.book(answer.airtime)
         self._answers[answer.transmit.transmission] = answer
-        if len(self._answers) > _SENT_MEMORY:
-            del self._answers[next(iter(self._answers))]
+        _forget_oldest(self._answers)
         self._receiver.transmit(answer.transmit)
 
     def _plan(self, accepted: Accepted, received: Received) -> tuple[Change, Answer | None]:
@@ -237,6 +244,11 @@ class _Stamp:
         except OSError:
             return cls()
         return cls(found.st_ino, found.st_mtime_ns, found.st_mode)
+
+
+def _forget_oldest(entries: dict[int, Any]) -> None:
+    if len(entries) > _ANSWER_MEMORY:
+        del entries[next(iter(entries))]
 
 
 def run(settings: Settings) -> None:

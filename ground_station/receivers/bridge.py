@@ -47,6 +47,7 @@ class BridgeReceiver(Receiver):
         self._heard_at_s = 0.0
         self._token = 0
         self._ticks_us = 0
+        self._idle = False  # no frame came since the last Pong
 
     def open(self) -> None:
         """Open the port and configure the bridge; it then sends again what was not answered."""
@@ -54,6 +55,7 @@ class BridgeReceiver(Receiver):
         self._splitter = bridge.Splitter()
         self._events.clear()
         self._ticks_us = 0
+        self._idle = False
         try:
             hello = self._greet()
         except BaseException:
@@ -75,16 +77,17 @@ class BridgeReceiver(Receiver):
         """Return the next event; asks the bridge now and then whether it lives."""
         end_s = time.monotonic() + timeout_s
         while not self._events:
-            now_s = time.monotonic()
-            if now_s >= end_s:
-                return None
-            self._keep_alive(now_s)
             self._read()
+            now_s = time.monotonic()
+            if not self._events:
+                self._keep_alive(now_s)
+                if now_s >= end_s:
+                    return None
         event = self._events.popleft()
-        if isinstance(event, bridge.Pong):
-            if event.ticks_us < self._ticks_us:
-                raise PortLost(self.port, "the bridge started anew")
-            self._ticks_us = event.ticks_us
+        if isinstance(event, bridge.Received):
+            self._idle = False
+        elif isinstance(event, bridge.Pong):
+            self._check_pong(event)
         return event
 
     def transmit(self, message: bridge.Transmit) -> None:
@@ -97,7 +100,7 @@ class BridgeReceiver(Receiver):
 
     def _greet(self) -> bridge.Hello:
         for _ in range(_HELLO_TRIES):
-            self._write(bridge.Configure(region.EU868, 0), prefix=bridge.DELIMITER)
+            self._configure()
             end_s = time.monotonic() + _HELLO_WAIT_S
             while time.monotonic() < end_s:
                 self._read()
@@ -115,6 +118,18 @@ class BridgeReceiver(Receiver):
             )
         self._ticks_us = hello.ticks_us
         return hello
+
+    def _check_pong(self, pong: bridge.Pong) -> None:
+        if pong.ticks_us < self._ticks_us:
+            raise PortLost(self.port, "the bridge started anew")
+        self._ticks_us = pong.ticks_us
+        if pong.held and self._idle:  # a frame or its answer was damaged on the line
+            self._configure()
+        self._idle = True
+
+    def _configure(self) -> None:
+        """Ask for Hello and all unanswered frames; the delimiter ends whatever was on the line."""
+        self._write(bridge.Configure(region.EU868, 0), prefix=bridge.DELIMITER)
 
     def _keep_alive(self, now_s: float) -> None:
         if now_s - self._heard_at_s > _SILENT_S:

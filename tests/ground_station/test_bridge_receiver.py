@@ -146,6 +146,23 @@ def test_bridge_that_started_anew_is_greeted_again(
             next_of(receiver, wire.Received)
 
 
+def test_frame_damaged_on_the_line_is_asked_for_again(
+    bridge: PtyBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PING_S", 0.05)
+    with BridgeReceiver(str(bridge.link)) as receiver:
+        bridge.write(b"\x07half a message")  # swallows the frame that follows
+        bridge.hear(b"frame")
+        assert next_of(receiver, Noise)
+        received = next_of(receiver, wire.Received)
+        assert received.data == b"frame" and bridge.configured == 2
+        receiver.release(received.reception)
+        bridge.wait_answered()
+        for _ in range(4):
+            next_of(receiver, wire.Pong)
+        assert bridge.configured == 2
+
+
 def test_bridge_of_another_protocol_is_named(tmp_path: Path) -> None:
     with PtyBridge(tmp_path / "port", protocol=9) as bridge, pytest.raises(BridgeSilent) as error:
         BridgeReceiver(str(bridge.link)).open()

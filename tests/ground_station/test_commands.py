@@ -9,8 +9,9 @@ from ground_station.__main__ import main
 from ground_station.errors import SettingsError
 from ground_station.events import Throttle, format_line
 from ground_station.keys import load_keys
+from ground_station.memory import Change, Frame, Held, Reception
 from ground_station.settings import Settings
-from ground_station.spool import Change, Frame, Held, Reception, Spool
+from ground_station.spool import Spool
 from tests.ground_station.scripted import Collar, write_keys
 
 RUN = ["run", "--port", "/dev/none", "--no-load"]

@@ -9,8 +9,8 @@ from firmware.wire.airtime import airtime_us
 from ground_station.clock import SETTLED_UTC_US
 from ground_station.downlink import Answer, Downlink, DownlinkRefused, DutyLedger
 from ground_station.keys import CollarKey, KeyRing
+from ground_station.memory import Airtime, Change, Memory
 from ground_station.session import Accepted
-from ground_station.spool import Airtime, Change, Memory
 from tests.ground_station.scripted import Collar, make_received
 
 HEARD_US = SETTLED_UTC_US + 400 * 86_400_000_000

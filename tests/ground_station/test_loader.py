@@ -10,9 +10,10 @@ from backend.db.migrate import migrate
 from firmware.wire import data
 from ground_station.keys import load_keys
 from ground_station.loader import Loader, Rows, Unreadable, read_frame
+from ground_station.memory import Change, Frame, Reception, State, Waiting
 from ground_station.metrics import Totals
 from ground_station.settings import Settings
-from ground_station.spool import Change, Frame, Reception, Spool, State, Waiting
+from ground_station.spool import Spool
 from tests.ground_station.scripted import Collar, make_fix, make_status, write_keys
 
 HEARD = Reception("hut", "b", 1, 10, 1_772_000_000_000_000, 868_100_000, 9, 125_000, -100, -9)
@@ -138,3 +139,20 @@ def test_unreachable_database_ends_a_drain_soon_and_keeps_the_frames(
         load_all(tmp_path, f"host={tmp_path} dbname=none")
         assert spool.count(State.WAITING) == 1
     assert "loading delayed" in capfd.readouterr().err
+
+
+class FaultyLoader(Loader):
+    """A loader with a fault in its program."""
+
+    def _step(self, spool: Spool) -> bool:
+        raise RuntimeError("a fault of the program")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_loader_that_ends_by_a_fault_ends_the_station(tmp_path: Path) -> None:
+    told = threading.Event()
+    settings = Settings("none", tmp_path / "keys.json", tmp_path / "spool", "hut")
+    loader = FaultyLoader(settings, Totals(), threading.Event(), told.set)
+    loader.start()
+    loader.join(60.0)
+    assert loader.failed and told.is_set()

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from firmware.wire import frame
 from ground_station import session
 from ground_station.keys import CollarKey, KeyRing
+from ground_station.memory import Change, Frame, Memory, Window
 from ground_station.session import Accepted, Refusal, Session, TokenBucket, open_window
-from ground_station.spool import Change, Frame, Memory, Window
 from tests.ground_station.scripted import Collar, make_received
 
 

@@ -11,18 +11,9 @@ from hypothesis import strategies as st
 from firmware.wire import ranges
 from ground_station.errors import SpoolBusy, SpoolError
 from ground_station.keys import CollarKey, KeyRing
+from ground_station.memory import Airtime, Change, Frame, Held, Reception, State, Window
 from ground_station.session import Accepted, Session
-from ground_station.spool import (
-    Airtime,
-    Change,
-    Frame,
-    Held,
-    Reception,
-    Spool,
-    State,
-    Window,
-    lock,
-)
+from ground_station.spool import Spool, lock
 from tests.ground_station.scripted import Collar, make_received
 
 HEARD = Reception("hut", "b", 1, 10, 20, 868_100_000, 7, 125_000, -100, -8)

@@ -1,5 +1,6 @@
 """The whole station on a pseudo-terminal: bad input, clear lines, disk before answer."""
 
+import resource
 import threading
 import time
 from pathlib import Path
@@ -88,10 +89,17 @@ def test_answer_cut_off_after_the_commit_is_given_again_under_a_new_counter(
     received = make_received(collar.send(1, 3))
     first = serve(tmp_path, collar, received, cut=True)
     assert first.sent == []
-    again = serve(tmp_path, collar, received, received)
+    hello = wire.Hello(1, BRIDGE, 1, 0, 0)
+    again = serve(tmp_path, collar, received, hello, received)
     assert again.seen_on_disk == [1, 1]  # stored once, answered whenever it is asked
     assert again.sent[0].data[:8] != again.sent[1].data[:8]
     assert collar.hear(again.sent[0].data).ranges == [(1, 3)]
+
+
+def test_frame_told_twice_is_answered_once(tmp_path: Path) -> None:
+    collar = Collar(1)
+    received = make_received(collar.send(1, 3))
+    assert len(serve(tmp_path, collar, received, received).sent) == 1
 
 
 def test_replayed_frame_is_released_without_an_answer(tmp_path: Path) -> None:
@@ -158,6 +166,21 @@ def test_flood_of_foreign_frames_gets_one_line(tmp_path: Path) -> None:
             bridge.wait_answered()
         assert station.log.count("frame refused") == 1
         assert len(bridge.released) == 50
+
+
+def test_full_disk_delays_the_answer_and_loses_nothing(tmp_path: Path) -> None:
+    collar = Collar(1)
+    write_keys(tmp_path / "keys.json", collar)
+    with running(tmp_path, "--no-load") as (bridge, station):
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        process, limit = station.process.pid, resource.RLIMIT_FSIZE
+        resource.prlimit(process, limit, (4096, resource.RLIM_INFINITY))
+        bridge.hear(collar.send(1, 9))
+        station.wait_log("spool refuses", times=2)
+        assert not bridge.answers
+        resource.prlimit(process, limit, unlimited)
+        bridge.wait_answered()
+        assert collar.hear(bridge.answers[0][1]).ranges == [(1, 9)]
 
 
 def test_second_station_on_a_port_says_so_and_takes_over_when_it_is_free(tmp_path: Path) -> None:

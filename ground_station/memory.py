@@ -1,0 +1,109 @@
+"""What the station knows of frames and records, as small values: the words its parts share.
+
+`Change` is what one frame changes on the disk; `Memory` is what is needed of the disk to decide.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class State(IntEnum):
+    """What has become of a frame."""
+
+    WAITING = 0
+    """To be loaded"""
+    LOADED = 1
+    """In the database"""
+    UNDECODABLE = 2
+    """Authentic, but its payload means nothing to this version; never acknowledged"""
+    NO_KEY = 3
+    """Heard under a key that the key file no longer holds; tried again at each start"""
+    REJECTED = 4
+    """The database can never take it; kept for people to look at"""
+
+
+class Reception(NamedTuple):
+    """Where, when and how well one frame was heard."""
+
+    station: str
+    bridge: str
+    reception: int
+    """The bridge's number for it"""
+    ticks_us: int
+    received_at_us: int
+    freq_hz: int
+    sf: int
+    bw_hz: int
+    rssi_dbm: int
+    snr_qdb: int
+
+
+class Frame(NamedTuple):
+    """A sealed frame and its reception."""
+
+    collar: int
+    epoch: int
+    counter: int
+    sealed: bytes
+    heard: Reception
+    fault: str | None = None
+    """Why its payload cannot be decoded"""
+
+
+class Waiting(NamedTuple):
+    """A frame that the loader has to deal with."""
+
+    number: int
+    collar: int
+    epoch: int
+    counter: int
+    sealed: bytes
+    heard: Reception
+
+
+class Window(NamedTuple):
+    """Counters seen of one (collar, epoch); bit n of `seen` is counter `highest - n`."""
+
+    highest: int
+    seen: int
+
+
+class Held(NamedTuple):
+    """One whole range of records, first and last included, that the station holds."""
+
+    collar: int
+    generation: int
+    first: int
+    last: int
+
+
+class Airtime(NamedTuple):
+    """One transmission of this station."""
+
+    at_us: int
+    airtime_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """All that one frame changes, written together or not at all."""
+
+    collar: int
+    epoch: int
+    frame: Frame | None = None
+    window: Window | None = None
+    held: tuple[Held, ...] = ()
+    next_counter: int | None = None
+    airtime: Airtime | None = None
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the station keeps in memory to decide without reading the disk."""
+
+    windows: dict[tuple[int, int], Window] = field(default_factory=dict)
+    held: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict)
+    next_counters: dict[tuple[int, int], int] = field(default_factory=dict)
+    airtimes: list[Airtime] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)
