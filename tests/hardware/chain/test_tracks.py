@@ -84,5 +84,5 @@ def test_what_cannot_be_a_track_is_refused(tmp_path: Path, text: str, message: s
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TrackFileError, match="nowhere.csv: no such file"):
+    with pytest.raises(TrackFileError, match=r"nowhere\.csv: no such file"):
         read_track(tmp_path / "nowhere.csv", "Alva")
