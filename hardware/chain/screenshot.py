@@ -1,7 +1,7 @@
 """The picture of the map in the README: `python -m hardware.chain.screenshot OUT.png`.
 
-Shows the database of the last demo on the embedded server, or that of CAPRA_DATABASE_URL. Needs the
-development extra (playwright) and a Chromium: that of CAPRA_CHROMIUM, else one on the path.
+Shows the database of the last demo on the embedded server, or that of CAPRA_DATABASE_URL. Needs
+the development extra (playwright) and a Chromium: that of CAPRA_CHROMIUM, else one on the path.
 """
 
 import argparse
