@@ -8,13 +8,13 @@ number in the state; no error stops the collar.
 """
 
 from . import config, energy, health, link, log, schedule
-from .board import Board
+from ._typing import TYPE_CHECKING
+from .block import State
 from .drivers import gnss
 from .schedule import TASK_FIX, TASK_HALT, TASK_SEND, TASK_SLEEP
 from .state import (
     Identity,
     NoIdentity,
-    State,
     begin_wake,
     end_wake,
     read_generation,
@@ -25,13 +25,16 @@ from .wire import ack, aes, data, fix, frame, region
 from .wire.airtime import airtime_us
 from .wire.status import Status
 
+if TYPE_CHECKING:
+    from .board import Board
+
 _SAFE_WAKE_S = 3600  # until the wake has planned the next one
 _HALT_WAKE_S = 21600
 _CLOCK_JUMP_S = 60  # a correction beyond this moves the duty-cycle ledger
-_BATCH = 64  # records read for one frame
+_RECORD_LEAST = 4  # bytes a record takes in a frame
 
 
-def step(board: Board) -> int:
+def step(board: "Board") -> int:
     """Do one wake's work and arm the next wake-up; returns the task done, one of TASK_*.
 
     Raises nothing: an error that no task has caught leaves the wake-up of one hour armed and the
@@ -56,7 +59,7 @@ def step(board: Board) -> int:
         return TASK_SLEEP
 
 
-def _note_broken(board: Board, error: Exception) -> None:
+def _note_broken(board: "Board", error: Exception) -> None:
     """Keep the name of an error that ended a wake, if the memory still answers."""
     try:
         state = State()
@@ -70,7 +73,7 @@ def _note_broken(board: Board, error: Exception) -> None:
 class _Wake:
     """What one wake knows, and the tasks."""
 
-    def __init__(self, board: Board, identity: Identity, attempts: int) -> None:
+    def __init__(self, board: "Board", identity: Identity, attempts: int) -> None:
         self._board = board
         self._fram = board.fram
         self._costs = board.costs
@@ -297,7 +300,9 @@ class _Wake:
         poor_s = link.poor_wait_s(self._frame_uj(), budget_uj)
         sf = link.begin_frame(state, now_s, collar * 31 + state.boots * 7, poor_s)
         self._commit()
-        payload, used = data.encode(state.generation, self._waiting(), link.frame_room(sf))
+        room = link.frame_room(sf)
+        records = self._waiting(room // _RECORD_LEAST)
+        payload, used = data.encode(state.generation, records, room)
         if not used:
             return
         counter = take_counter(self._fram)
@@ -320,10 +325,10 @@ class _Wake:
             return
         link.answered(state, sf, answer.snr_margin_db, bool(self._log.pending(1)))
 
-    def _waiting(self) -> "list[fix.Fix | Status]":
+    def _waiting(self, limit: int) -> "list[fix.Fix | Status]":
         """Return the oldest records no station has; damaged ones are given up."""
         records = []
-        for record in self._log.pending(_BATCH):
+        for record in self._log.pending(limit):
             slot = self._log.read(record)
             if slot is None:
                 self._state.lost_records += 1

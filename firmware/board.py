@@ -6,11 +6,6 @@ hardware. Classes are protocols: nothing inherits from them, mypy compares the s
 
 from collections import namedtuple
 
-try:
-    from typing import Protocol
-except ImportError:  # MicroPython
-    Protocol = object  # type: ignore[assignment]
-
 RESET_POWER_ON = 0
 RESET_STANDBY_WAKE = 1
 RESET_WATCHDOG = 2
@@ -47,145 +42,144 @@ Costs = namedtuple(
     ),
 )
 
+try:
+    from typing import Protocol
+except ImportError:  # MicroPython, which ignores hints
+    pass
+else:
 
-class Fram(Protocol):
-    """Non-volatile memory, written byte after byte; a power cut leaves a prefix of a write."""
+    class Fram(Protocol):
+        """Non-volatile memory, written byte after byte; a power cut leaves a prefix of a write."""
 
-    size_bytes: int
+        size_bytes: int
 
-    def read(self, address: int, count: int) -> bytes:
-        """Return `count` bytes from `address`."""
-        ...
+        def read(self, address: int, count: int) -> bytes:
+            """Return `count` bytes from `address`."""
+            ...
 
-    def write(self, address: int, data: bytes) -> None:
-        """Write `data` at `address`, lowest address first."""
-        ...
+        def write(self, address: int, data: bytes) -> None:
+            """Write `data` at `address`, lowest address first."""
+            ...
 
-
-class Rtc(Protocol):
-    """Clock that runs on through Standby."""
-
-    def now_s(self) -> int:
-        """Return Unix seconds; without meaning while `valid()` is False."""
-        ...
-
-    def valid(self) -> bool:
-        """Return whether the clock was set since it last lost power."""
-        ...
-
-    def set_s(self, unix_s: int) -> None:
-        """Set the clock to `unix_s` Unix seconds; it is valid from then on."""
-        ...
-
-
-class Gauge(Protocol):
-    """Voltage of the storage, and the collar's temperature."""
-
-    def voltage_uv(self) -> int:
-        """Return the storage voltage [uV], averaged; the divider is on only meanwhile."""
-        ...
-
-    def temperature_c(self) -> int:
-        """Return the processor's temperature [degrees Celsius]."""
-        ...
-
-
-class GnssPort(Protocol):
-    """Power switch and serial line of the GNSS receiver."""
-
-    def power(self, on: bool) -> None:
-        """Switch the receiver's rail and backup together."""
-        ...
-
-    def write(self, data: bytes) -> None:
-        """Send bytes to the receiver."""
-        ...
-
-    def read(self) -> bytes:
-        """Return the bytes received since the last read, possibly none; never waits."""
-        ...
-
-
-class Radio(Protocol):
-    """LoRa modem: asleep outside these two calls."""
-
-    def send(self, freq_hz: int, sf: int, bw_hz: int, power_dbm: int, data: bytes) -> None:
-        """Send one frame (explicit header, CRC, 4/5, 8 symbols); return when it has ended."""
-        ...
-
-    def receive(
-        self, freq_hz: int, sf: int, bw_hz: int, window_ms: int
-    ) -> "tuple[bytes, int, int] | None":
-        """Listen with IQ inverted for `window_ms`, longer while a preamble is being received.
-
-        Returns:
-            (data, rssi_dbm, snr_qdb), the SNR in quarters of a decibel; None when nothing came.
-        """
-        ...
-
-
-class Clock(Protocol):
-    """Time within one wake."""
-
-    def ticks_ms(self) -> int:
-        """Return milliseconds since some moment of this wake; never goes back within a wake."""
-        ...
-
-    def sleep_ms(self, ms: int) -> None:
-        """Wait with the processor stopped."""
-        ...
-
-
-class Board(Protocol):
-    """One collar's hardware, built anew at every wake."""
-
-    @property
-    def fram(self) -> Fram:
-        """Memory of this collar."""
-        ...
-
-    @property
-    def rtc(self) -> Rtc:
+    class Rtc(Protocol):
         """Clock that runs on through Standby."""
-        ...
 
-    @property
-    def gauge(self) -> Gauge:
-        """Voltage of the storage."""
-        ...
+        def now_s(self) -> int:
+            """Return Unix seconds; without meaning while `valid()` is False."""
+            ...
 
-    @property
-    def gnss(self) -> GnssPort:
-        """GNSS receiver."""
-        ...
+        def valid(self) -> bool:
+            """Return whether the clock was set since it last lost power."""
+            ...
 
-    @property
-    def radio(self) -> Radio:
-        """LoRa modem."""
-        ...
+        def set_s(self, unix_s: int) -> None:
+            """Set the clock to `unix_s` Unix seconds; it is valid from then on."""
+            ...
 
-    @property
-    def clock(self) -> Clock:
-        """Time within this wake."""
-        ...
+    class Gauge(Protocol):
+        """Voltage of the storage, and the collar's temperature."""
 
-    @property
-    def costs(self) -> Costs:
-        """What things cost on this board."""
-        ...
+        def voltage_uv(self) -> int:
+            """Return the storage voltage [uV], averaged; the divider is on only meanwhile."""
+            ...
 
-    def arm_wakeup(self, seconds: int) -> None:
-        """Make the wake-up timer fire every `seconds` (1..129600) from now, until armed again."""
-        ...
+        def temperature_c(self) -> int:
+            """Return the processor's temperature [degrees Celsius]."""
+            ...
 
-    def feed_watchdog(self) -> None:
-        """Restart the watchdog's countdown (at most 30 s between calls)."""
-        ...
+    class GnssPort(Protocol):
+        """Power switch and serial line of the GNSS receiver."""
 
-    def reset_cause(self) -> int:
-        """Return why this wake began, one of RESET_*."""
-        ...
+        def power(self, on: bool) -> None:
+            """Switch the receiver's rail and backup together."""
+            ...
 
-    def standby(self) -> None:
-        """Enter Standby: switched rails off, memory lost. Does not return on a board."""
-        ...
+        def write(self, data: bytes) -> None:
+            """Send bytes to the receiver."""
+            ...
+
+        def read(self) -> bytes:
+            """Return the bytes received since the last read, possibly none; never waits."""
+            ...
+
+    class Radio(Protocol):
+        """LoRa modem: asleep outside these two calls."""
+
+        def send(self, freq_hz: int, sf: int, bw_hz: int, power_dbm: int, data: bytes) -> None:
+            """Send one frame (explicit header, CRC, 4/5, 8 symbols); return when it has ended."""
+            ...
+
+        def receive(
+            self, freq_hz: int, sf: int, bw_hz: int, window_ms: int
+        ) -> "tuple[bytes, int, int] | None":
+            """Listen with IQ inverted for `window_ms`, longer while a preamble is being received.
+
+            Returns:
+                (data, rssi_dbm, snr_qdb), the SNR in quarters of a decibel; None for silence.
+            """
+            ...
+
+    class Clock(Protocol):
+        """Time within one wake."""
+
+        def ticks_ms(self) -> int:
+            """Return milliseconds since some moment of this wake; never goes back within it."""
+            ...
+
+        def sleep_ms(self, ms: int) -> None:
+            """Wait with the processor stopped."""
+            ...
+
+    class Board(Protocol):
+        """One collar's hardware, built anew at every wake."""
+
+        @property
+        def fram(self) -> Fram:
+            """Memory of this collar."""
+            ...
+
+        @property
+        def rtc(self) -> Rtc:
+            """Clock that runs on through Standby."""
+            ...
+
+        @property
+        def gauge(self) -> Gauge:
+            """Voltage of the storage."""
+            ...
+
+        @property
+        def gnss(self) -> GnssPort:
+            """GNSS receiver."""
+            ...
+
+        @property
+        def radio(self) -> Radio:
+            """LoRa modem."""
+            ...
+
+        @property
+        def clock(self) -> Clock:
+            """Time within this wake."""
+            ...
+
+        @property
+        def costs(self) -> Costs:
+            """What things cost on this board."""
+            ...
+
+        def arm_wakeup(self, seconds: int) -> None:
+            """Make the wake-up timer fire every `seconds` (1..129600), until armed again."""
+            ...
+
+        def feed_watchdog(self) -> None:
+            """Restart the watchdog's countdown (at most 30 s between calls)."""
+            ...
+
+        def reset_cause(self) -> int:
+            """Return why this wake began, one of RESET_*."""
+            ...
+
+        def standby(self) -> None:
+            """Enter Standby: switched rails off, memory lost. Does not return on a board."""
+            ...

@@ -8,9 +8,12 @@ without a copy, or with a damaged one, runs on the defaults.
 
 import struct
 
-from .board import Fram
-from .state import ADDRESS_SETTINGS
+from ._typing import TYPE_CHECKING
+from .layout import ADDRESS_SETTINGS
 from .store import Pair
+
+if TYPE_CHECKING:
+    from .board import Fram
 
 #: name (its unit at the end), least, most, default.
 TABLE = (
@@ -74,14 +77,14 @@ class Settings:
             raise ConfigError("setting %r does not exist" % (name,))
 
 
-def store(fram: Fram, settings: Settings) -> None:
+def store(fram: "Fram", settings: Settings) -> None:
     """Keep `settings` in FRAM, all of them or none."""
     values = [getattr(settings, row[0]) for row in TABLE]
     values += [_UNSET] * (_ROOM - len(values))
     _pair(fram).store(struct.pack("<%dI" % _ROOM, *values))
 
 
-def load(fram: Fram) -> Settings:
+def load(fram: "Fram") -> Settings:
     """Return the settings kept in FRAM; a default for each that is not kept or not valid."""
     data = _pair(fram).load()
     if data is None:
@@ -94,5 +97,5 @@ def load(fram: Fram) -> Settings:
     return Settings(**values)
 
 
-def _pair(fram: Fram) -> Pair:
+def _pair(fram: "Fram") -> Pair:
     return Pair(fram, ADDRESS_SETTINGS, 4 * _ROOM, _SEED)

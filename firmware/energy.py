@@ -10,9 +10,12 @@ here reads hardware or a clock.
              brown-out line: V(E - cost) - 3 ESR P / V - margin
 """
 
-from .board import Costs
-from .config import Settings
-from .state import State
+from ._typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .block import State
+    from .board import Costs
+    from .config import Settings
 
 DAY_S = 86400
 _BALANCE_S = 21600  # shortest balance: voltage noise of 0.2 mV is then 0.1 J/day
@@ -21,13 +24,13 @@ _ESR_COLD = 3  # the storage's series resistance at -20 degrees, as a multiple o
 _WAKES_PER_DAY = 4  # without any task
 
 
-def stored_uj(costs: Costs, voltage_uv: int) -> int:
+def stored_uj(costs: "Costs", voltage_uv: int) -> int:
     """Return the energy stored at `voltage_uv` at rest; negative below the lower limit."""
     squares = voltage_uv * voltage_uv - costs.empty_uv * costs.empty_uv
     return int(costs.capacitance_mf * squares // 2_000_000_000)
 
 
-def voltage_uv(costs: Costs, energy_uj: int) -> int:
+def voltage_uv(costs: "Costs", energy_uj: int) -> int:
     """Return the voltage at rest with `energy_uj` stored, rounded down; 0 when there is none."""
     square = costs.empty_uv * costs.empty_uv + energy_uj * 2_000_000_000 // costs.capacitance_mf
     return _isqrt(square) if square > 0 else 0
@@ -45,23 +48,23 @@ def _isqrt(n: int) -> int:
         x = y
 
 
-def upkeep_uj_per_day(costs: Costs) -> int:
+def upkeep_uj_per_day(costs: "Costs") -> int:
     """Return what a day costs without any task: Standby and the wakes to look around."""
     return int(costs.standby_nw * DAY_S // 1000 + _WAKES_PER_DAY * costs.boot_uj)
 
 
-def reserve_uj(costs: Costs, settings: Settings) -> int:
+def reserve_uj(costs: "Costs", settings: "Settings") -> int:
     """Return the energy no task may touch: `reserve_days` of upkeep."""
     return settings.reserve_days * upkeep_uj_per_day(costs)
 
 
-def fix_uj(costs: Costs, duration_ms: int) -> int:
+def fix_uj(costs: "Costs", duration_ms: int) -> int:
     """Return the cost of a search of `duration_ms` and the wake it needs."""
     power_uw = costs.gnss_search_uw + costs.processor_sleep_uw
     return int(costs.boot_uj + power_uw * duration_ms // 1000)
 
 
-def send_uj(costs: Costs, airtime_us: int, window_ms: int) -> int:
+def send_uj(costs: "Costs", airtime_us: int, window_ms: int) -> int:
     """Return the cost of one frame, its window and the wake it needs.
 
     A quarter of a second of the running processor is counted for packing and sealing, one second
@@ -76,7 +79,9 @@ def send_uj(costs: Costs, airtime_us: int, window_ms: int) -> int:
     )
 
 
-def affords(costs: Costs, settings: Settings, energy_uj: int, cost_uj: int, power_uw: int) -> bool:
+def affords(
+    costs: "Costs", settings: "Settings", energy_uj: int, cost_uj: int, power_uw: int
+) -> bool:
     """Return whether a task may start.
 
     Args:
@@ -94,12 +99,14 @@ def affords(costs: Costs, settings: Settings, energy_uj: int, cost_uj: int, powe
     return bool(rest_uv - sag_uv >= costs.brownout_uv + settings.margin_mv * 1000)
 
 
-def book(state: State, cost_uj: int) -> None:
+def book(state: "State", cost_uj: int) -> None:
     """Add a cost to the running balance."""
     state.spent_uj += cost_uj
 
 
-def balance(state: State, costs: Costs, settings: Settings, now_s: int, energy_uj: int) -> None:
+def balance(
+    state: "State", costs: "Costs", settings: "Settings", now_s: int, energy_uj: int
+) -> None:
     """Learn the income from the running balance when it is long enough, and start the next.
 
     A full storage takes no more: then the balance is a lower bound and never lowers the income.
@@ -121,12 +128,12 @@ def balance(state: State, costs: Costs, settings: Settings, now_s: int, energy_u
     state.spent_uj = 0
 
 
-def full_uj(costs: Costs) -> int:
+def full_uj(costs: "Costs") -> int:
     """Return the energy of the full storage."""
     return stored_uj(costs, costs.full_uv)
 
 
-def budget_uj_per_day(state: State, costs: Costs, settings: Settings, energy_uj: int) -> int:
+def budget_uj_per_day(state: "State", costs: "Costs", settings: "Settings", energy_uj: int) -> int:
     """Return what tasks may spend per day."""
     target_uj = full_uj(costs) * settings.target_permille // 1000
     spare_uj = (energy_uj - target_uj) // settings.horizon_days
@@ -134,13 +141,13 @@ def budget_uj_per_day(state: State, costs: Costs, settings: Settings, energy_uj:
     return max(0, min(budget_uj, energy_uj - reserve_uj(costs, settings)))
 
 
-def learn_fix(state: State, cost_uj: int) -> None:
+def learn_fix(state: "State", cost_uj: int) -> None:
     """Move the learned cost of an attempt at a fix a quarter of the way to `cost_uj`."""
     known_uj = state.fix_cost_uj
     state.fix_cost_uj = known_uj + (cost_uj - known_uj) // 4 if known_uj else cost_uj
 
 
-def cycle_uj(state: State, costs: Costs, frame_uj: int, records_per_frame: int) -> int:
+def cycle_uj(state: "State", costs: "Costs", frame_uj: int, records_per_frame: int) -> int:
     """Return the cost of one fix and of its share of a frame."""
     fix = state.fix_cost_uj or fix_uj(costs, costs.gnss_search_s * 1000)
     return int(fix + frame_uj // max(1, records_per_frame))

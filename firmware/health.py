@@ -1,10 +1,13 @@
 """What went wrong, as numbers: an error on the collar is a counter and a name, never a stop."""
 
+from ._typing import TYPE_CHECKING
 from .board import RESET_BROWNOUT, RESET_POWER_ON, RESET_WATCHDOG
-from .state import State
+
+if TYPE_CHECKING:
+    from .block import State
 
 
-def note_reset(state: State, cause: int, attempts: int) -> None:
+def note_reset(state: "State", cause: int, attempts: int) -> None:
     """Count why this wake began.
 
     Args:
@@ -21,7 +24,7 @@ def note_reset(state: State, cause: int, attempts: int) -> None:
         state.broken_wakes += 1
 
 
-def note_error(state: State, task: int, error: Exception) -> None:
+def note_error(state: "State", task: int, error: Exception) -> None:
     """Count an error and remember the name and the task of the last one."""
     state.errors += 1
     state.error_task = task

@@ -13,12 +13,17 @@ the new time. A ledger of which no copy is whole counts as used up.
 
 import struct
 
-from .board import Fram
-from .config import Settings
-from .state import ADDRESS_LEDGER, State
+from ._typing import TYPE_CHECKING
+from .layout import ADDRESS_LEDGER
+from .schedule import SEND_WAIT_MAX_S
 from .store import Pair
 from .wire import region
 from .wire.frame import OVERHEAD_UPLINK
+
+if TYPE_CHECKING:
+    from .block import State
+    from .board import Fram
+    from .config import Settings
 
 BUCKET_S = 300
 _BUCKETS = 14
@@ -30,10 +35,9 @@ _SEED = 0x1D10
 _BACKOFF_S = 300
 _BACKOFF_MAX_S = 21600
 _JITTER_S = 64
+_POOR_WAIT_MAX_S = SEND_WAIT_MAX_S - _JITTER_S
 _MISSES_PER_SF = 2
 _MISSES_CHEAP = 4  # from then on unanswered frames have to fit the day's budget
-_POOR_WAIT_MAX_S = 172800
-SEND_WAIT_MAX_S = _POOR_WAIT_MAX_S + _JITTER_S
 _SHARE = 4  # unanswered frames take at most a quarter of the budget
 _MARGIN_KEPT_DB = 8  # left of the station's margin when the data rate is raised
 _DB_PER_SF = 3  # 2.5 dB between spreading factors, rounded up
@@ -60,7 +64,7 @@ class DutyCycleFull(LinkError):
         super().__init__("airtime is %d us, expected at most %d us" % (airtime_us, free_us))
 
 
-def check_power(freq_hz: int, bw_hz: int, settings: Settings) -> None:
+def check_power(freq_hz: int, bw_hz: int, settings: "Settings") -> None:
     """Raise unless the settings' power may be radiated on this channel.
 
     Effective radiated power is the transmit power plus the antenna's gain over a dipole.
@@ -83,7 +87,7 @@ def frame_room(sf: int) -> int:
 class Ledger:
     """Airtime used in the sub-band that holds `freq_hz`."""
 
-    def __init__(self, fram: Fram, freq_hz: int) -> None:
+    def __init__(self, fram: "Fram", freq_hz: int) -> None:
         band = region.sub_band(freq_hz)
         index = region.SUB_BANDS.index(band)
         self.limit_us: int = band.duty_permille * region.DUTY_WINDOW_S * 1000
@@ -149,7 +153,7 @@ class Ledger:
         self._pair.store(struct.pack(_FORMAT, now_s // BUCKET_S, *used))
 
 
-def uplink_ledgers(fram: Fram) -> "list[Ledger]":
+def uplink_ledgers(fram: "Fram") -> "list[Ledger]":
     """Return the ledgers of all sub-bands the collar sends in."""
     bands = []
     ledgers = []
@@ -168,7 +172,7 @@ def poor_wait_s(frame_uj: int, budget_uj_per_day: int) -> int:
     return min(86400 * frame_uj * _SHARE // budget_uj_per_day, _POOR_WAIT_MAX_S)
 
 
-def begin_frame(state: State, now_s: int, salt: int, poor_s: int) -> int:
+def begin_frame(state: "State", now_s: int, salt: int, poor_s: int) -> int:
     """Enter a frame as unanswered, before it goes out; returns its spreading factor.
 
     So a cut or an error on the way already is what happens without an answer: wait 5 minutes,
@@ -187,7 +191,7 @@ def begin_frame(state: State, now_s: int, salt: int, poor_s: int) -> int:
     return sf
 
 
-def answered(state: State, sf: int, snr_margin_db: int, more: bool) -> None:
+def answered(state: "State", sf: int, snr_margin_db: int, more: bool) -> None:
     """Enter the answer to a frame sent with `sf`.
 
     Args:

@@ -20,12 +20,15 @@ frames; then the temperature i8 (-128 unknown). All of them saturate.
 import struct
 from collections import namedtuple
 
-from .board import Fram
-from .state import ADDRESS_BITMAP, ADDRESS_LOG
+from ._typing import TYPE_CHECKING
+from .layout import ADDRESS_BITMAP, ADDRESS_LOG
 from .wire.crc import crc16
 from .wire.data import KIND_FIX, KIND_STATUS
 from .wire.fix import Fix
 from .wire.status import Status
+
+if TYPE_CHECKING:
+    from .board import Fram
 
 SLOTS = 8192
 SLOT_BYTES = 24
@@ -45,7 +48,7 @@ class Log:
         slots: size of the ring, a multiple of 8; smaller ones are for tests.
     """
 
-    def __init__(self, fram: Fram, generation: int, newest: int = 0, slots: int = SLOTS) -> None:
+    def __init__(self, fram: "Fram", generation: int, newest: int = 0, slots: int = SLOTS) -> None:
         self._fram = fram
         self._seed = crc16(struct.pack("<I", generation))
         self._slots = slots

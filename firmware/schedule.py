@@ -4,10 +4,13 @@ All times are Unix seconds. A time in the state that lies ahead of the clock com
 that was wrong; it counts as due.
 """
 
-from .config import Settings
-from .energy import DAY_S
-from .link import SEND_WAIT_MAX_S
-from .state import State
+from ._typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .block import State
+    from .config import Settings
+
+DAY_S = 86400
 
 TASK_SLEEP = 0
 TASK_FIX = 1
@@ -15,10 +18,11 @@ TASK_SEND = 2
 TASK_HALT = 3
 
 SOON_S = 2  # until the next wake when something is due at once
+SEND_WAIT_MAX_S = 172800 + 64  # longest back-off between frames nobody answers
 _RETRY_S = 300  # search without a clock, doubling
 
 
-def fix_interval_s(settings: Settings, cycle_uj: int, budget_uj_per_day: int) -> int:
+def fix_interval_s(settings: "Settings", cycle_uj: int, budget_uj_per_day: int) -> int:
     """Return the seconds between fixes that a daily budget affords."""
     least, most = settings.fix_interval_min_s, settings.fix_interval_max_s
     if budget_uj_per_day <= 0:
@@ -26,14 +30,14 @@ def fix_interval_s(settings: Settings, cycle_uj: int, budget_uj_per_day: int) ->
     return max(least, min(DAY_S * cycle_uj // budget_uj_per_day, most))
 
 
-def fix_at_s(state: State, now_s: int, interval_s: int) -> int:
+def fix_at_s(state: "State", now_s: int, interval_s: int) -> int:
     """Return when the next fix is due."""
     if not 0 < state.tried_at_s <= now_s:
         return now_s
     return state.tried_at_s + interval_s
 
 
-def status_at_s(state: State, settings: Settings, now_s: int) -> int:
+def status_at_s(state: "State", settings: "Settings", now_s: int) -> int:
     """Return when the next status record is due."""
     if not 0 < state.status_at_s <= now_s:
         return now_s
@@ -41,7 +45,7 @@ def status_at_s(state: State, settings: Settings, now_s: int) -> int:
 
 
 def send_at_s(
-    state: State, settings: Settings, now_s: int, waiting: int, oldest_at_s: int
+    state: "State", settings: "Settings", now_s: int, waiting: int, oldest_at_s: int
 ) -> "int | None":
     """Return when the next frame is due, None when nothing waits.
 

@@ -10,8 +10,11 @@ already; the CRC only has to catch what wears out.
 
 import struct
 
-from .board import Fram
+from ._typing import TYPE_CHECKING
 from .wire.crc import crc16
+
+if TYPE_CHECKING:
+    from .board import Fram
 
 _OVERHEAD = 6
 
@@ -26,7 +29,7 @@ class Pair:
         seed: start value of the CRC, different for each block so that none is taken for another.
     """
 
-    def __init__(self, fram: Fram, address: int, size: int, seed: int) -> None:
+    def __init__(self, fram: "Fram", address: int, size: int, seed: int) -> None:
         self._fram = fram
         self._address = address
         self._size = size

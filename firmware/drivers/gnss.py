@@ -8,13 +8,13 @@ UBX-NAV-PVT (0x01 0x07), 92 bytes.
 import struct
 from collections import namedtuple
 
-from ..board import Clock, GnssPort
+from .._typing import TYPE_CHECKING
 from ..civil import unix_from_civil
 
-try:
+if TYPE_CHECKING:
     from collections.abc import Callable
-except ImportError:  # MicroPython, which ignores annotations
-    pass
+
+    from ..board import Clock, GnssPort
 
 _SYNC = b"\xb5\x62"
 _NAV = 0x01
@@ -109,8 +109,8 @@ def decode_pvt(payload: bytes) -> "tuple[int | None, Solution | None]":
 
 
 def search(
-    port: GnssPort,
-    clock: Clock,
+    port: "GnssPort",
+    clock: "Clock",
     timeout_ms: int,
     accuracy_limit_mm: int,
     pdop_limit_e2: int,

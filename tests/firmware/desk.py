@@ -1,4 +1,4 @@
-"""A collar on a desk: real firmware over a memory, a sky that speaks UBX and a station that answers.
+"""A collar on a desk: real firmware, a memory, a sky that speaks UBX, a station that answers.
 
 Time is virtual. Everything a wake loses is built anew by `wake`; everything that lasts is here.
 """
@@ -142,7 +142,7 @@ class Board:
 
 
 class Desk:
-    """What lasts from wake to wake. `sky`, `hears`, `answers` and the rest may be changed at will."""
+    """What lasts from wake to wake; `sky`, `hears`, `answers` and the rest may be changed."""
 
     def __init__(self, memory=None, station=None):
         self.memory = memory or Memory()
@@ -158,6 +158,13 @@ class Desk:
         self.hears = self.answers = True
         self.radio_error = None
         self.cause = RESET_POWER_ON
+
+    def copy(self):
+        """The same collar at the same moment, undisturbed by what happens to this one."""
+        twin = Desk(self.memory.copy(), self.station.copy())
+        twin.now_ms, twin.fed_ms = self.now_ms, self.fed_ms
+        twin.clock_offset_s, twin.cause = self.clock_offset_s, self.cause
+        return twin
 
     def provision(self):
         write_identity(self.memory, COLLAR, EPOCH, KEY)

@@ -1,0 +1,222 @@
+from firmware import config, layout, log, schedule, state
+from firmware.wire.fix import Fix
+
+from .desk import START_S, Desk, pvt
+from .memory import Memory
+
+FIX, SEND, SLEEP, HALT = (
+    schedule.TASK_FIX,
+    schedule.TASK_SEND,
+    schedule.TASK_SLEEP,
+    schedule.TASK_HALT,
+)
+
+
+def desk():
+    return Desk().provision()
+
+
+def remembered(on):
+    block = state.State()
+    assert block.load(on.memory)
+    return block
+
+
+def log_of(on):
+    return log.Log(on.memory, 1)
+
+
+def test_a_collar_without_identity_only_sleeps():
+    blank = Desk()
+    assert blank.wake() == HALT
+    assert blank.armed_s == 21600
+    assert not blank.sent
+
+
+def test_first_wake_fixes_logs_and_sets_the_clock():
+    on = desk()
+    assert on.wake() == FIX
+    assert abs(on.clock_offset_s) <= 1
+    record = log.decode(log_of(on).read(1))
+    assert isinstance(record, Fix)
+    assert record.reason == 1
+    assert START_S <= record.recorded_at_s <= START_S + 40
+
+
+def test_first_record_reaches_the_station_at_once():
+    on = desk()
+    on.wakes(3)
+    assert (1, 1) in on.station.records
+    assert log_of(on).pending(1) == []
+
+
+def test_window_opens_five_ms_before_the_answer():
+    on = desk()
+    on.wakes(3)
+    assert on.opened_ms == 995
+
+
+def test_every_record_of_a_month_is_delivered():
+    on = desk()
+    while on.now_ms < (START_S + 30 * 86400) * 1000:
+        on.wake()
+    block = remembered(on)
+    on.until_empty(lambda: log_of(on))
+    assert block.fixes > 30
+    assert len(on.station.records) == log_of(on).newest
+    assert block.errors == 0
+
+
+def test_status_is_logged_daily():
+    on = desk()
+    while on.now_ms < (START_S + 5 * 86400) * 1000:
+        on.wake()
+    held = log_of(on)
+    kinds = [held.read(r).kind for r in range(1, held.newest + 1)]
+    assert 4 <= kinds.count(2) <= 6
+
+
+def test_silence_backs_off_and_slows_the_rate():
+    on = desk()
+    on.hears = False
+    while on.now_ms < (START_S + 86400) * 1000:
+        on.wake()
+    gaps = [on.sent[i + 1][0] - on.sent[i][0] for i in range(len(on.sent) - 1)]
+    assert 5 <= len(on.sent) <= 15
+    assert gaps[0] >= 300000 and gaps[-1] >= 3600000
+    assert [row[2] for row in on.sent[:5]] == [9, 9, 10, 10, 11]
+
+
+def test_a_station_that_comes_back_gets_everything():
+    on = desk()
+    on.hears = False
+    while on.now_ms < (START_S + 20 * 86400) * 1000:
+        on.wake()
+    on.hears = True
+    on.until_empty(lambda: log_of(on), 150)
+    assert len(on.station.records) == log_of(on).newest
+
+
+def test_a_lost_answer_sends_the_same_records_again():
+    on = desk()
+    on.answers = False
+    on.wakes(3)
+    assert len(on.sent) >= 1
+    on.answers = True
+    on.until_empty(lambda: log_of(on))
+    assert len(on.station.nonces) == len(on.sent)
+
+
+def test_silent_receiver_backs_off_and_logs_nothing():
+    on = desk()
+    on.sky = lambda now_s, since_s: b""
+    assert on.wakes(3) == [FIX, FIX, FIX]
+    assert on.armed_s == 1200
+    assert log_of(on).newest == 0
+    assert remembered(on).failed_fixes == 3
+
+
+def test_garbage_from_the_receiver_is_only_a_failed_fix():
+    on = desk()
+    on.sky = lambda now_s, since_s: bytes(i * 31 & 0xFF for i in range(200)) + b"\xb5\x62\x01"
+    assert on.wake() == FIX
+    assert remembered(on).failed_fixes == 1
+    assert remembered(on).errors == 0
+
+
+def test_a_coarse_position_is_not_logged_but_sets_the_clock():
+    on = desk()
+    on.sky = lambda now_s, since_s: pvt(now_s, 1, 1, accuracy_mm=200000)
+    on.wake()
+    assert abs(on.clock_offset_s) <= 1
+    assert log_of(on).newest == 0
+
+
+def test_a_wrong_clock_is_corrected():
+    on = desk()
+    on.set_s(START_S - 5000000)
+    on.wake()
+    assert abs(on.clock_offset_s) <= 1
+
+
+def test_a_raising_radio_becomes_a_number():
+    on = desk()
+    on.radio_error = RuntimeError("busy")
+    assert SEND in on.wakes(3)
+    assert remembered(on).error_name.rstrip(b"\x00") == b"RuntimeError"
+    assert remembered(on).errors >= 1
+    assert on.armed_s >= 60
+
+
+def test_a_raising_receiver_becomes_a_number():
+    on = desk()
+
+    def broken(now_s, since_s):
+        raise OSError("uart")
+
+    on.sky = broken
+    assert on.wake() == FIX
+    assert remembered(on).errors == 1
+    assert on.armed_s == 300
+
+
+def test_memory_that_fails_leaves_the_safe_wake_up():
+    on = desk()
+
+    def broken(address, count):
+        raise OSError("spi")
+
+    on.memory.read = broken
+    assert on.wake() == SLEEP
+    assert on.armed_s == 3600
+
+
+def test_an_empty_storage_takes_no_task():
+    on = desk()
+    on.voltage = 2250000
+    assert on.wake() == SLEEP
+    assert on.armed_s == 21600
+    assert not on.sent
+
+
+def test_another_generation_starts_its_log_at_one():
+    on = desk()
+    on.wakes(3)
+    first = log_of(on).newest
+    on.memory.write(layout.ADDRESS_GENERATION, bytes(20))
+    on.memory.write(layout.ADDRESS_STATE, bytes(256))
+    on.wakes(3)
+    generations = sorted({key[0] for key in on.station.records})
+    assert first >= 1
+    assert len(generations) == 2 and generations[0] == 1
+
+
+def test_a_lost_counter_silences_the_collar_but_not_its_log():
+    on = desk()
+    on.memory.write(layout.ADDRESS_COUNTER, bytes(20))
+    on.wakes(4)
+    assert not on.sent
+    assert log_of(on).newest >= 1
+    assert remembered(on).error_name.rstrip(b"\x00") == b"NoCounter"
+
+
+def test_wakes_that_keep_breaking_thin_out():
+    on = desk()
+    on.wakes(3)
+    waits = []
+    for _ in range(8):
+        on.memory.cut_after = 1
+        waits.append((on.wake(), on.armed_s))
+    assert waits.count((SLEEP, 21600)) == 3
+    assert waits.count((None, 3600)) == 5
+
+
+def test_settings_in_memory_are_obeyed():
+    on = desk()
+    config.store(on.memory, config.Settings(gnss_timeout_s=10))
+    assert on.wake() == FIX
+    assert on.now_ms - START_S * 1000 - on.armed_s * 1000 == 10000
+
+
+def test_a_fresh_memory_reads_as_zeros():
+    assert Memory().read(262140, 4) == bytes(4)
