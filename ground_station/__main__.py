@@ -12,10 +12,9 @@ _EPILOGS = {
   capra station run --port /dev/serial/by-id/usb-Capra_bridge-if00 \\
       --keys keys.json --spool spool.sqlite --station cluozza
 
-The port is a device path or a pyserial URL (socket://host:port). Without --database the
-station loads
-the database of CAPRA_DATABASE_URL, else the embedded one. SIGTERM or Ctrl-C: load what waits,
-then exit 0.""",
+The port is a device path or a pyserial URL (socket://host:port). Without --database the station
+loads the database of CAPRA_DATABASE_URL, else the embedded one. SIGTERM or Ctrl-C: load what
+waits, then exit 0.""",
     "status": """example:
   capra station status --spool spool.sqlite""",
     "keys": """example:
