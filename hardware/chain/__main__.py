@@ -137,9 +137,7 @@ def _run(args: argparse.Namespace, name: str, plan: "Plan") -> int:
     if faults := [fault for outcome in outcomes for fault in outcome.faults]:
         return _fail(f"{len(faults)} faults, see above")
     console.print("every record taken before the last contact is in the database, once")
-    if _serves(args.serve):
-        _serve(dsn, args.port)
-    return 0
+    return _serve(dsn, args.port) if _serves(args.serve) else 0
 
 
 def _database(console: "Console", name: str) -> str:
@@ -204,15 +202,21 @@ def _serves(wanted: bool | None) -> bool:
     return os.environ.get("SERVE", "1") != "0" and sys.stdout.isatty()
 
 
-def _serve(dsn: str, port: int) -> None:
-    from backend.serve import serve
+def _serve(dsn: str, port: int) -> int:
+    from backend.serve import CannotListen, serve
     from backend.settings import Settings
 
-    serve(
-        Settings(database_url=dsn),
-        port=port,
-        ready=lambda url: print(f"the map is at {url} (Ctrl-C ends)", flush=True),
-    )
+    try:
+        serve(
+            Settings(database_url=dsn),
+            port=port,
+            ready=lambda url: print(f"the map is at {url} (Ctrl-C ends)", flush=True),
+        )
+    except CannotListen as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:  # the way it is meant to end
+        pass
+    return 0
 
 
 def _fail(message: str) -> int:
