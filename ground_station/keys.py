@@ -209,14 +209,18 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _write(path: Path, document: object) -> None:
     """Replace the file as a whole: a cut leaves the old one or the new one, both of mode 0600."""
+    temporary: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as file:
+            temporary = Path(file.name)
             json.dump(document, file, indent=1)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
-        os.replace(file.name, path)
+        temporary.replace(path)
     except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
         raise KeyFileError(path, f"{error.strerror or error}") from error
