@@ -7,7 +7,7 @@ power cut at any moment is the same as a task that failed. What goes wrong insid
 number in the state; no error stops the collar.
 """
 
-from . import config, energy, health, link, log, schedule
+from . import config, energy, health, link, log, schedule, uplink
 from ._typing import TYPE_CHECKING
 from .block import State
 from .drivers import gnss
@@ -19,9 +19,8 @@ from .state import (
     end_wake,
     read_generation,
     read_identity,
-    take_counter,
 )
-from .wire import ack, aes, data, fix, frame, region
+from .wire import data, fix, region
 from .wire.airtime import airtime_us
 from .wire.status import Status
 
@@ -301,29 +300,18 @@ class _Wake:
         sf = link.begin_frame(state, now_s, collar * 31 + state.boots * 7, poor_s)
         self._commit()
         room = link.frame_room(sf)
-        records = self._waiting(room // _RECORD_LEAST)
-        payload, used = data.encode(state.generation, records, room)
+        payload, used = data.encode(state.generation, self._waiting(room // _RECORD_LEAST), room)
         if not used:
             return
-        counter = take_counter(self._fram)
-        channel = region.UPLINK_CHANNELS[counter % len(region.UPLINK_CHANNELS)]
-        link.check_power(channel.freq_hz, channel.bw_hz, self._settings)
-        encrypt = aes.block_cipher(self._identity.key)
-        header = frame.Header(frame.VERSION, frame.DATA, collar, counter)
-        sealed = frame.seal_frame(encrypt, frame.UPLINK, self._identity.epoch, header, payload)
-        air_us = airtime_us(sf, channel.bw_hz, len(sealed))
-        link.Ledger(self._fram, channel.freq_hz).charge(now_s, air_us)
+        sealed = uplink.seal(self._fram, self._identity, self._settings, now_s, sf, payload)
         state.frames += 1
-        frame_uj = energy.send_uj(self._costs, air_us, region.window_ms(sf))
+        frame_uj = energy.send_uj(self._costs, sealed.airtime_us, region.window_ms(sf))
         self._cost_uj += frame_uj - self._costs.boot_uj
-        self._board.feed_watchdog()
-        self._board.radio.send(
-            channel.freq_hz, sf, channel.bw_hz, self._settings.tx_power_dbm, sealed
-        )
-        answer = self._listen(encrypt, sf)
-        if answer is None or not self._log.acknowledge(answer.ranges):
+        answer = uplink.exchange(self._board, self._identity, sealed, self._settings.tx_power_dbm)
+        if answer is None or answer.generation != state.generation:
             return
-        link.answered(state, sf, answer.snr_margin_db, bool(self._log.pending(1)))
+        if self._log.acknowledge(answer.ranges):
+            link.answered(state, sf, answer.snr_margin_db, bool(self._log.pending(1)))
 
     def _waiting(self, limit: int) -> "list[fix.Fix | Status]":
         """Return the oldest records no station has; damaged ones are given up."""
@@ -336,23 +324,3 @@ class _Wake:
             else:
                 records.append(log.decode(slot))
         return records
-
-    def _listen(self, encrypt, sf: int) -> "ack.Ack | None":  # type: ignore[no-untyped-def]
-        """Wait for the window and return an acknowledgement meant for this log, None otherwise.
-
-        An old acknowledgement played again does no harm: a station did hold what it names.
-        """
-        clock = self._board.clock
-        end_ms = clock.ticks_ms()
-        self._board.feed_watchdog()
-        delay_ms = (region.RX_DELAY_US - region.RX_EARLY_US) // 1000
-        clock.sleep_ms(max(0, delay_ms - (clock.ticks_ms() - end_ms)))
-        channel = region.ACK_CHANNEL
-        heard = self._board.radio.receive(channel.freq_hz, sf, channel.bw_hz, region.window_ms(sf))
-        if heard is None:
-            return None
-        header, payload = frame.open_frame(encrypt, frame.DOWNLINK, self._identity.epoch, heard[0])
-        if header.kind != frame.ACK or header.collar != self._identity.collar:
-            return None
-        answer = ack.decode(payload)
-        return answer if answer.generation == self._state.generation else None

@@ -22,6 +22,7 @@ package(  # type: ignore[name-defined]
         "schedule.py",
         "state.py",
         "store.py",
+        "uplink.py",
         "boards/__init__.py",
         "boards/_costs_collar_l476.py",
         "boards/_pins_collar_l476.py",

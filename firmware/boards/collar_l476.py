@@ -24,6 +24,7 @@ from ._costs_collar_l476 import COSTS
 
 _FRAM_BAUD = 8_000_000
 _RADIO_BAUD = 8_000_000
+_RADIO_KHZ = 868_300
 _DIVIDER_SETTLE_MS = 2
 _DIVIDER_RATIO = 2
 
@@ -124,16 +125,17 @@ class _LazyRadio:
         if self._radio is None:
             from lora import SX1261  # type: ignore[import-not-found]
 
-            self._radio = Radio(
-                SX1261(
-                    machine.SPI(pins.RADIO_SPI, _RADIO_BAUD),
-                    machine.Pin(pins.RADIO_CS, machine.Pin.OUT, value=1),
-                    busy=machine.Pin(pins.RADIO_BUSY, machine.Pin.IN),
-                    dio1=machine.Pin(pins.RADIO_DIO1, machine.Pin.IN),
-                    reset=machine.Pin(pins.RADIO_RESET, machine.Pin.OUT, value=1),
-                    ant_sw=_AntennaSwitch(),
-                )
+            modem = SX1261(
+                machine.SPI(pins.RADIO_SPI, _RADIO_BAUD),
+                machine.Pin(pins.RADIO_CS, machine.Pin.OUT, value=1),
+                busy=machine.Pin(pins.RADIO_BUSY, machine.Pin.IN),
+                dio1=machine.Pin(pins.RADIO_DIO1, machine.Pin.IN),
+                reset=machine.Pin(pins.RADIO_RESET, machine.Pin.OUT, value=1),
+                lora_cfg={"freq_khz": _RADIO_KHZ},
+                ant_sw=_AntennaSwitch(),
             )
+            modem.calibrate_image()  # the chip comes up calibrated for 915 MHz
+            self._radio = Radio(modem)
         return self._radio
 
     def send(self, freq_hz: int, sf: int, bw_hz: int, power_dbm: int, data: bytes) -> None:

@@ -7,6 +7,7 @@ lora-sx126x), so this file runs, and is tested, without the driver.
 _SYNC_WORD = 0x34  # public LoRa networks: stock gateways hear it
 _CODING_RATE = 5
 _PREAMBLE = 8
+_HEADER_SYMBOLS = _PREAMBLE + 5 + 8  # preamble, sync word and start of frame (4.25), header
 _BANDWIDTHS = {125000: "125", 250000: "250", 500000: "500"}
 
 
@@ -31,9 +32,10 @@ class Radio:
     def receive(
         self, freq_hz: int, sf: int, bw_hz: int, window_ms: int
     ) -> "tuple[bytes, int, int] | None":
-        """Listen with IQ inverted for `window_ms`.
+        """Listen with IQ inverted for a preamble that begins within `window_ms`.
 
-        The chip stops its timeout when it has found a preamble and a header.
+        The chip stops its timeout at a valid header only (SX1261/2 datasheet, 13.1.4 and 13.1.6),
+        so the timeout is the window and the symbols up to there.
 
         Returns:
             (data, rssi_dbm, snr_qdb); None when nothing came, or it came damaged.
@@ -42,16 +44,21 @@ class Radio:
         settings["invert_iq_rx"] = True
         try:
             self._modem.configure(settings)
-            packet = self._modem.recv(window_ms)
+            packet = self._modem.recv(window_ms + _header_ms(sf, bw_hz))
         finally:
             self._modem.sleep()
-        if packet is None or not packet.valid_crc:
+        if packet is None or packet.crc_error:
             return None
         return bytes(packet), packet.rssi, packet.snr
 
     def close(self) -> None:
         """Enter the deepest sleep; the modem forgets its settings and this object ends."""
         self._modem.sleep(False)
+
+
+def _header_ms(sf: int, bw_hz: int) -> int:
+    """Return the time from the start of a preamble to the end of its header, rounded up."""
+    return ((_HEADER_SYMBOLS * 1000 << sf) + bw_hz - 1) // bw_hz
 
 
 def _settings(freq_hz: int, sf: int, bw_hz: int) -> "dict[str, object]":

@@ -48,9 +48,8 @@ def cut_cycle(on, cut, clock_survives):
     return twin, True
 
 
-def check_cycle(clock_survives, stride):
+def check_cycle(on, clock_survives, stride):
     """Cut a cycle at every `stride`-th byte; the station itself proves nonces and numbers."""
-    on = ready_for_a_cycle()
     committed = contents(on.memory)
     cut, whole = 0, False
     while not whole:
@@ -76,11 +75,21 @@ def check_cycle(clock_survives, stride):
 
 
 def test_a_cycle_cut_at_any_byte_loses_and_repeats_nothing():
-    assert check_cycle(True, STRIDE) > 600
+    assert check_cycle(ready_for_a_cycle(), True, STRIDE) > 600
 
 
 def test_a_cycle_cut_together_with_the_clock_loses_and_repeats_nothing():
-    assert check_cycle(False, 2 * STRIDE) > 600
+    assert check_cycle(ready_for_a_cycle(), False, 2 * STRIDE) > 600
+
+
+def test_a_first_life_cut_at_any_byte_loses_and_repeats_nothing():
+    assert check_cycle(Desk().provision(), True, STRIDE) > 600
+
+
+def test_a_cycle_under_a_wrong_clock_cut_at_any_byte_loses_and_repeats_nothing():
+    on = ready_for_a_cycle()
+    on.clock_offset_s -= 5000000
+    assert check_cycle(on, True, 2 * STRIDE) > 600
 
 
 def test_cuts_at_every_byte_of_every_wake_still_make_progress():

@@ -139,7 +139,7 @@ class Packet(bytearray):
 
     rssi = -97
     snr = -14
-    valid_crc = True
+    crc_error = False
 
 
 class Modem:
@@ -183,14 +183,20 @@ def test_the_window_listens_with_the_polarity_turned():
     modem.packet = Packet(b"answer")
     assert Radio(modem).receive(869525000, 7, 125000, 50) == (b"answer", -97, -14)
     assert modem.settings["invert_iq_rx"]
-    assert modem.calls == ["warm", "recv 50", "warm"]
+    assert modem.calls == ["warm", "recv 72", "warm"]
+
+
+def test_a_slow_rate_is_given_the_time_of_its_header():
+    modem = Modem()
+    Radio(modem).receive(869525000, 12, 125000, 263)
+    assert modem.calls[1] == "recv %d" % (263 + 689)  # 21 symbols of 32.8 ms
 
 
 def test_silence_and_damage_are_nothing():
     modem = Modem()
     assert Radio(modem).receive(869525000, 7, 125000, 50) is None
     modem.packet = Packet(b"answer")
-    modem.packet.valid_crc = False
+    modem.packet.crc_error = True
     assert Radio(modem).receive(869525000, 7, 125000, 50) is None
 
 

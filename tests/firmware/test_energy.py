@@ -115,7 +115,7 @@ def test_the_budget_never_reaches_into_the_reserve():
 def test_costs_of_tasks_follow_the_table():
     assert energy.fix_uj(COSTS, 40000) == 1800 + (46000 + 6824) * 40
     assert energy.send_uj(COSTS, 0, 0) == 1800 + 6000 + 17
-    assert energy.send_uj(COSTS, 1000000, 1000) == 1800 + 6000 + 17 + 99000 + 17859
+    assert energy.send_uj(COSTS, 1000000, 1000) == 1800 + 6000 + 17 + 99000 + 17859 + 2 * 6824
 
 
 def test_the_cost_of_a_fix_is_learned():

@@ -61,6 +61,22 @@ def test_the_log_is_a_ring_that_never_forgets_or_renumbers(steps):
             assert record in waiting or record in named
 
 
+def test_a_full_ring_is_searched_in_64_reads():
+    memory = Memory()
+    held = log.Log(memory, 1)
+    for record in range(1, 2 * log.SLOTS + 2):
+        held.append(KIND_FIX, record, log.pack_fix(record, 0, None, 0, 0))
+        if record in (1, 4096, 8191, 8192, 8193, 12345, 16383, 16384, 16385):
+            reads = []
+            counting = memory.copy()
+            plain = counting.read
+            counting.read = lambda address, count, r=reads, p=plain: (
+                r.append(1) or p(address, count)
+            )
+            assert log.Log(counting, 1).newest == record
+            assert len(reads) <= 64
+
+
 @law(200)
 @given(st.lists(st.tuples(st.integers(0, 4000), st.integers(1, 9000000)), max_size=60))
 def test_no_hour_ever_holds_more_than_the_limit(frames):

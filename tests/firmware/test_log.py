@@ -138,7 +138,7 @@ def test_records_that_leave_unheard_are_counted():
     assert held.dropped == 2
 
 
-def test_a_full_ring_of_8192_is_searched_in_few_reads():
+def test_a_remembered_record_saves_the_search():
     memory = Memory()
     held = log.Log(memory, 1)
     held.newest = 8192 + 10
