@@ -13,6 +13,7 @@ from analytics.errors import ProjectionError
 from analytics.geometry import to_multipolygon
 from analytics.grid import Grid
 from analytics.project import LocalProjection
+from analytics.track import Track
 
 _DEGREES = 1e-7  # resolution of written coordinates: 1 cm
 
@@ -44,6 +45,19 @@ class Estimate:
     projection: LocalProjection | None
     software_version: str
 
+    @classmethod
+    def of(cls, track: Track, method: str, parameters: dict[str, object]) -> "Estimate":
+        """Returns what is said of an estimate from a track."""
+        return cls(
+            method=method,
+            parameters=parameters,
+            fixes=len(track),
+            from_time_s=float(track.times_s[0]),
+            to_time_s=float(track.times_s[-1]),
+            projection=track.projection,
+            software_version=software_version(),
+        )
+
     def to_json(self) -> dict[str, object]:
         """Returns the same in JSON's types, times as RFC 3339 in UTC."""
         times = {
@@ -74,20 +88,22 @@ class UtilizationDistribution:
 
 @dataclass(frozen=True)
 class Isopleth:
-    """The smallest area that holds a given part of a utilization distribution.
+    """The smallest area that holds a given part of an animal's use.
 
     Attributes:
-        level_percent: that part, above 0 and below 100.
+        level_percent: that part, above 0; below 100 for a utilization distribution, which has no
+            end, at most 100 where an estimator works on the fixes themselves.
         polygon: the area in projected metres; valid; may have several parts, and holes.
         area_km2: area of the polygon.
-        area_grid_km2: area of the grid cells whose nodes belong to it.
+        area_grid_km2: area of the grid cells whose nodes belong to it; None for estimators
+            without a grid.
         projection: the plane of the polygon.
     """
 
     level_percent: float
     polygon: MultiPolygon
     area_km2: float
-    area_grid_km2: float
+    area_grid_km2: float | None
     projection: LocalProjection | None
 
     def to_geographic(self) -> MultiPolygon:
@@ -122,7 +138,7 @@ class Isopleth:
 
 @dataclass(frozen=True)
 class HomeRange:
-    """Isopleths of one utilization distribution, in the order they were asked for."""
+    """Isopleths of one estimate, in the order they were asked for."""
 
     isopleths: tuple[Isopleth, ...]
     estimate: Estimate

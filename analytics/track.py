@@ -1,5 +1,6 @@
 """The one form in which positions enter analytics: times and metres on a plane, proved usable."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from analytics.project import MAX_DISTANCE_M, LocalProjection
 Floats = NDArray[np.float64]
 
 _SHOWN = 3  # values quoted per fault
+_ROUNDING = 1e-9  # projected metres carry about 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,19 +92,38 @@ def check_spread(track: Track, minimum_fixes: int = 5) -> None:
     if len(track) < minimum_fixes:
         faults.append(f"{len(track)} fixes, at least {minimum_fixes} are needed")
     if len(track) > 1:
-        points = np.column_stack((track.x_m, track.y_m))
-        if not np.ptp(points, axis=0).any():
-            faults.append(f"all {len(track)} fixes are equal: {_show(points[0])} [m]")
-        elif len(track) > 2:
-            # widths along the two main axes; projected metres carry rounding of about 1e-12
-            wide, narrow = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-            if narrow <= 1e-9 * wide:
-                faults.append(
-                    f"all {len(track)} fixes lie on one line, from {_show(points[0])} to "
-                    f"{_show(points[-1])} [m]: they cover no area"
-                )
+        size_m = math.hypot(float(np.ptp(track.x_m)), float(np.ptp(track.y_m)))
+        first = _show(np.array((track.x_m[0], track.y_m[0])))
+        if size_m == 0:
+            faults.append(f"all {len(track)} fixes are equal: {first} [m]")
+        elif len(track) > 2 and _on_one_line(track.x_m, track.y_m, size_m):
+            last = _show(np.array((track.x_m[-1], track.y_m[-1])))
+            faults.append(
+                f"all {len(track)} fixes lie on one line, from {first} to {last} [m]: "
+                "they cover no area"
+            )
     if faults:
         raise TrackError(faults)
+
+
+def _on_one_line(x_m: Floats, y_m: Floats, size_m: float) -> bool:
+    """Whether the width across the main axis is nothing but rounding.
+
+    More points only add to both widths, so a thousand of them prove that there is a second one.
+    """
+    step = x_m.size // 1000 + 1
+    some, largest = _widths(x_m[::step], y_m[::step]), size_m * math.sqrt(x_m.size)
+    if some[1] > _ROUNDING * largest:
+        return False
+    wide, narrow = some if step == 1 else _widths(x_m, y_m)
+    return narrow <= _ROUNDING * wide
+
+
+def _widths(x_m: Floats, y_m: Floats) -> tuple[float, float]:
+    """Returns the larger and the smaller singular value of the points around their middle."""
+    points = np.column_stack((x_m, y_m))
+    wide, narrow = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return float(wide), float(narrow)
 
 
 def _seconds(times: ArrayLike | Sequence[datetime]) -> NDArray[np.generic]:
