@@ -27,6 +27,7 @@ def add_page(app: FastAPI, settings: Settings) -> None:
         return FileResponse(settings.static_dir / "index.html")
 
     app.include_router(router)
-    maplibre = StaticFiles(directory=settings.maplibre_dir, check_dir=False)
-    app.mount("/static/maplibre", maplibre, name="maplibre")
+    if settings.maplibre_dir.is_dir():
+        maplibre = StaticFiles(directory=settings.maplibre_dir)
+        app.mount("/static/maplibre", maplibre, name="maplibre")
     app.mount("/static", StaticFiles(directory=settings.static_dir), name="static")

@@ -34,11 +34,11 @@ def pages(client: httpx.Client, **params: Any) -> list[list[dict[str, Any]]]:
         answer = client.get(onward[0]).json()
 
 
-def test_answers_are_what_their_models_say(client: httpx.Client, herd: Herd) -> None:
-    client.post(API + "/home-ranges", json={"animal": herd.flurina}).raise_for_status()
+def test_answers_are_what_their_models_say(client: httpx.Client, own_herd: Herd) -> None:
+    client.post(API + "/home-ranges", json={"animal": own_herd.flurina}).raise_for_status()
     for path, model in {
         "/animals": schemas.Animals,
-        f"/animals/{herd.gian}": schemas.Animal,
+        f"/animals/{own_herd.gian}": schemas.Animal,
         "/collars": schemas.Collars,
         "/collars/1": schemas.Collar,
         "/fixes": schemas.Fixes,
@@ -51,8 +51,8 @@ def test_answers_are_what_their_models_say(client: httpx.Client, herd: Herd) -> 
         model.model_validate(get(client, path))
 
 
-def test_a_fix_has_all_it_is_known_by(client: httpx.Client, herd: Herd) -> None:
-    (feature,) = get(client, "/fixes", animal=herd.flurina, limit=1)["features"]
+def test_a_fix_has_all_it_is_known_by(reader: httpx.Client, herd: Herd) -> None:
+    (feature,) = get(reader, "/fixes", animal=herd.flurina, limit=1)["features"]
     lon, lat = feature["geometry"]["coordinates"]
     assert (10 < lon < 11, 46 < lat < 47) == (True, True)
     assert feature["id"] == "1-0-1"
@@ -69,27 +69,27 @@ def test_a_fix_has_all_it_is_known_by(client: httpx.Client, herd: Herd) -> None:
 
 
 def test_fixes_have_their_own_media_type_and_exact_decimals(
-    client: httpx.Client, herd: Herd
+    reader: httpx.Client, herd: Herd
 ) -> None:
-    response = client.get(API + "/fixes", params={"limit": 1})
+    response = reader.get(API + "/fixes", params={"limit": 1})
     assert response.headers["content-type"] == "application/geo+json"
     assert '"accuracy_m":1.6,' in response.text
 
 
-def test_following_next_links_reads_every_fix_once(client: httpx.Client, herd: Herd) -> None:
-    found = pages(client, limit=7)
+def test_following_next_links_reads_every_fix_once(reader: httpx.Client, herd: Herd) -> None:
+    found = pages(reader, limit=7)
     assert [len(page) for page in found] == [7] * 15
     ids = [feature["id"] for page in found for feature in page]
     assert len(set(ids)) == len(ids) == 105
 
 
-def test_pages_are_in_order_of_time(client: httpx.Client, herd: Herd) -> None:
-    times = [one["properties"]["recorded_at"] for page in pages(client, limit=9) for one in page]
+def test_pages_are_in_order_of_time(reader: httpx.Client, herd: Herd) -> None:
+    times = [one["properties"]["recorded_at"] for page in pages(reader, limit=9) for one in page]
     assert all(a <= b for a, b in pairwise(times))
 
 
-def test_a_full_last_page_has_no_next_link(client: httpx.Client, herd: Herd) -> None:
-    assert [len(page) for page in pages(client, collar=2, limit=20)] == [20, 20]
+def test_a_full_last_page_has_no_next_link(reader: httpx.Client, herd: Herd) -> None:
+    assert [len(page) for page in pages(reader, collar=2, limit=20)] == [20, 20]
 
 
 def test_fixes_of_one_time_are_not_lost_between_pages(
@@ -101,9 +101,9 @@ def test_fixes_of_one_time_are_not_lost_between_pages(
     assert ids == [f"{c}-0-{n}" for c in (1, 2) for n in range(1, 6)]
 
 
-def test_a_range_takes_its_beginning_and_leaves_its_end(client: httpx.Client, herd: Herd) -> None:
+def test_a_range_takes_its_beginning_and_leaves_its_end(reader: httpx.Client, herd: Herd) -> None:
     bounds = {"from": "2026-06-01T02:00:00Z", "to": "2026-06-01T06:00:00+00:00"}
-    found = get(client, "/fixes", collar=1, **bounds)["features"]
+    found = get(reader, "/fixes", collar=1, **bounds)["features"]
     assert [one["properties"]["record"] for one in found] == [2, 3]
 
 
@@ -137,21 +137,21 @@ def ingest_hours(connection: psycopg.Connection[Any], collars: dict[int, range])
     return lambda hour: START + timedelta(hours=hour)
 
 
-def test_a_fix_outside_every_deployment_has_no_animal(client: httpx.Client, herd: Herd) -> None:
-    features = get(client, "/fixes", collar=3)["features"]
+def test_a_fix_outside_every_deployment_has_no_animal(reader: httpx.Client, herd: Herd) -> None:
+    features = get(reader, "/fixes", collar=3)["features"]
     assert {one["properties"]["animal"] for one in features} == {None}
 
 
 def test_the_latest_position_of_each_collar_is_one_feature(
-    client: httpx.Client, herd: Herd
+    reader: httpx.Client, herd: Herd
 ) -> None:
-    features = get(client, "/latest")["features"]
+    features = get(reader, "/latest")["features"]
     assert [one["id"] for one in features] == ["1-0-60", "2-0-40", "3-0-5"]
     assert [one["properties"]["name"] for one in features] == ["Flurina", "Gian", None]
 
 
-def test_a_track_is_a_line_with_a_time_per_position(client: httpx.Client, herd: Herd) -> None:
-    flurina, gian, unseen = get(client, "/tracks")["features"]
+def test_a_track_is_a_line_with_a_time_per_position(reader: httpx.Client, herd: Herd) -> None:
+    flurina, gian, unseen = get(reader, "/tracks")["features"]
     assert flurina["geometry"]["type"] == "LineString"
     assert len(flurina["geometry"]["coordinates"]) == 60
     assert flurina["properties"]["recorded_at_s"][:2] == [1780272000, 1780279200]
@@ -159,34 +159,34 @@ def test_a_track_is_a_line_with_a_time_per_position(client: httpx.Client, herd: 
     assert (unseen["geometry"], unseen["properties"]["fixes"]) == (None, 0)
 
 
-def test_a_shortened_track_keeps_the_newest_and_says_so(client: httpx.Client, herd: Herd) -> None:
-    (track,) = get(client, "/tracks", animal=herd.gian, limit=10)["features"]
+def test_a_shortened_track_keeps_the_newest_and_says_so(reader: httpx.Client, herd: Herd) -> None:
+    (track,) = get(reader, "/tracks", animal=herd.gian, limit=10)["features"]
     assert (track["properties"]["fixes"], track["properties"]["complete"]) == (10, False)
     assert track["properties"]["to_time"] == "2026-06-04T06:00:00Z"
 
 
-def test_a_collar_tells_how_it_is(client: httpx.Client, herd: Herd) -> None:
-    collar = get(client, "/collars/1")
+def test_a_collar_tells_how_it_is(reader: httpx.Client, herd: Herd) -> None:
+    collar = get(reader, "/collars/1")
     assert (collar["animal"], collar["records"]) == (herd.flurina, 61)
     assert collar["last_status"]["temperature_c"] == -7
 
 
-def test_health_names_the_server_and_the_schema(client: httpx.Client) -> None:
-    health = get(client, "/health")
+def test_health_names_the_server_and_the_schema(reader: httpx.Client) -> None:
+    health = get(reader, "/health")
     assert health["status"] == "ok"
     assert health["migration"] == "0002_hypertables"
 
 
-def test_every_answer_keeps_the_page_on_this_machine(client: httpx.Client) -> None:
+def test_every_answer_keeps_the_page_on_this_machine(reader: httpx.Client) -> None:
     for path in ("/", "/api/v1/health", "/nosuch"):
-        headers = client.get(path).headers
+        headers = reader.get(path).headers
         assert headers["content-security-policy"].startswith("default-src 'self'")
         assert headers["x-content-type-options"] == "nosniff"
-    assert client.get("/api/v1/latest").headers["cache-control"] == "no-store"
+    assert reader.get("/api/v1/latest").headers["cache-control"] == "no-store"
 
 
-def test_another_host_name_is_refused(client: httpx.Client) -> None:
-    refused = client.get(API + "/latest", headers={"Host": "evil.example"})
+def test_another_host_name_is_refused(reader: httpx.Client) -> None:
+    refused = reader.get(API + "/latest", headers={"Host": "evil.example"})
     assert refused.status_code == 400
     assert "Host = 'evil.example': expected one of 127.0.0.1" in refused.json()["detail"]
 

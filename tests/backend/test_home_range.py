@@ -20,8 +20,8 @@ Connection = psycopg.Connection[Any]
 URL = "/api/v1/home-ranges"
 
 
-def test_the_isopleths_lie_round_the_home(client: httpx.Client, herd: Herd) -> None:
-    features = client.post(URL, json={"animal": herd.flurina}).json()["features"]
+def test_the_isopleths_lie_round_the_home(client: httpx.Client, own_herd: Herd) -> None:
+    features = client.post(URL, json={"animal": own_herd.flurina}).json()["features"]
     outer, inner = (shape(feature["geometry"]) for feature in features)
     assert [one["properties"]["level_percent"] for one in features] == [95, 50]
     assert outer.is_valid
@@ -30,8 +30,8 @@ def test_the_isopleths_lie_round_the_home(client: httpx.Client, herd: Herd) -> N
     assert 1 < features[0]["properties"]["area_km2"] < 40
 
 
-def test_what_was_used_is_stored_with_the_result(client: httpx.Client, herd: Herd) -> None:
-    body = {"animal": herd.gian, "from": "2026-06-02T00:00:00Z", "to": "2026-06-04T00:00:00Z"}
+def test_what_was_used_is_stored_with_the_result(client: httpx.Client, own_herd: Herd) -> None:
+    body = {"animal": own_herd.gian, "from": "2026-06-02T00:00:00Z", "to": "2026-06-04T00:00:00Z"}
     properties = client.post(URL, json=body).json()["features"][0]["properties"]
     assert properties["fixes"] == 24
     assert properties["from_time"] == "2026-06-02T00:00:00Z"
@@ -41,39 +41,41 @@ def test_what_was_used_is_stored_with_the_result(client: httpx.Client, herd: Her
     assert properties["software_version"].startswith("capra ")
 
 
-def test_the_same_question_is_answered_by_the_stored_row(client: httpx.Client, herd: Herd) -> None:
-    first = client.post(URL, json={"animal": herd.flurina})
-    again = client.post(URL, json={"animal": herd.flurina, "levels_percent": [95, 50]})
+def test_the_same_question_is_answered_by_the_stored_result(
+    client: httpx.Client, own_herd: Herd
+) -> None:
+    first = client.post(URL, json={"animal": own_herd.flurina})
+    again = client.post(URL, json={"animal": own_herd.flurina, "levels_percent": [95, 50]})
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["features"] == again.json()["features"]
     assert client.get(again.headers["location"]).json()["features"] == again.json()["features"]
 
 
-def test_new_fixes_or_parameters_make_a_new_row(connection: Connection, herd: Herd) -> None:
-    first = home_range.compute(connection, herd.flurina)
-    wider = home_range.compute(connection, herd.flurina, bandwidth_m=900.0)
+def test_new_fixes_or_parameters_make_a_new_row(connection: Connection, own_herd: Herd) -> None:
+    first = home_range.compute(connection, own_herd.flurina)
+    wider = home_range.compute(connection, own_herd.flurina, bandwidth_m=900.0)
     ingest.load(connection, ingest.Batch(walk(1, 70, seed=1)))
-    later = home_range.compute(connection, herd.flurina)
+    later = home_range.compute(connection, own_herd.flurina)
     assert len({first.home_range, wider.home_range, later.home_range}) == 3
     assert later.created
 
 
 def test_the_list_shows_the_newest_unless_asked_for_history(
-    client: httpx.Client, herd: Herd
+    client: httpx.Client, own_herd: Herd
 ) -> None:
     for bandwidth_m in (300, 400):
-        client.post(URL, json={"animal": herd.flurina, "bandwidth_m": bandwidth_m})
-    client.post(URL, json={"animal": herd.gian})
+        client.post(URL, json={"animal": own_herd.flurina, "bandwidth_m": bandwidth_m})
+    client.post(URL, json={"animal": own_herd.gian})
     newest = client.get(URL).json()["features"]
     assert [one["id"] for one in newest] == ["2-95", "2-50", "3-95", "3-50"]
-    everything = client.get(URL, params={"animal": herd.flurina, "history": True}).json()
+    everything = client.get(URL, params={"animal": own_herd.flurina, "history": True}).json()
     assert everything["numberReturned"] == 4
 
 
-def test_two_who_ask_at_once_get_one_row(migrated_url: str, herd: Herd) -> None:
+def test_two_who_ask_at_once_get_one_row(migrated_url: str, own_herd: Herd) -> None:
     def compute(_: int) -> home_range.Stored:
         with psycopg.connect(migrated_url, autocommit=True) as connection:
-            return home_range.compute(connection, herd.flurina)
+            return home_range.compute(connection, own_herd.flurina)
 
     with ThreadPoolExecutor(3) as threads:
         stored = list(threads.map(compute, range(3)))
@@ -81,16 +83,16 @@ def test_two_who_ask_at_once_get_one_row(migrated_url: str, herd: Herd) -> None:
     assert sum(one.created for one in stored) == 1
 
 
-def test_two_collars_at_one_time_count_as_one_fix(connection: Connection, herd: Herd) -> None:
-    connection.execute("update deployment set animal = %s", (herd.flurina,))
-    stored = home_range.compute(connection, herd.flurina)
+def test_two_collars_at_one_time_count_as_one_fix(connection: Connection, own_herd: Herd) -> None:
+    connection.execute("update deployment set animal = %s", (own_herd.flurina,))
+    stored = home_range.compute(connection, own_herd.flurina)
     query = "select fixes from home_range where home_range = %s"
     assert connection.execute(query, (stored.home_range,)).fetchone() == (60,)
 
 
-def test_too_few_fixes_are_refused_with_the_reason(connection: Connection, herd: Herd) -> None:
+def test_too_few_fixes_are_refused_with_the_reason(connection: Connection, own_herd: Herd) -> None:
     with pytest.raises(CannotCompute, match=r"animal 1, 2 fixes: .*fixes"):
-        home_range.compute(connection, herd.flurina, to_utc=START + timedelta(hours=4))
+        home_range.compute(connection, own_herd.flurina, to_utc=START + timedelta(hours=4))
 
 
 def test_an_unknown_animal_is_refused(connection: Connection) -> None:

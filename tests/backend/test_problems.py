@@ -30,8 +30,8 @@ def problem(response: httpx.Response, status: int) -> dict[str, Any]:
     ["/animals", "/animals/1", "/collars", "/collars/1", "/fixes", "/latest", "/tracks",
      "/home-ranges", "/home-ranges/1", "/health"],
 )  # fmt: skip
-def test_an_unknown_parameter_is_named_everywhere(client: httpx.Client, path: str) -> None:
-    document = problem(client.get(API + path, params={"animall": "1"}), 400)
+def test_an_unknown_parameter_is_named_everywhere(reader: httpx.Client, path: str) -> None:
+    document = problem(reader.get(API + path, params={"animall": "1"}), 400)
     assert document["type"] == "urn:capra:problem:unknown-parameter"
     assert document["detail"].startswith("unknown parameter 'animall': expected ")
 
@@ -50,8 +50,8 @@ def test_an_unknown_parameter_is_named_everywhere(client: httpx.Client, path: st
         ("limit=0&collar=0", "collar = '0': expected greater than or equal to 1; limit = '0'"),
     ],
 )
-def test_a_bad_value_is_named(client: httpx.Client, query: str, detail: str) -> None:
-    assert detail in problem(client.get(f"{API}/fixes?{query}"), 400)["detail"]
+def test_a_bad_value_is_named(reader: httpx.Client, query: str, detail: str) -> None:
+    assert detail in problem(reader.get(f"{API}/fixes?{query}"), 400)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_a_bad_value_is_named(client: httpx.Client, query: str, detail: str) -> 
         ("/nosuch", "GET /api/v1/nosuch: Not Found"),
     ],
 )
-def test_what_is_not_there_is_named(client: httpx.Client, path: str, detail: str) -> None:
-    assert problem(client.get(API + path), 404)["detail"] == detail
+def test_what_is_not_there_is_named(reader: httpx.Client, path: str, detail: str) -> None:
+    assert problem(reader.get(API + path), 404)["detail"] == detail
 
 
-def test_another_method_is_a_problem_with_the_allowed_ones(client: httpx.Client) -> None:
-    response = client.delete(API + "/animals")
+def test_another_method_is_a_problem_with_the_allowed_ones(reader: httpx.Client) -> None:
+    response = reader.delete(API + "/animals")
     assert problem(response, 405)["title"] == "Method Not Allowed"
     assert response.headers["allow"] == "GET"
 
@@ -88,20 +88,20 @@ def test_another_method_is_a_problem_with_the_allowed_ones(client: httpx.Client)
     ],
 )  # fmt: skip
 def test_a_bad_member_of_a_body_is_named(
-    client: httpx.Client, herd: Herd, body: dict[str, Any], detail: str
+    reader: httpx.Client, herd: Herd, body: dict[str, Any], detail: str
 ) -> None:
-    response = client.post(API + "/home-ranges", json=body)
+    response = reader.post(API + "/home-ranges", json=body)
     assert detail in problem(response, 400)["detail"]
 
 
-def test_a_body_that_is_not_json_is_a_problem(client: httpx.Client) -> None:
+def test_a_body_that_is_not_json_is_a_problem(reader: httpx.Client) -> None:
     headers = {"Content-Type": "application/json"}
-    response = client.post(API + "/home-ranges", content="{", headers=headers)
+    response = reader.post(API + "/home-ranges", content="{", headers=headers)
     assert "expected valid JSON" in problem(response, 400)["detail"]
 
 
-def test_too_few_fixes_are_a_conflict(client: httpx.Client, herd: Herd) -> None:
-    response = client.post(API + "/home-ranges", json={"animal": herd.unseen})
+def test_too_few_fixes_are_a_conflict(reader: httpx.Client, herd: Herd) -> None:
+    response = reader.post(API + "/home-ranges", json={"animal": herd.unseen})
     assert problem(response, 409)["detail"] == "animal 3 has no fixes in this time range"
 
 

@@ -22,14 +22,14 @@ def test_key_words_are_lower_case() -> None:
 
 
 @pytest.mark.db
-@pytest.mark.parametrize("name", sorted(queries._all()))
-def test_the_server_accepts_every_query(connection: psycopg.Connection[Any], name: str) -> None:
-    """With every parameter null: types and names are right, whatever it then refuses."""
+def test_the_server_accepts_every_query(connection: psycopg.Connection[Any]) -> None:
+    """With every parameter null: names and types are right, whatever it then refuses."""
     connection.execute(queries.query("stage_tables"))
-    text = queries.query(name)
-    values = dict.fromkeys(re.findall(r"%\((\w+)\)s", text))
-    try:
-        with connection.transaction():
-            connection.execute(text, values)
-    except psycopg.errors.IntegrityError:
-        pass  # a null where the schema wants a value
+    for name in queries._all():
+        text = queries.query(name)
+        values = dict.fromkeys(re.findall(r"%\((\w+)\)s", text))
+        try:
+            with connection.transaction():
+                connection.execute(text, values)
+        except psycopg.errors.IntegrityError:
+            pass  # a null where the schema wants a value

@@ -28,6 +28,7 @@ async function makeMap() {
     map = new maplibregl.Map({
       container: 'map', style: emptyStyle(), center: [10.2, 46.66], zoom: 8, maxZoom: 18,
       attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false, fadeDuration: 0,
+      locale: {'Map.Title': 'Map. The table of animals holds the same in words.'},
     });
   } catch {
     return 'This browser cannot draw the map (WebGL 2 is off). The table works without it.';
@@ -156,7 +157,7 @@ async function refresh(noMap) {
     return AFTER_ERROR_MS;
   }
   say(noMap);
-  show(shown.entries, (entry) => fit([entry]));
+  show(shown.entries, !noMap, (entry) => fit([entry]));
   draw();
   if (first) fit(shown.entries);
   if (map) await map.once('idle');

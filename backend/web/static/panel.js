@@ -42,7 +42,8 @@ function fixes({fixes: number, complete}) {
   return number.toLocaleString('en-GB') + (complete ? '' : '+');
 }
 
-export function show(entries, onChoose) {
+/** Fill the panel; the controls of the map only where there is one. */
+export function show(entries, hasMap, onChoose) {
   const sum = entries.reduce((total, entry) => total + (entry.fixes ?? 0), 0);
   const from = Math.min(...entries.map((entry) => entry.from));
   const to = Math.max(...entries.map((entry) => entry.to));
@@ -50,7 +51,8 @@ export function show(entries, onChoose) {
   element('summary').textContent =
     `${count(animals, 'animal', 'animals')}, ${count(sum, 'fix', 'fixes')}, ${period(from, to)}`;
   element('animals').replaceChildren(...entries.map((entry) => row(entry, onChoose)));
-  for (const id of ['list', 'layers', 'fit']) element(id).hidden = false;
+  element('list').hidden = false;
+  for (const id of ['layers', 'fit']) element(id).hidden = !hasMap;
 }
 
 export function say(message, summary) {

@@ -1,0 +1,187 @@
+"""The map page in a real browser: what people see, and that nothing leaves the machine."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from backend.db import embedded
+from backend.db.migrate import migrate
+from tests.backend.conftest import Herd
+from tests.backend.factories import serving
+
+pytestmark = [pytest.mark.browser, pytest.mark.db]
+READY_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium that can reach nothing but this machine."""
+    path = os.environ.get("CAPRA_CHROMIUM") or shutil.which("chromium")
+    assert path, "no Chromium: apt-get install chromium, or set CAPRA_CHROMIUM to a browser"
+    flags = ["--no-sandbox", "--use-angle=swiftshader"]
+    flags.append("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=flags)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A page and everything it asked for or complained of."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+def visit(browser: Browser, client: httpx.Client, state: str, **options: Any) -> Visit:
+    """Open the map page and wait for it to reach a state."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+    seen = Visit(context.new_page())
+    context.on("request", lambda request: seen.requests.append(request.url))
+    seen.page.on("console", lambda message: seen.complaints.append(message.text))
+    seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    seen.page.goto(str(client.base_url))
+    seen.page.wait_for_selector(f"body[data-state={state}]", timeout=READY_MS)
+    return seen
+
+
+@pytest.fixture(scope="module")
+def served(reader: httpx.Client, herd: Herd) -> httpx.Client:
+    """The shared herd with its home ranges."""
+    for animal in (herd.flurina, herd.gian):
+        reader.post("/api/v1/home-ranges", json={"animal": animal}).raise_for_status()
+    return reader
+
+
+@pytest.fixture(scope="module")
+def seen(browser: Browser, served: httpx.Client) -> Visit:
+    """The page with the herd on it."""
+    return visit(browser, served, "ready")
+
+
+def test_no_request_leaves_the_machine_and_nothing_complains(seen: Visit) -> None:
+    own = urlsplit(seen.page.url).netloc
+    assert {urlsplit(url).netloc for url in seen.requests} == {own}
+    assert any("maplibre-gl-worker.mjs" in url for url in seen.requests)
+    assert seen.complaints == []
+
+
+def test_the_page_may_not_ask_other_machines(seen: Visit) -> None:
+    ask = "fetch('http://127.0.0.1:9/').catch(() => 'refused')"
+    assert seen.page.evaluate(ask) == "refused"
+    assert "Content Security Policy" in " ".join(seen.complaints)
+    seen.complaints.clear()
+
+
+def test_the_table_says_what_the_map_shows(seen: Visit, served: httpx.Client) -> None:
+    ranges = served.get("/api/v1/home-ranges").json()["features"]
+    area = next(
+        one["properties"]["area_km2"]
+        for one in ranges
+        if (one["properties"]["name"], one["properties"]["level_percent"]) == ("Flurina", 95)
+    )
+    rows = [row.inner_text().split() for row in seen.page.query_selector_all("tbody tr")]
+    assert " ".join(rows[0]).startswith("Flurina Capra ibex 60 5 Jun 2026, 22:00 ")
+    assert float(rows[0][-1]) == pytest.approx(area, abs=0.05)
+    assert " ".join(rows[2]) == "Collar 3 – 1 Jun 2026, 08:00 –"
+
+
+def test_the_summary_names_animals_fixes_and_time_range(seen: Visit) -> None:
+    assert seen.page.inner_text("#summary") == "2 animals, 100 fixes, 1 Jun 2026 to 5 Jun 2026"
+
+
+def test_a_click_on_the_map_tells_what_is_there(seen: Visit) -> None:
+    seen.page.click("text=Gian")
+    seen.page.wait_for_timeout(1200)
+    box = seen.page.locator("#map").bounding_box()
+    assert box is not None
+    seen.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(seen.page.locator(".popup h2")).to_have_text("Gian")
+    seen.page.keyboard.press("Escape")
+    expect(seen.page.locator(".popup")).to_have_count(0)
+
+
+def test_hidden_layers_answer_no_click(seen: Visit) -> None:
+    boxes = seen.page.locator("#layers input")
+    for i in range(boxes.count()):
+        boxes.nth(i).uncheck()
+    seen.page.wait_for_timeout(300)
+    seen.page.mouse.click(860, 400)
+    seen.page.wait_for_timeout(300)
+    assert seen.page.locator(".popup").count() == 0
+    for i in range(boxes.count()):
+        boxes.nth(i).check()
+
+
+def test_every_animal_is_reached_by_keyboard(seen: Visit) -> None:
+    seen.page.locator("h1").click()
+    names = []
+    for _ in range(3):
+        seen.page.keyboard.press("Tab")
+        if seen.page.evaluate("document.activeElement.classList.contains('scroll')"):
+            seen.page.keyboard.press("Tab")  # a scrolling list takes the focus first
+        names.append(seen.page.evaluate("document.activeElement.textContent"))
+    assert names == ["Flurina", "Gian", "Collar 3"]
+
+
+def test_the_table_has_headings_for_screen_readers(seen: Visit) -> None:
+    headings = seen.page.get_by_role("columnheader")
+    assert headings.count() == 4
+    expect(seen.page.get_by_role("rowheader", name="Flurina")).to_be_visible()
+    expect(seen.page.get_by_role("region", name="The table of animals holds")).to_be_visible()
+
+
+def test_dark_and_light_follow_the_system(browser: Browser, served: httpx.Client) -> None:
+    color = "getComputedStyle(document.querySelector('aside')).backgroundColor"
+    dark = visit(browser, served, "ready", color_scheme="dark")
+    assert dark.page.evaluate(color) == "rgb(29, 34, 38)"
+    dark.page.emulate_media(color_scheme="light")
+    dark.page.wait_for_timeout(1000)
+    assert dark.page.evaluate(color) == "rgb(255, 255, 255)"
+    assert dark.complaints == []
+
+
+def test_a_narrow_screen_scrolls_nothing_sideways(browser: Browser, served: httpx.Client) -> None:
+    narrow = visit(browser, served, "ready")
+    narrow.page.set_viewport_size({"width": 375, "height": 700})
+    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    assert narrow.page.evaluate(wide) is False
+
+
+def test_without_data_the_page_says_so(browser: Browser, client: httpx.Client) -> None:
+    empty = visit(browser, client, "empty")
+    assert empty.page.inner_text("#summary") == "No animals yet"
+    assert empty.page.inner_text("#message").startswith("No fixes yet. As soon as a station hears")
+
+
+def test_without_maplibre_the_table_works_and_the_page_says_how_to_get_the_map(
+    browser: Browser, herd: Herd, tmp_path: Path
+) -> None:
+    with serving(herd.database_url, maplibre_dir=tmp_path / "nosuch") as client:
+        page = visit(browser, client, "no-map").page
+        assert page.inner_text("#message").startswith("The map is not installed: run")
+        assert page.locator("tbody tr").count() == 3
+        assert page.locator("#layers").is_hidden()
+
+
+def test_a_database_that_comes_back_is_seen_without_reloading(
+    browser: Browser, server_folder: Path
+) -> None:
+    dsn = embedded.start("herd", server_folder)
+    migrate(dsn)
+    embedded.stop(server_folder)
+    with serving(dsn, pool_wait_s=0.5) as client:
+        page = visit(browser, client, "error").page
+        assert "the database does not answer" in page.inner_text("#message")
+        embedded.start("herd", server_folder)
+        page.wait_for_selector("body[data-state=empty]", timeout=READY_MS)
