@@ -1,7 +1,8 @@
-from firmware import config, layout, log, schedule, state
+from firmware import config, layout, link, log, schedule, state
+from firmware.wire import ack, frame
 from firmware.wire.fix import Fix
 
-from .desk import START_S, Desk, pvt
+from .desk import COLLAR, EPOCH, START_S, Desk, pvt
 from .memory import Memory
 
 FIX, SEND, SLEEP, HALT = (
@@ -137,6 +138,58 @@ def test_a_wrong_clock_is_corrected():
     on.set_s(START_S - 5000000)
     on.wake()
     assert abs(on.clock_offset_s) <= 1
+
+
+def test_a_correction_of_the_clock_frees_no_airtime():
+    for wrong_s in (-5000000, 5000000):
+        on = desk()
+        on.set_s(START_S + wrong_s)
+        link.Ledger(on.memory, 868100000).charge(START_S + wrong_s, 36000000)
+        on.wake()
+        assert abs(on.clock_offset_s) <= 1
+        assert link.Ledger(on.memory, 868100000).free_us(START_S + 60) == 0
+
+
+def test_a_full_ledger_silences_the_collar_for_the_hour():
+    on = desk()
+    on.set_s(START_S)
+    link.Ledger(on.memory, 868100000).charge(START_S, 36000000)
+    while on.now_ms < (START_S + 3600) * 1000:
+        on.wake()
+    assert not on.sent
+    on.wakes(3)
+    assert on.sent
+
+
+def test_power_above_the_limit_is_never_sent():
+    on = desk()
+    config.store(on.memory, config.Settings(antenna_gain_db=1))
+    on.wakes(5)
+    assert not on.sent
+    assert remembered(on).error_name.rstrip(b"\x00") == b"TooStrong"
+
+
+def test_a_foreign_frame_in_the_window_is_only_counted():
+    on = desk()
+    on.station.hear = lambda sealed, now_s: bytes(40)
+    on.wakes(3)
+    assert remembered(on).misses >= 1
+    assert log_of(on).pending(9)
+
+
+def test_an_answer_for_another_generation_acknowledges_nothing():
+    on = desk()
+    hear = on.station.hear
+
+    def other(sealed, now_s):
+        hear(sealed, now_s)
+        answer = ack.encode(ack.Ack(9, now_s, 10, [(1, 1000)]), 48)
+        head = frame.Header(frame.VERSION, frame.ACK, COLLAR, 500)
+        return frame.seal_frame(on.station.encrypt, frame.DOWNLINK, EPOCH, head, answer)
+
+    on.station.hear = other
+    on.wakes(3)
+    assert 1 in log_of(on).pending(9)
 
 
 def test_a_raising_radio_becomes_a_number():

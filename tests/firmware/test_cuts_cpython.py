@@ -69,6 +69,8 @@ def check_cycle(on, clock_survives, stride):
             raise AssertionError((cut, "no progress"))
         for record, slot in contents(twin.memory).items():
             assert twin.station.records[(1, record)] == log.decode(slot), (cut, record)
+        for record, slot in survived.items():
+            assert contents(twin.memory)[record] == slot, (cut, record)
         assert state.read_generation(twin.memory, 0) == 1
         cut += stride
     return cut

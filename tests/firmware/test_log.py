@@ -65,8 +65,28 @@ def test_an_append_cut_at_any_byte_commits_all_or_nothing():
         cut_everywhere(memory, lambda copy: ring(copy).append(KIND_FIX, 7, payload(7)), check)
 
 
+def test_a_torn_slot_is_void_even_to_a_blind_checksum():
+    real, log.crc16 = log.crc16, lambda data, value=0: 0
+    try:
+        for count in (1, 15, 16, 255, 256):
+            memory = filled(count)
+
+            def check(copy, whole, count=count):
+                held = ring(copy, newest=count)
+                assert held.newest in ((count + 1,) if whole else (count, count + 1))
+                if held.newest > count:
+                    assert held.read(count + 1) == (count + 1, 7, KIND_FIX, payload(7))
+
+            cut_everywhere(memory, lambda copy: ring(copy).append(KIND_FIX, 7, payload(7)), check)
+    finally:
+        log.crc16 = real
+
+
 def test_a_new_record_never_inherits_an_acknowledgement():
-    memory = filled(SLOTS + 3)
+    memory = filled(SLOTS)
+    ring(memory).acknowledge([(1, 100)])
+    for n in range(3):
+        ring(memory).append(KIND_FIX, n, payload(n))
     ring(memory).acknowledge([(1, 100)])
 
     def check(copy, whole):
