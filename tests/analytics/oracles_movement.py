@@ -1,0 +1,59 @@
+"""Slow, plain forms of what movement, segmentation and contacts compute."""
+
+import math
+
+
+def steps(times_s, x_m, y_m):
+    """Distance, duration, speed, absolute and turning angle of each step, None where undefined."""
+    rows, last = [], None
+    for i in range(len(x_m) - 1):
+        dx, dy = x_m[i + 1] - x_m[i], y_m[i + 1] - y_m[i]
+        distance, duration = math.hypot(dx, dy), times_s[i + 1] - times_s[i]
+        angle = math.atan2(dy, dx) if distance else None
+        turn = None
+        if angle is not None and last is not None:
+            turn = math.atan2(math.sin(angle - last), math.cos(angle - last))
+        rows.append((distance, duration, distance / duration, angle, turn))
+        last = last if angle is None else angle
+    return rows
+
+
+def inside_intervals(times_s, x_m, y_m, centre, radius_m):
+    """When the straight path lies within a circle around one of its fixes: [(from, to)]."""
+    found = []
+    for i in range(len(x_m) - 1):
+        ax, ay = x_m[i] - x_m[centre], y_m[i] - y_m[centre]
+        dx, dy = x_m[i + 1] - x_m[i], y_m[i + 1] - y_m[i]
+        a, b, c = dx * dx + dy * dy, ax * dx + ay * dy, ax * ax + ay * ay - radius_m**2
+        if a == 0:
+            part = (0.0, 1.0) if c <= 0 else None
+        elif b * b - a * c < 0:
+            part = None
+        else:
+            root = math.sqrt(b * b - a * c)
+            part = (max(0.0, (-b - root) / a), min(1.0, (-b + root) / a))
+        if part and part[0] <= part[1]:
+            span = times_s[i + 1] - times_s[i]
+            here = [times_s[i] + u * span for u in part]
+            if found and here[0] <= found[-1][1] + 1e-9 * span:
+                found[-1][1] = here[1]
+            else:
+                found.append(here)
+    return found
+
+
+def residence_time(times_s, x_m, y_m, centre, radius_m, max_away_s):
+    """Time within the circle around a fix, absences up to `max_away_s` bridged; None if cut."""
+    stays = inside_intervals(times_s, x_m, y_m, centre, radius_m)
+    at = next(k for k, (a, b) in enumerate(stays) if a <= times_s[centre] <= b)
+    first = last = at
+    while first > 0 and stays[first][0] - stays[first - 1][1] <= max_away_s:
+        first -= 1
+    while last + 1 < len(stays) and stays[last + 1][0] - stays[last][1] <= max_away_s:
+        last += 1
+    # known only if the animal is seen away for longer on both sides
+    if stays[first][0] - times_s[0] <= max_away_s and first == 0:
+        return None
+    if times_s[-1] - stays[last][1] <= max_away_s and last == len(stays) - 1:
+        return None
+    return math.fsum(b - a for a, b in stays[first : last + 1])
