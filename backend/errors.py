@@ -33,7 +33,7 @@ class BadRequest(BackendError):
         self.name = name
         self.value = value
         self.expected = expected
-        super().__init__(f"{name} = {value!r}: expected {expected}")
+        super().__init__(f"{name} = {_shown(value)}: expected {expected}")
 
 
 class UnknownParameter(BadRequest):
@@ -51,3 +51,9 @@ class CannotCompute(BackendError):
 
 class NotReady(BackendError):
     """The database has no tables yet."""
+
+
+def _shown(value: object) -> str:
+    """The value as its sender will know it again, however long."""
+    text = repr(value)
+    return text if len(text) <= 100 else text[:80] + "…"

@@ -265,7 +265,11 @@ class HomeRangeRequest(Answer):
         default=[50, 95], min_length=1, max_length=20, description="Isopleths to draw"
     )
     bandwidth_m: float | None = Field(
-        default=None, gt=0, description="Kernel width [m]; none: the reference bandwidth"
+        default=None,
+        gt=0,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="Kernel width [m]; none: the reference bandwidth",
     )
 
 

@@ -29,7 +29,12 @@ def open_pool(dsn: str, size: int = 8, wait_s: float = 3.0) -> Pool:
         timeout=wait_s,
         reconnect_timeout=1.0,
         check=ConnectionPool.check_connection,
-        kwargs={"autocommit": True, "connect_timeout": 3, "application_name": "capra"},
+        kwargs={
+            "autocommit": True,
+            "connect_timeout": 3,
+            "application_name": "capra",
+            "prepare_threshold": None,  # plan each query for its own values: filters are optional
+        },
         open=False,
         name="capra",
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from backend import schemas
@@ -82,6 +83,7 @@ def test_another_method_is_a_problem_with_the_allowed_ones(reader: httpx.Client)
         ({}, "animal = None: expected a value, which is required here"),
         ({"animal": 1, "methd": "kde"}, "methd = 'kde': expected no member of this name"),
         ({"animal": 1, "method": "guess"}, "method = 'guess': expected 'kde'"),
+        ({"animal": 1, "bandwidth_m": 0}, "bandwidth_m = 0: expected greater than 0"),
         ({"animal": 1, "levels_percent": [100]}, "levels_percent.0 = 100: expected less than 100"),
         ({"animal": 1, "from": "2026-06-02T00:00:00Z", "to": "2026-06-01T00:00:00Z"},
          "expected a time before 'to'"),
@@ -103,6 +105,28 @@ def test_a_body_that_is_not_json_is_a_problem(reader: httpx.Client) -> None:
 def test_too_few_fixes_are_a_conflict(reader: httpx.Client, herd: Herd) -> None:
     response = reader.post(API + "/home-ranges", json={"animal": herd.unseen})
     assert problem(response, 409)["detail"] == "animal 3 has no fixes in this time range"
+
+
+def test_no_value_of_a_parameter_is_a_fault(reader: httpx.Client) -> None:
+    """Every answer is a result, or a problem that lies with the request."""
+    strange = ["", "-1", "1e3", "nan", "\0", "🐐", "9" * 30, "true", "' or 1=1 --", "a" * 3000]
+    strange += ["0001-01-01T00:00:00+23:59", "2026-06-01T23:59:60Z", "0.0.0.0", "9.9.9.9999999999"]
+    names = ("animal", "collar", "from", "to", "limit", "after", "history")
+    for path in ("/fixes", "/tracks", "/home-ranges"):
+        for name in names:
+            for value in strange:
+                response = reader.get(API + path, params={name: value})
+                assert response.status_code in (200, 400), (path, name, value, response.text)
+                assert len(response.text) < 1000 or response.status_code == 200
+
+
+def test_a_fault_is_a_problem_that_tells_nothing_inside(database_url: str) -> None:
+    migrate(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("alter table animal rename column taxon to species")
+    with serving(database_url) as client:
+        document = problem(client.get(API + "/animals"), 500)
+    assert document["detail"] == "a fault in this service; its log says more"
 
 
 def test_a_database_without_tables_says_what_to_do(database_url: str) -> None:
