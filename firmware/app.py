@@ -242,6 +242,7 @@ class _Wake:
                 settings.gnss_timeout_s * 1000,
                 settings.accuracy_limit_m * 1000,
                 settings.pdop_limit_tenths * 10,
+                settings.year_least,
                 board.feed_watchdog,
             )
         finally:

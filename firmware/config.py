@@ -33,8 +33,9 @@ TABLE = (
     ("antenna_gain_db", 0, 10, 0),
     ("wake_max_s", 600, 21600, 21600),
     ("margin_mv", 0, 500, 30),  # above the brown-out line, under load
+    ("year_least", 1980, 2099, 2025),  # a receiver that says an earlier one has the week wrong
 )
-_ROOM = 16  # settings the block in FRAM has room for
+_ROOM = 24  # settings the block in FRAM has room for
 _UNSET = 0xFFFFFFFF
 _SEED = 0x1D04
 
@@ -66,6 +67,7 @@ class Settings:
     antenna_gain_db: int
     wake_max_s: int
     margin_mv: int
+    year_least: int
 
     def __init__(self, **values: int) -> None:
         for name, least, most, default in TABLE:

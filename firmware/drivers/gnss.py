@@ -23,7 +23,6 @@ _PVT_BYTES = 92
 _LONGEST = 512  # of a payload: anything beyond is noise
 _POLL_MS = 1000
 _FIX_3D = 3
-_YEAR_LEAST = 2025  # earlier dates are a receiver that has not resolved the week
 _YEAR_MOST = 2099
 
 #: lat_e7, lon_e7 [1e-7 degrees], altitude_mm above mean sea level, accuracy_mm (68 %), pdop_e2.
@@ -85,10 +84,11 @@ class Reader:
         return frames
 
 
-def decode_pvt(payload: bytes) -> "tuple[int | None, Solution | None]":
+def decode_pvt(payload: bytes, year_least: int) -> "tuple[int | None, Solution | None]":
     """Return UTC [Unix s] and the solution of a NAV-PVT payload; None for what is not valid.
 
-    The solution is 3D, flagged good by the receiver and complete with its time; how accurate it
+    A date before `year_least` is a receiver that has the week wrong. The solution is 3D,
+    flagged good by the receiver and complete with its time; how accurate it
     is, is for the caller to judge.
     """
     year, month, day, hour, minute, second, valid = struct.unpack_from("<HBBBBBB", payload, 4)
@@ -96,7 +96,7 @@ def decode_pvt(payload: bytes) -> "tuple[int | None, Solution | None]":
     satellites = payload[23]
     lon_e7, lat_e7, _, altitude_mm, accuracy_mm = struct.unpack_from("<iiiiI", payload, 24)
     pdop_e2, flags3 = struct.unpack_from("<HB", payload, 76)
-    in_range = _YEAR_LEAST <= year <= _YEAR_MOST and 1 <= month <= 12 and 1 <= day <= 31
+    in_range = year_least <= year <= _YEAR_MOST and 1 <= month <= 12 and 1 <= day <= 31
     if valid & 0x07 != 0x07 or not in_range:  # date, time, fully resolved
         return None, None
     unix_s = unix_from_civil(year, month, day, hour, minute, second)
@@ -114,6 +114,7 @@ def search(
     timeout_ms: int,
     accuracy_limit_mm: int,
     pdop_limit_e2: int,
+    year_least: int,
     feed: "Callable[[], None]",
 ) -> Outcome:
     """Switch the receiver on until a solution passes the limits or the time is over, then off.
@@ -124,6 +125,7 @@ def search(
         timeout_ms: longest search.
         accuracy_limit_mm: largest horizontal accuracy (68 %) accepted.
         pdop_limit_e2: largest position dilution of precision accepted, in hundredths.
+        year_least: earliest year believed.
         feed: called once a second, for the watchdog.
 
     Returns:
@@ -144,7 +146,7 @@ def search(
             for kind, number, payload in reader.feed(port.read()):
                 if (kind, number) != (_NAV, _PVT) or len(payload) != _PVT_BYTES:
                     continue
-                unix_s, candidate = decode_pvt(payload)
+                unix_s, candidate = decode_pvt(payload, year_least)
                 if unix_s is not None:
                     time_s, time_ms = unix_s, clock.ticks_ms()
                 if (

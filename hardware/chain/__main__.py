@@ -136,7 +136,8 @@ def _run(args: argparse.Namespace, name: str, plan: "Plan") -> int:
         report.write_json(args.report, outcomes)
     if faults := [fault for outcome in outcomes for fault in outcome.faults]:
         return _fail(f"{len(faults)} faults, see above")
-    console.print("every record taken before the last contact is in the database, once")
+    when = "in these days" if plan.to_the_last else "before the last contact"
+    console.print(f"every record taken {when} is in the database, once")
     return _serve(dsn, args.port) if _serves(args.serve) else 0
 
 

@@ -1,6 +1,7 @@
 """The two runs people ask for: three ibex of the demo, and an animal of a recorded track."""
 
 import math
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,14 +68,16 @@ def replay_plan(track: RecordedTrack, seed: int) -> Plan:
     model = Track(
         (track.times_s - start_utc_s).tolist(), track.lat_deg.tolist(), track.lon_deg.tolist()
     )
+    settings = {"year_least": datetime.fromtimestamp(start_utc_s, UTC).year}
     return Plan(
         seed=seed,
         start_utc_s=start_utc_s,
         days=float(track.times_s[-1] - start_utc_s) / 86_400,
         station="replay-mast",
         station_position=(latitude, longitude, ground + _MAST_M),
-        wearers=[Wearer(track.animal, None, model, _REPLAY_INCOME_J_PER_DAY)],
+        wearers=[Wearer(track.animal, None, model, _REPLAY_INCOME_J_PER_DAY, settings)],
         air=Air(reference_db=91.0, exponent=2.0, shadowing_db=2.0),
+        to_the_last=True,
     )
 
 

@@ -7,7 +7,8 @@ collars' own logs.
 """
 
 import fcntl
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,12 +47,14 @@ class Wearer:
         taxon: its scientific name, where known.
         model: where it is and how much it moves, from the start of the run.
         income_j_per_day: mean income of its collar [J]; None: that of `hardware/collar.toml`.
+        settings: what its collar is told that differs from the firmware's defaults.
     """
 
     name: str
     taxon: str | None
     model: Animal
     income_j_per_day: float | None = None
+    settings: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Plan:
         station_position: latitude [deg], longitude [deg], altitude [m] of the ground there.
         wearers: the animals.
         air: the radio channel.
+        to_the_last: let time go on after these days until the station has all that was taken in
+            them; otherwise what was taken after the last contact may still be in the collar.
     """
 
     seed: int
@@ -75,6 +80,13 @@ class Plan:
     station_position: tuple[float, float, float]
     wearers: list[Wearer]
     air: Air = field(default_factory=Air)
+    to_the_last: bool = False
+
+    def due_until_s(self, result: CollarResult) -> float:
+        """Unix time up to which a collar's records must have arrived."""
+        contact_s = -math.inf if result.last_contact_s is None else result.last_contact_s
+        end_s = self.start_utc_s + self.days * 86_400
+        return max(contact_s, end_s) if self.to_the_last else contact_s
 
 
 @contextmanager
@@ -129,6 +141,7 @@ def run(
             epoch=keys[collar][0],
             animal=wearer.model,
             income_j_per_day=wearer.income_j_per_day,
+            settings=wearer.settings,
         )
         for collar, wearer in zip(collars, plan.wearers, strict=True)
     ]
@@ -143,12 +156,12 @@ def run(
             dsn=dsn,
         ):
             results = world.run(plan.days, progress)
-            results = _drain(world, results)
+            results = _drain(plan, world, results)
             say("stopping the station: it loads what it still holds")
     say("comparing the database with the collars' logs, estimating home ranges")
     with psycopg.connect(dsn, autocommit=True) as connection:
         return [
-            _outcome(connection, result, deployed[result.collar], wearer.name, world.noise_bound_m)
+            _outcome(connection, result, deployed[result.collar], wearer.name, plan, world)
             for result, wearer in zip(results, plan.wearers, strict=True)
         ]
 
@@ -167,24 +180,22 @@ def _deploy(connection: psycopg.Connection, plan: Plan) -> dict[int, int]:
     return deployed
 
 
-def _drain(world: World, results: list[CollarResult]) -> list[CollarResult]:
-    """Let time go on while a collar is in the middle of handing over its backlog.
+def _drain(plan: Plan, world: World, results: list[CollarResult]) -> list[CollarResult]:
+    """Let time go on while a collar still holds what is due.
 
     The run's end falls at any moment, so also between two frames of one contact: what was taken
     before such a contact is due in the database only once the contact is over.
     """
     spent_days = 0.0
-    while spent_days < _DRAIN_LIMIT_DAYS and any(map(_handing_over, results)):
+    while spent_days < _DRAIN_LIMIT_DAYS and any(_owes(plan, result) for result in results):
         results = world.run(_DRAIN_STEP_DAYS)
         spent_days += _DRAIN_STEP_DAYS
     return results
 
 
-def _handing_over(result: CollarResult) -> bool:
-    return result.last_contact_s is not None and any(
-        record.recorded_at_s <= result.last_contact_s and not record.acknowledged
-        for record in result.records
-    )
+def _owes(plan: Plan, result: CollarResult) -> bool:
+    due_s = plan.due_until_s(result)
+    return any(r.recorded_at_s <= due_s and not r.acknowledged for r in result.records)
 
 
 def _outcome(
@@ -192,13 +203,14 @@ def _outcome(
     result: CollarResult,
     animal: int,
     name: str,
-    noise_bound_m: float,
+    plan: Plan,
+    world: World,
 ) -> CollarOutcome:
     taken = [
         Taken(r.generation, r.record, _KINDS[r.kind], r.recorded_at_s, r.lat_e5, r.lon_e5)
         for r in result.records
     ]
-    verdict = verify(connection, result.collar, taken, result.last_contact_s)
+    verdict = verify(connection, result.collar, taken, plan.due_until_s(result))
     return CollarOutcome(
         collar=result.collar,
         animal=name,
@@ -209,7 +221,7 @@ def _outcome(
         joules_out=sum(result.joules_out.values()),
         brown_outs=result.brownouts,
         area_km2=_area_km2(connection, animal),
-        noise_bound_m=noise_bound_m,
+        noise_bound_m=world.noise_bound_m,
         faults=verdict.faults if result.fixes_taken else ["the collar took no fix at all"],
         taken=taken,
     )

@@ -30,7 +30,7 @@ class Verdict:
 
     Attributes:
         fixes_loaded: fixes in the database.
-        missing: records taken before the last contact that are not there.
+        missing: records that should be there and are not.
         double: records that are there more than once.
         different: records there with another time or place than the collar's log has.
         unknown: records there that the collar never took.
@@ -62,7 +62,7 @@ def verify(
     connection: psycopg.Connection,
     collar: int,
     taken: Iterable[Taken],
-    last_contact_s: float | None,
+    due_until_s: float,
 ) -> Verdict:
     """Compare a collar's log with the database.
 
@@ -70,7 +70,7 @@ def verify(
         connection: to the database the station loads.
         collar: the collar's number.
         taken: everything in the collar's log.
-        last_contact_s: Unix time of the collar's last acknowledged frame; None: never heard.
+        due_until_s: Unix time up to which its records must be there.
     """
     truth = {(record.generation, record.record): record for record in taken}
     rows = [
@@ -84,9 +84,7 @@ def verify(
         missing=[
             record.record
             for key, record in truth.items()
-            if key not in loaded
-            and last_contact_s is not None
-            and record.recorded_at_s <= last_contact_s
+            if key not in loaded and record.recorded_at_s <= due_until_s
         ],
         double=[record for (_, record), count in loaded.items() if count > 1],
         different=[

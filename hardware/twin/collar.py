@@ -4,11 +4,11 @@ Around the firmware's `step` stands what the processor's reset logic and `firmwa
 boot, build the board, step, Standby; again at every wake, watchdog reset and return of power.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from firmware import state
+from firmware import config, state
 from firmware.board import (
     RESET_BROWNOUT,
     RESET_POWER_ON,
@@ -51,6 +51,7 @@ class CollarSpec:
         income_j_per_day: Mean income at the storage [J]; None: the default of `collar.toml`.
         income_scale: Factor on it.
         start_v: Voltage of the storage at the start [V].
+        settings: Settings of the firmware that differ from the defaults, by name.
     """
 
     collar: int
@@ -60,6 +61,7 @@ class CollarSpec:
     income_j_per_day: float | None = None
     income_scale: float = 1.0
     start_v: float = 3.3
+    settings: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -217,10 +219,15 @@ class Collar:
         return Memory(self.hardware.chip.memory)
 
 
-def provision(board: "Collar | Board", identity: state.Identity) -> None:
-    """Write an identity into a collar's memory, as the technician does before closing it.
+def provision(
+    board: "Collar | Board", identity: state.Identity, settings: Mapping[str, int] | None = None
+) -> None:
+    """Write identity and settings into a collar's memory, before it is closed.
 
     Raises:
         StateError: A number out of range, or the same key again with its counter lost.
+        ConfigError: A setting that does not exist, or a value it cannot have.
     """
+    if settings:
+        config.store(board.fram, config.Settings(**settings))
     state.write_identity(board.fram, identity.collar, identity.epoch, identity.key)

@@ -63,7 +63,7 @@ class World:
         self.collars = [Collar(self, spec) for spec in collars]
         for collar in self.collars:
             spec = collar.spec
-            provision(collar, state.Identity(spec.collar, spec.epoch, spec.key))
+            provision(collar, state.Identity(spec.collar, spec.epoch, spec.key), spec.settings)
             self.hub.spawn(collar.live)
         self.bridge = (
             Bridge(self.hub, self.ether, self.start_utc_s, answer_limit_s=answer_limit_s)

@@ -69,7 +69,7 @@ class Port:
 
 def search(answers, timeout_ms=10000, accuracy_mm=50000, pdop_e2=600):
     port = Port(answers)
-    return port, gnss.search(port, port, timeout_ms, accuracy_mm, pdop_e2, port.feed)
+    return port, gnss.search(port, port, timeout_ms, accuracy_mm, pdop_e2, 2025, port.feed)
 
 
 def test_a_poll_is_the_known_eight_bytes():
@@ -77,29 +77,29 @@ def test_a_poll_is_the_known_eight_bytes():
 
 
 def test_a_good_solution_is_decoded_field_by_field():
-    unix_s, got = gnss.decode_pvt(pvt())
+    unix_s, got = gnss.decode_pvt(pvt(), 2025)
     assert unix_s == NOW
     assert got == (NOW, 466600000, -102000000, 1600499, 2500, 180, 8)
 
 
 def test_time_without_position_is_time():
     for fields in ({"fix_type": 0}, {"fix_type": 2}, {"flags": 0}, {"flags3": 1}):
-        assert gnss.decode_pvt(pvt(**fields)) == (NOW, None)
+        assert gnss.decode_pvt(pvt(**fields), 2025) == (NOW, None)
 
 
 def test_position_without_resolved_time_is_nothing():
     for valid in (0, 1, 2, 3, 5, 6):
-        assert gnss.decode_pvt(pvt(valid=valid)) == (None, None)
+        assert gnss.decode_pvt(pvt(valid=valid), 2025) == (None, None)
 
 
 def test_a_receiver_in_the_wrong_week_is_nothing():
-    assert gnss.decode_pvt(pvt(year=2006)) == (None, None)
-    assert gnss.decode_pvt(pvt(year=2100)) == (None, None)
+    assert gnss.decode_pvt(pvt(year=2006), 2025) == (None, None)
+    assert gnss.decode_pvt(pvt(year=2100), 2025) == (None, None)
 
 
 def test_a_position_off_the_earth_is_refused():
-    assert gnss.decode_pvt(pvt(lat_e7=900000001)) == (NOW, None)
-    assert gnss.decode_pvt(pvt(lon_e7=-1800000001)) == (NOW, None)
+    assert gnss.decode_pvt(pvt(lat_e7=900000001), 2025) == (NOW, None)
+    assert gnss.decode_pvt(pvt(lon_e7=-1800000001), 2025) == (NOW, None)
 
 
 def test_frames_are_found_in_noise_and_pieces():
@@ -154,7 +154,7 @@ def test_the_receiver_is_switched_off_when_something_breaks():
     port = Port([])
     port.read = None
     try:
-        gnss.search(port, port, 5000, 1, 1, port.feed)
+        gnss.search(port, port, 5000, 1, 1, 2025, port.feed)
     except TypeError:
         pass
     assert port.on is False

@@ -149,7 +149,7 @@ def test_any_bytes_from_the_receiver_are_read_without_an_error(chunks):
 @law(500)
 @given(st.binary(min_size=92, max_size=92))
 def test_any_navigation_payload_is_a_solution_or_none(payload):
-    unix_s, solution = gnss.decode_pvt(payload)
+    unix_s, solution = gnss.decode_pvt(payload, 2025)
     assert solution is None or solution.unix_s == unix_s
 
 
