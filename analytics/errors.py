@@ -9,7 +9,8 @@
     │   ├── GridTooLarge    more nodes than memory is meant for
     │   ├── GridTooCoarse   cells too wide for the kernel or the level
     │   └── GridTooSmall    the isopleth runs off the grid
-    └── ProjectionError     no way to (or from) geographic coordinates
+    ├── ProjectionError     no way to (or from) geographic coordinates
+    └── FitError            a movement model that the track says nothing about
 """
 
 from collections.abc import Sequence
@@ -71,3 +72,26 @@ class GridTooSmall(GridError):
 
 class ProjectionError(AnalyticsError):
     """Coordinates that cannot be carried between the plane and the globe."""
+
+
+class FitError(AnalyticsError):
+    """A movement model that a track cannot be fitted with."""
+
+    def __init__(self, model: str, reason: str) -> None:
+        self.model, self.reason = model, reason
+        super().__init__(f"{model} cannot be fitted: {reason}")
+
+
+class AnalyticsWarning(UserWarning):
+    """A result that stands, but not for what its name promises."""
+
+
+class BandwidthWarning(AnalyticsWarning):
+    """Cross-validation preferred a limit of its interval to any bandwidth within."""
+
+    def __init__(self, bandwidth_m: float) -> None:
+        self.bandwidth_m = bandwidth_m
+        super().__init__(
+            f"cross-validation did not converge: its score is least at the limit {bandwidth_m:g} m "
+            "(fixes that follow each other closely do that); use another bandwidth"
+        )
