@@ -116,12 +116,16 @@ def steps(track: Track, across_stops: bool = True) -> Steps:
     from analytics.kernels import movement as kernels  # compiles at its first call
 
     _check_count(track, 2)
-    columns = [np.empty(len(track) - 1) for _ in range(5)]
-    standing = kernels.steps(track.times_s, track.x_m, track.y_m, *columns)
+    length, duration, speed, angle, turn = (np.empty(len(track) - 1) for _ in range(5))
+    standing = kernels.steps(
+        track.times_s, track.x_m, track.y_m, length, duration, speed, angle, turn
+    )
     if standing and across_stops:
-        kernels.bridge_turns(columns[0], columns[3], columns[4])
+        kernels.bridge_turns(length, angle, turn)
+    for column in (length, duration, speed, angle, turn):
+        read_only(column)
     parameters: dict[str, object] = {"across_stops": bool(across_stops)}
-    return Steps(*map(read_only, columns), describe(track, "steps", parameters))
+    return Steps(length, duration, speed, angle, turn, describe(track, "steps", parameters))
 
 
 def net_squared_displacement(track: Track) -> Floats:

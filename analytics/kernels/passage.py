@@ -121,7 +121,8 @@ def _crossing_s(
         _, part = _chord(x_m, y_m, inside, outside, x_m[centre], y_m[centre], radius_m)
         part = 0.0 if np.isnan(part) else part  # inside within rounding of the border
     part = min(1.0, max(0.0, part))
-    return times_s[inside] + part * (times_s[outside] - times_s[inside])
+    crossing_s: float = times_s[inside] + part * (times_s[outside] - times_s[inside])
+    return crossing_s
 
 
 # n fixes
@@ -182,13 +183,13 @@ def _stay_s(
         while True:
             after = k + step
             if after < 0 or after >= n or part[after] != part[centre]:
-                return total if abs(times_s[k] - left_s) > away_s else np.nan
+                return float(total) if abs(times_s[k] - left_s) > away_s else np.nan
             enter, leave = _chord(x_m, y_m, k, after, at_x, at_y, radius_m)
             span = times_s[after] - times_s[k]
             if enter > 0.0 and enter <= 1.0:
                 back_s = times_s[k] + enter * span
                 if abs(back_s - left_s) > away_s:
-                    return total
+                    return float(total)
                 if leave > 1.0:
                     total += abs(times_s[after] - back_s)
                     k = after
@@ -196,7 +197,7 @@ def _stay_s(
                 left_s = times_s[k] + leave * span
                 total += abs(left_s - back_s)
             if abs(times_s[after] - left_s) > away_s:
-                return total
+                return float(total)
             k = after
 
 

@@ -57,3 +57,26 @@ def residence_time(times_s, x_m, y_m, centre, radius_m, max_away_s):
     if times_s[-1] - stays[last][1] <= max_away_s and last == len(stays) - 1:
         return None
     return math.fsum(b - a for a, b in stays[first : last + 1])
+
+
+def window(values, at, width):
+    """The values around a place, at the ends those of the first or last whole window."""
+    first = min(max(0, at - width // 2), len(values) - width)
+    return values[first : first + width]
+
+
+def longest_chain(times_s, x_m, y_m, speed_mps, error_m):
+    """How many fixes the longest chain without a step too fast has, by trying every chain."""
+
+    def reachable(i, j):
+        return (
+            math.hypot(x_m[j] - x_m[i], y_m[j] - y_m[i])
+            <= speed_mps * (times_s[j] - times_s[i]) + error_m
+        )
+
+    def longest_from(i):
+        return 1 + max(
+            (longest_from(j) for j in range(i + 1, len(x_m)) if reachable(i, j)), default=0
+        )
+
+    return max(longest_from(i) for i in range(len(x_m)))
