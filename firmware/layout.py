@@ -6,7 +6,7 @@ address  bytes    what
 0x000C0  2 x 10   generation of the record log
 0x00100  2 x 128  state: everything else, rewritten at every wake
 0x00280  1        attempts: wakes begun since one was last completed
-0x00300  2 x 70   settings (config.py)
+0x00300  2 x 102  settings (config.py)
 0x00400  ...      duty-cycle ledger (link.py)
 0x01000  1,024    acknowledged bitmap (log.py)
 0x02000           reserved

@@ -17,9 +17,11 @@ from ._typing import TYPE_CHECKING
 from .block import State
 from .layout import (
     ADDRESS_ATTEMPTS,
+    ADDRESS_BITMAP,
     ADDRESS_COUNTER,
     ADDRESS_GENERATION,
     ADDRESS_IDENTITY,
+    ADDRESS_LEDGER,
 )
 from .store import Pair
 from .wire.crc import crc16
@@ -129,6 +131,8 @@ def write_identity(fram: "Fram", collar: int, epoch: int, key: bytes) -> None:
         if old is not None and old.epoch == epoch and old.key == bytes(key):
             raise NoCounter()
         _invalidate_identity(fram)
+        _clear(fram, ADDRESS_ATTEMPTS, 1)  # what a new chip is delivered with
+        _clear(fram, ADDRESS_LEDGER, ADDRESS_BITMAP - ADDRESS_LEDGER)
         for _ in (0, 1):
             counter.store(struct.pack("<I", 1))
     generation = _generation_pair(fram)
@@ -146,6 +150,16 @@ def write_identity(fram: "Fram", collar: int, epoch: int, key: bytes) -> None:
 def _invalidate_identity(fram: "Fram") -> None:
     for copy in (0, 1):
         fram.write(ADDRESS_IDENTITY + copy * _IDENTITY_STRIDE, bytes(4))
+
+
+def _clear(fram: "Fram", address: int, count: int) -> None:
+    """Make `count` bytes zero, in pieces a small heap can hold."""
+    while count:
+        piece = min(count, 64)
+        if fram.read(address, piece) != bytes(piece):
+            fram.write(address, bytes(piece))
+        address += piece
+        count -= piece
 
 
 def _counter_pair(fram: "Fram") -> Pair:

@@ -53,6 +53,16 @@ def test_another_collar_number_begins_another_generation():
     assert state.read_generation(memory, 0) > 1
 
 
+def test_what_a_new_chip_is_delivered_with_does_not_count():
+    memory = Memory()
+    for address in range(0, layout.ADDRESS_BITMAP, 32):
+        memory.write(address, bytes(range(1, 33)))
+    state.write_identity(memory, 7, 3, KEY)
+    assert state.begin_wake(memory) == 1
+    assert memory.read(layout.ADDRESS_LEDGER, 200) == bytes(200)
+    assert state.take_counter(memory) == 1
+
+
 def test_counters_never_repeat_under_cuts():
     memory = provisioned()
     taken = set()
