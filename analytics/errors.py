@@ -11,6 +11,9 @@
     │   └── GridTooSmall    the isopleth runs off the grid
     ├── ProjectionError     no way to (or from) geographic coordinates
     └── FitError            a movement model that the track says nothing about
+
+    AnalyticsWarning (UserWarning)
+    └── BandwidthWarning    cross-validation found no minimum
 """
 
 from collections.abc import Sequence
@@ -92,6 +95,6 @@ class BandwidthWarning(AnalyticsWarning):
     def __init__(self, bandwidth_m: float) -> None:
         self.bandwidth_m = bandwidth_m
         super().__init__(
-            f"cross-validation did not converge: its score is least at the limit {bandwidth_m:g} m "
-            "(fixes that follow each other closely do that); use another bandwidth"
+            "cross-validation did not converge: its score is least at the limit of "
+            f"{bandwidth_m:g} m (densely sampled tracks do that); use another bandwidth"
         )

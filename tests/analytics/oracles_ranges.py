@@ -38,3 +38,60 @@ def quantile_of_type_7(values, percent):
     low = math.floor(rank)
     high = min(low + 1, len(values) - 1)
     return values[low] + (rank - low) * (values[high] - values[low])
+
+
+def epanechnikov_density(x_m, y_m, nodes_x_m, nodes_y_m, radius_m):
+    """Mean of paraboloids of volume 1 at the nodes. Source: Silverman 1986, equation 4.4."""
+
+    def hill(squared):
+        return 2 / math.pi / radius_m**2 * max(0, 1 - squared / radius_m**2)
+
+    fixes = list(zip(x_m, y_m, strict=True))
+    return [
+        [
+            math.fsum(hill((nx - x) ** 2 + (ny - y) ** 2) for x, y in fixes) / len(fixes)
+            for nx in nodes_x_m
+        ]
+        for ny in nodes_y_m
+    ]
+
+
+def smoothed(gathered, taps, left, bottom, rows, columns):
+    """Sum of neighbours times taps, at a window of nodes; beyond the border is nothing."""
+    half = len(taps) // 2
+
+    def at(j, i):
+        inside = 0 <= j < gathered.shape[0] and 0 <= i < gathered.shape[1]
+        return gathered[j, i] if inside else 0.0
+
+    def around(j, i):
+        return sum(
+            taps[a] * taps[b] * at(j + a - half, i + b - half)
+            for a in range(len(taps))
+            for b in range(len(taps))
+            if gathered.shape[0] > j + a - half >= 0 and gathered.shape[1] > i + b - half >= 0
+        )
+
+    return [[around(j + bottom, i + left) for i in range(columns)] for j in range(rows)]
+
+
+def cross_validation_score(x_m, y_m, bandwidth_m):
+    """Source: Worton 1995, doi:10.2307/3802004, with the pairs of a fix with itself."""
+    n, area = len(x_m), math.pi * bandwidth_m**2
+    total = 0.0
+    for xi, yi in zip(x_m, y_m, strict=True):
+        for xj, yj in zip(x_m, y_m, strict=True):
+            part = ((xi - xj) ** 2 + (yi - yj) ** 2) / bandwidth_m**2
+            total += math.exp(-part / 4) - 4 * math.exp(-part / 2)
+    return 1 / (area * n) + total / (4 * area * n**2)
+
+
+def laplacian_of_normal(squared_m2, deviation_m, order):
+    """The Laplacian, applied `order` times, of a round normal density at a squared distance.
+
+    With z = d^2 / 2 s^2 it is (-2 / s^2)^m m! L_m(z) times the density, L_m Laguerre's polynomial.
+    """
+    z = squared_m2 / (2 * deviation_m**2)
+    laguerre = sum(math.comb(order, k) * (-z) ** k / math.factorial(k) for k in range(order + 1))
+    density = math.exp(-z) / (2 * math.pi * deviation_m**2)
+    return (-2 / deviation_m**2) ** order * math.factorial(order) * laguerre * density
