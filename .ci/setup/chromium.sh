@@ -28,7 +28,7 @@ if [ -z "$found" ]; then
     make_work
     export DEBIAN_FRONTEND=noninteractive
     run "apt-get update" apt-get -q update || die "Debian's package lists; $remedy"
-    run "apt-get install" apt-get -q -y install --no-install-recommends chromium || die "Chromium; $remedy"
+    run "apt-get install" apt-get -q -y install --no-install-recommends chromium fonts-dejavu-core || die "Chromium; $remedy"
     found=$(find_browser)
     [ -n "$found" ] || die "Chromium, though its package is installed; $remedy"
 fi

@@ -1,7 +1,7 @@
 """ACK payload: which records of a collar's log this station holds.
 
     generation        unsigned varint, 0 .. 2^31 - 1: of the log, as the collar sent it
-    station_time_s    u32, Unix time, UTC
+    station_time_s    u32, Unix time, UTC; 0: the station does not know the time
     snr_margin_db     i8: SNR of the frame heard, above the limit of its spreading factor
     count             unsigned varint
     ranges            `count` times:

@@ -19,7 +19,8 @@ ticks_us: the bridge's own clock, since its start; of Received: the end of the f
 Unix time, 0 where the bridge knows none. snr_qdb: dB * 4. held: frames not yet released.
 
 Configure is answered by Hello, then by every Received that was not answered yet. A Received is
-answered by Transmit with `in_reply_to`, or by Release: stored or not wanted, nothing to send.
+answered by Transmit with `in_reply_to`, or by Release: stored or not wanted, nothing to send; the
+first answer counts, a second one is refused as too late. `in_reply_to` 0 answers nothing.
 Text between delimiters is noise; a sender that may have written some sends one delimiter first.
 """
 

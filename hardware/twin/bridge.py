@@ -137,8 +137,12 @@ class Bridge:
                     self._held.pop(message.reception, None)
             else:
                 with self._changed:
-                    self._held.pop(message.in_reply_to, None)
-                self._transmit(message)
+                    answered = self._held.pop(message.in_reply_to, None) is None
+                if answered and message.in_reply_to:  # a second answer to one frame
+                    self.late += 1
+                    self._report(message, wire.TOO_LATE, 0)
+                else:
+                    self._transmit(message)
 
     def _transmit(self, message: wire.Transmit) -> None:
         try:

@@ -20,7 +20,9 @@ def receiver(seed=1):
 
 
 def solutions(data):
-    return [driver.decode_pvt(p, 2025) for kind, p in ubx.UbxParser().feed(data) if kind == ubx.NAV_PVT]
+    return [
+        driver.decode_pvt(p, 2025) for kind, p in ubx.UbxParser().feed(data) if kind == ubx.NAV_PVT
+    ]
 
 
 def poll(device, now_us):
