@@ -1,5 +1,6 @@
 """Slow, plain forms of what movement, segmentation and contacts compute."""
 
+import itertools
 import math
 
 
@@ -80,3 +81,41 @@ def longest_chain(times_s, x_m, y_m, speed_mps, error_m):
         )
 
     return max(longest_from(i) for i in range(len(x_m)))
+
+
+def step_density(length_m, turn_rad, behaviour):
+    """Density of one observed step: gamma length times von Mises turn; None is unobserved.
+
+    Source: Langrock et al. 2012, doi:10.1890/11-2241.1.
+    """
+    density = 1.0
+    if length_m is not None:
+        if length_m == 0:
+            return behaviour.standing
+        mean, sd = behaviour.step_mean_m, behaviour.step_sd_m
+        shape, scale = (mean / sd) ** 2, sd**2 / mean
+        density *= (1 - behaviour.standing) * length_m ** (shape - 1)
+        density *= math.exp(-length_m / scale) / (math.gamma(shape) * scale**shape)
+    if turn_rad is not None:
+        kappa = behaviour.turn_concentration
+        bessel = math.fsum((kappa / 2) ** (2 * j) / math.factorial(j) ** 2 for j in range(60))
+        around = math.cos(turn_rad - behaviour.turn_mean_rad)
+        density *= math.exp(kappa * around) / (2 * math.pi * bessel)
+    return density
+
+
+def hidden_markov(density, begins, initial, transition):
+    """Likelihood, probabilities of states, likeliest path: by adding up every path there is."""
+    n, k = len(density), len(initial)
+    total, share, best, likeliest = 0.0, [[0.0] * k for _ in range(n)], -1.0, None
+    for path in itertools.product(range(k), repeat=n):
+        chance = 1.0
+        for t, state in enumerate(path):
+            chance *= initial[state] if begins[t] else transition[path[t - 1]][state]
+            chance *= density[t][state]
+        total += chance
+        for t, state in enumerate(path):
+            share[t][state] += chance
+        if chance > best:
+            best, likeliest = chance, path
+    return total, [[value / total for value in row] for row in share], likeliest
