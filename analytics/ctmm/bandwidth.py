@@ -26,7 +26,8 @@ Floats = NDArray[np.float64]
 
 _NODES = 600  # lags at which functions are fitted
 _RATIO = 1.3  # between neighbouring fast rates
-_ROUNDS = 40  # of exchanges between fixes with and without weight
+_ROUNDS = 200  # of exchanges between fixes with and without weight
+_NUGGET = 1e-8  # relative, on the diagonal: makes weights of fixes seconds apart definite
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,35 +144,47 @@ def _best_weights(
     """Returns the weights of smallest error for a bandwidth, and which of them are not 0.
 
     Of matrix G, y solves G y = 1 where y > 0 and G y >= 1 elsewhere; weights are y over its sum.
-    All fixes that break this change sides at once; where that no longer helps, only half do.
+    All fixes that break this change sides at once; where that has not helped three times, only
+    the last of them does, until it helps.
 
     Source: Júdice & Pires 1994, doi:10.1016/0305-0548(94)90106-6 (block pivoting).
     """
-    from analytics.kernels.akde import lag_product, lag_solve
-
-    function = 0.5 / (h2 + 1 - lags.correlation)
-    amounts, diagonal = lags.amounts(function), 0.5 / h2
-    active, fewest = active.copy(), active.size + 1
+    amounts = lags.amounts(0.5 / (h2 + 1 - lags.correlation))
+    diagonal = 0.5 / h2 * (1 + _NUGGET)
+    active, fewest, tries = active.copy(), active.size + 1, 3
     for _ in range(_ROUNDS):
-        inside = np.flatnonzero(active)
-        part = np.empty(inside.size)
-        room = np.empty((inside.size, lags.rates.size))
-        floor = 1e-13 * diagonal
-        lag_solve(lags.times_s[inside], lags.rates, amounts, diagonal, floor, room, part)
-        solution, product = np.zeros(active.size), np.empty(active.size)
-        solution[inside] = part
-        lag_product(lags.times_s, solution, lags.rates, amounts, diagonal, product)
-        wrong = active & (solution < -1e-9 * part.max())
+        solution, product = _solved(lags, amounts, diagonal, active)
+        wrong = active & (solution < -1e-9 * solution.max())
         wrong |= ~active & (product < 1 - 1e-7)
         count = int(wrong.sum())
         if count == 0:
             break
-        if count >= fewest:
-            wrong[np.flatnonzero(wrong)[::2]] = False
-        fewest = min(fewest, count)
+        if count < fewest:
+            fewest, tries = count, 3
+        elif tries > 0:
+            tries -= 1
+        else:
+            wrong[: np.flatnonzero(wrong)[-1]] = False
         active ^= wrong
     weights = np.maximum(solution, 0.0)
     return weights / weights.sum(), active
+
+
+def _solved(
+    lags: Lags, amounts: Floats, diagonal: float, active: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """Returns y, 0 outside `active`, with G y = 1 inside, and G y."""
+    from analytics.kernels.akde import lag_product, lag_solve  # compile at their first call
+
+    inside = np.flatnonzero(active)
+    part = np.empty(inside.size)
+    room = np.empty((inside.size, lags.rates.size))
+    floor = _NUGGET / 10 * diagonal
+    lag_solve(lags.times_s[inside], lags.rates, amounts, diagonal, floor, room, part)
+    solution, product = np.zeros(active.size), np.empty(active.size)
+    solution[inside] = part
+    lag_product(lags.times_s, solution, lags.rates, amounts, diagonal, product)
+    return solution, product
 
 
 def _bandwidth(weights: Floats, pairs: Floats, correlation: Floats) -> Bandwidth:
