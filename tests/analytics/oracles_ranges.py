@@ -95,3 +95,46 @@ def laplacian_of_normal(squared_m2, deviation_m, order):
     laguerre = sum(math.comb(order, k) * (-z) ** k / math.factorial(k) for k in range(order + 1))
     density = math.exp(-z) / (2 * math.pi * deviation_m**2)
     return (-2 / deviation_m**2) ** order * math.factorial(order) * laguerre * density
+
+
+def neighbourhoods(points, k=None, r_m=None, a_m=None):
+    """For each point the numbers of its neighbours, itself included, nearest first.
+
+    Source: Getz et al. 2007, doi:10.1371/journal.pone.0000207.
+    """
+    found = []
+    for here in points:
+        near = sorted((math.dist(here, one), i) for i, one in enumerate(points))
+        if k is not None:
+            near = near[:k]
+        elif r_m is not None:
+            near = [pair for pair in near if pair[0] <= r_m]
+        else:
+            total, within = 0.0, []
+            for distance, i in near:
+                total += distance
+                if total > a_m:
+                    break
+                within.append((distance, i))
+            near = within
+        found.append([i for _, i in near])
+    return found
+
+
+def local_hull_rows(points, **rule):
+    """Percent of the points, and area of the union, after each hull in its order."""
+    from shapely import MultiPoint, union_all
+
+    hulls = []
+    for members in neighbourhoods(points, **rule):
+        hull = MultiPoint([points[i] for i in members]).convex_hull
+        if hull.area > 0:
+            fewest_last = 0 if "k" in rule else -len(members)
+            hulls.append((fewest_last, hull.area, len(hulls), hull, members))
+    hulls.sort(key=lambda h: h[:3])
+    rows, covered = [], set()
+    for end, (*_, members) in enumerate(hulls, start=1):
+        covered |= set(members)
+        area = union_all([h[3] for h in hulls[:end]]).area
+        rows.append((100 * len(covered) / len(points), area))
+    return rows
