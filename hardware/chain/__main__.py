@@ -92,8 +92,8 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _replay(args: argparse.Namespace) -> int:
+    from analytics.track_file import TrackFileError, read_track
     from hardware.chain.plans import replay_plan
-    from hardware.chain.tracks import TrackFileError, read_track
 
     try:
         track = read_track(args.track, args.animal, args.origin)

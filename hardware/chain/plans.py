@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.track_file import RecordedTrack
 from hardware.chain.run import Plan, Wearer
-from hardware.chain.tracks import RecordedTrack
 from hardware.twin.animal import Ibex, Track
 from hardware.twin.ether import Air
 from hardware.twin.landscape import elevation_m

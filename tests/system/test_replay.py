@@ -12,7 +12,7 @@ import psycopg
 import pyproj
 import pytest
 
-from hardware.chain.tracks import RecordedTrack, read_track
+from analytics.track_file import RecordedTrack, read_track
 
 pytestmark = [pytest.mark.system, pytest.mark.db]
 

@@ -1,4 +1,4 @@
-"""Recorded tracks for the twin to walk along: Movebank event files, and plain tables in metres.
+"""Track files: Movebank event files, and plain tables in degrees or metres.
 
 Reading is strict where a silent guess would move an animal: a row that is cut short, a value that
 is not a number, a place off the globe is an error that names the line. What the formats allow is

@@ -6,7 +6,7 @@ import numpy as np
 import pyproj
 import pytest
 
-from hardware.chain.tracks import TrackFileError, read_track
+from analytics.track_file import TrackFileError, read_track
 
 _MOVEBANK = (
     "event-id,visible,timestamp,location-long,location-lat,sensor-type,"
