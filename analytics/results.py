@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 
 import numpy as np
@@ -18,6 +19,7 @@ from analytics.track import Track
 _DEGREES = 1e-7  # resolution of written coordinates: 1 cm
 
 
+@cache
 def software_version() -> str:
     """Returns the name and version of this software, as stored with every result."""
     return "capra " + version("capra")

@@ -1,7 +1,7 @@
 """Fitting one movement model to one track, with its uncertainty."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,19 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from analytics.ctmm.intervals import Interval, chi_square_interval, lognormal_interval
 from analytics.ctmm.likelihood import Likelihood, Shape
-from analytics.ctmm.minimise import gradient, hessian, minimise
-from analytics.ctmm.model import MovementModel
+from analytics.ctmm.minimise import gradient, hessian
+from analytics.ctmm.model import MovementModel, Process
+from analytics.ctmm.search import TAUS, Form, best_scatter, bounds, ordered, search, search_all
 from analytics.errors import FitError, ParameterError
 from analytics.results import Estimate, software_version
 from analytics.track import Track, check_spread
 
 Floats = NDArray[np.float64]
-Process = Literal["IID", "OU", "OUf", "OUF"]
 Method = Literal["pHREML", "REML", "ML"]
 
-_TAUS = {"IID": 0, "OU": 1, "OUf": 1, "OUF": 2}
-_SHORTEST = 1 / 50  # of the shortest interval between fixes: e^-50 of a velocity survives it
-_LONGEST = 1000  # times the duration: no sign of an end to the range
 _FLAT = 10.0  # standard error of a logarithm at which a time scale says nothing
 
 
@@ -41,6 +38,7 @@ class FittedModel:
             this. Far below the number of fixes where they are correlated.
         mean_dof: effective sample size of the range's middle.
         error_m2: (n,) variance of telemetry error per coordinate as given [m2]; None for none.
+        method: how it was fitted.
         estimate: how it was made.
     """
 
@@ -53,6 +51,7 @@ class FittedModel:
     area_dof: float
     mean_dof: float
     error_m2: Floats | None
+    method: Method
     estimate: Estimate
 
     def intervals(self, confidence_percent: float = 95.0) -> dict[str, Interval]:
@@ -79,55 +78,6 @@ class FittedModel:
 
     def _value(self, name: str) -> float:
         return float(getattr(self.model, "tau_position_s" if name == "tau_s" else name))
-
-
-@dataclass(frozen=True)
-class _Form:
-    """Which parameters a model has, and the way between them and a vector."""
-
-    process: Process
-    isotropic: bool
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        scatter = ("major_m2",) if self.isotropic else ("major_m2", "minor_m2", "angle_rad")
-        taus = {"IID": (), "OU": ("tau_position_s",), "OUf": ("tau_s",)}
-        return scatter + taus.get(self.process, ("tau_position_s", "tau_velocity_s"))
-
-    @property
-    def scatter_size(self) -> int:
-        return 1 if self.isotropic else 3
-
-    def taus(self, logs: Floats) -> tuple[float, float]:
-        values = [math.exp(v) for v in logs]
-        if self.process == "OUf":
-            return values[0], values[0]
-        first, second = [*values, 0.0, 0.0][:2]
-        return max(first, second), min(first, second)
-
-    def shape(self, values: Floats) -> Shape:
-        """Returns the shape of natural values, ordered as `names`."""
-        scatter = [values[0], values[0], 0.0] if self.isotropic else values[:3]
-        major, minor, angle = (float(v) for v in scatter)
-        return Shape(major, minor, angle, *self.taus(np.log(values[self.scatter_size :])))
-
-    def values(self, shape: Shape) -> Floats:
-        scatter = shape[:1] if self.isotropic else shape[:3]
-        return np.array([*scatter, *shape[3:][: _TAUS[self.process]]])
-
-    def moved(self, values: Floats, relative: Floats) -> Shape:
-        """Returns the shape at values times (1 + relative); the angle plus its own."""
-        new = values * (1 + relative)
-        if not self.isotropic:
-            new[2] = values[2] + relative[2]
-        return self.shape(new)
-
-    def scales(self, values: Floats) -> Floats:
-        """Returns what one unit of `moved` is in natural units."""
-        scales = values.copy()
-        if not self.isotropic:
-            scales[2] = 1.0
-        return scales
 
 
 def fit(
@@ -166,113 +116,34 @@ def fit(
 
 
 def fit_to(
-    likelihood: Likelihood, track: Track, process: Process, isotropic: bool, method: Method
+    likelihood: Likelihood,
+    track: Track,
+    process: Process,
+    isotropic: bool,
+    method: Method,
+    start: Shape | None = None,
 ) -> FittedModel:
-    """Returns `fit` with a likelihood that may be shared between models of one track."""
+    """Returns `fit` with a likelihood that may be shared between models of one track.
+
+    The search begins at `start`, where it is given, instead of on a grid of time scales.
+    """
     if process not in get_args(Process):
         raise ParameterError("process", process, "one of " + ", ".join(get_args(Process)))
     if method not in get_args(Method):
         raise ParameterError("method", method, "one of " + ", ".join(get_args(Method)))
-    form = _Form(process, isotropic)
-    shape = _ordered(_search(likelihood, form, restricted=method == "REML"), isotropic)
+    form = Form(process, isotropic)
+    found = search(likelihood, form, method == "REML", start)
+    shape = ordered(found, isotropic)
     _refuse_vanishing(likelihood, form, shape)
     if method == "pHREML":
-        shape = _ordered(_corrected(likelihood, form, shape), isotropic)
+        shape = ordered(_corrected(likelihood, form, shape), isotropic)
     return _result(likelihood, track, form, shape, method)
 
 
-def _search(likelihood: Likelihood, form: _Form, restricted: bool) -> Shape:
-    """Returns the shape of largest likelihood."""
-    if likelihood.error_m2 is None:
-        taus = _search_taus(likelihood, form, restricted)
-        return _best_scatter(likelihood, form, taus, restricted)
-    exact = replace(likelihood, error_m2=None)
-    start = _best_scatter(exact, form, _start(exact, form), restricted)
-    return _search_all(likelihood, form, form.values(start), restricted)
-
-
-def _search_taus(likelihood: Likelihood, form: _Form, restricted: bool) -> Floats:
-    def cost(logs: Floats) -> float:
-        return -likelihood.value(_best_scatter(likelihood, form, logs, restricted), restricted)
-
-    if _TAUS[form.process] == 0:
-        return np.empty(0)
-    low, high = _bounds(likelihood)
-    start = _start(likelihood, form)
-    lower, upper = np.full(start.size, low), np.full(start.size, high)
-    return minimise(cost, start, lower, upper)
-
-
-def _start(likelihood: Likelihood, form: _Form) -> Floats:
-    """Returns the logarithms of the most likely time scales on a coarse grid."""
-    steps = np.diff(likelihood.times_s)
-    duration, step = float(np.sum(steps)), float(np.median(steps))
-    slow = np.log(np.geomspace(step, 3 * duration, 8))
-    if _TAUS[form.process] == 0:
-        return np.empty(0)
-    if _TAUS[form.process] == 1:
-        grid = slow[:, None]
-    else:
-        fast = np.log(np.geomspace(step / 4, duration / 3, 7))
-        grid = np.array([(s, f) for s in slow for f in fast if f < s])
-
-    def cost(logs: Floats) -> float:
-        return -likelihood.value(_best_scatter(likelihood, form, logs, False))
-
-    return np.asarray(min(grid, key=cost))
-
-
-def _search_all(
-    likelihood: Likelihood, form: _Form, start: Floats, restricted: bool, taus: bool = True
-) -> Shape:
-    """Returns the best shape where variances, too, have to be searched for.
-
-    The time scales of `start` are kept where `taus` is false.
-    """
-    fixed = np.log(start[form.scatter_size :])
-
-    def shape(vector: Floats) -> Shape:
-        logs = np.concatenate((vector[: form.scatter_size], vector[form.scatter_size :]))
-        if not taus:
-            logs = np.concatenate((vector, fixed))
-        natural = np.exp(logs)
-        if not form.isotropic:
-            natural[2] = logs[2]
-        return form.shape(natural)
-
-    vector = np.log(np.where(form.scales(start) == start, start, 1.0))
-    if not form.isotropic:
-        vector[2] = start[2]
-    low, high = _bounds(likelihood)
-    lower = np.concatenate((np.full(form.scatter_size, -np.inf), np.full(fixed.size, low)))
-    upper = np.concatenate((np.full(form.scatter_size, np.inf), np.full(fixed.size, high)))
-    size = vector.size if taus else form.scatter_size
-    best = minimise(
-        lambda v: -likelihood.value(shape(v), restricted),
-        vector[:size],
-        lower[:size],
-        upper[:size],
-    )
-    return shape(best)
-
-
-def _best_scatter(likelihood: Likelihood, form: _Form, logs: Floats, restricted: bool) -> Shape:
-    """Returns the shape with the best variances for given time scales, without telemetry error."""
-    taus = form.taus(logs)
-    a, b = (1 / tau if tau > 0 else math.inf for tau in taus)
-    scatter = likelihood.axis(a, b).scatter / (likelihood.times_s.size - restricted)
-    if form.isotropic:
-        variance = float(np.trace(scatter)) / 2
-        return Shape(variance, variance, 0.0, *taus)
-    (minor, major), vectors = np.linalg.eigh(scatter)
-    angle = math.atan2(vectors[1, 1], vectors[0, 1])
-    return Shape(float(major), float(minor), angle, *taus)
-
-
-def _corrected(likelihood: Likelihood, form: _Form, shape: Shape) -> Shape:
+def _corrected(likelihood: Likelihood, form: Form, shape: Shape) -> Shape:
     """Returns the pHREML estimate from the ML estimate."""
     values = form.values(shape)
-    fisher, bias = -_curvature(likelihood, form, values, False), np.zeros(values.size)
+    fisher = -_curvature(likelihood, form, values, False)
 
     def residual(relative: Floats) -> float:
         moved = form.moved(values, relative)
@@ -283,12 +154,12 @@ def _corrected(likelihood: Likelihood, form: _Form, shape: Shape) -> Shape:
     values[form.scatter_size :] *= np.clip(1 + step, 0.2, 5.0)
     logs = np.log(values[form.scatter_size :])
     if likelihood.error_m2 is None:
-        return _best_scatter(likelihood, form, logs, restricted=True)
-    return _search_all(likelihood, form, values, restricted=True, taus=False)
+        return best_scatter(likelihood, form, logs, restricted=True)
+    return search_all(likelihood, form, form.shape(values), restricted=True, taus=False)
 
 
-def _curvature(likelihood: Likelihood, form: _Form, values: Floats, restricted: bool) -> Floats:
-    """Returns second derivatives of the log-likelihood in units of `_Form.moved`."""
+def _curvature(likelihood: Likelihood, form: Form, values: Floats, restricted: bool) -> Floats:
+    """Returns second derivatives of the log-likelihood in units of `Form.moved`."""
 
     def value(relative: Floats) -> float:
         return likelihood.value(form.moved(values, relative), restricted)
@@ -297,7 +168,7 @@ def _curvature(likelihood: Likelihood, form: _Form, values: Floats, restricted: 
 
 
 def _result(
-    likelihood: Likelihood, track: Track, form: _Form, shape: Shape, method: Method
+    likelihood: Likelihood, track: Track, form: Form, shape: Shape, method: Method
 ) -> FittedModel:
     values, fixes = form.values(shape), len(track)
     information = -_curvature(likelihood, form, values, method != "ML")
@@ -328,6 +199,7 @@ def _result(
         area_dof=1 / float(share @ relative @ share),
         mean_dof=likelihood.mean_weight(shape),
         error_m2=likelihood.error_m2,
+        method=method,
         estimate=_estimate(track, model, method, likelihood.error_m2 is not None),
     )
 
@@ -344,16 +216,10 @@ def _aicc(value: float, free: int, independent: int, fixes: int) -> float:
     return -2 * value + (2 * (free + 2) * independent / left if left > 0 else math.inf)
 
 
-def _bounds(likelihood: Likelihood) -> tuple[float, float]:
-    """Returns logarithms of the shortest and the longest time scale searched."""
-    steps = np.diff(likelihood.times_s)
-    return math.log(steps.min() * _SHORTEST), math.log(steps.sum() * _LONGEST)
-
-
-def _refuse_vanishing(likelihood: Likelihood, form: _Form, shape: Shape) -> None:
+def _refuse_vanishing(likelihood: Likelihood, form: Form, shape: Shape) -> None:
     """Raises where a time scale has run to a bound or leaves the likelihood flat."""
-    low, high = _bounds(likelihood)
-    taus = shape[3:][: _TAUS[form.process]]
+    low, high = bounds(likelihood)
+    taus = shape[3:][: TAUS[form.process]]
     for name, tau in zip(form.names[form.scatter_size :], taus, strict=True):
         if math.log(tau) < low + 0.1:
             raise FitError(_named(form), f"its {name} runs to 0: the track holds no sign of it")
@@ -366,19 +232,8 @@ def _refuse_vanishing(likelihood: Likelihood, form: _Form, shape: Shape) -> None
         raise FitError(_named(form), "its likelihood is flat: the track holds no sign of it")
 
 
-def _named(form: _Form) -> str:
+def _named(form: Form) -> str:
     return form.process if form.isotropic else f"{form.process} anisotropic"
-
-
-def _ordered(shape: Shape, isotropic: bool) -> Shape:
-    """Returns the same shape with the wider direction first, its angle in -pi/2..pi/2."""
-    if isotropic:
-        return shape
-    major, minor, angle = shape[:3]
-    if major < minor:
-        major, minor, angle = minor, major, angle + math.pi / 2
-    angle -= math.pi * round(angle / math.pi)
-    return Shape(major, minor, angle, *shape[3:])
 
 
 def _estimate(track: Track, model: MovementModel, method: Method, error: bool) -> Estimate:

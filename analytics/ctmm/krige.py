@@ -70,7 +70,9 @@ def krige(track: Track, fitted: FittedModel, times_s: ArrayLike) -> Kriged:
     velocities = np.column_stack([m[1] for m in moments]) @ turn
     variances = np.column_stack([m[2] * shape[i] for i, m in enumerate(moments)])
     covariance = np.einsum("ki,nk,kj->nij", turn, variances, turn)
-    return Kriged(times, *positions.T, covariance, *velocities.T)
+    x_m, y_m = positions.T
+    x_mps, y_mps = velocities.T
+    return Kriged(times, x_m, y_m, covariance, x_mps, y_mps)
 
 
 def _along(

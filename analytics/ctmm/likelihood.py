@@ -76,7 +76,7 @@ class Likelihood:
         """
         points = np.column_stack((track.x_m, track.y_m))
         centre = points.mean(axis=0)
-        return cls(track.times_s, points - centre, centre, _variances(error_m, len(track)))
+        return cls(track.times_s, points - centre, centre, variances(error_m, len(track)))
 
     def axis(self, a: float, b: float) -> Axis:
         """Returns both coordinates' pass for rates a <= b [1/s], for tracks without error."""
@@ -189,7 +189,12 @@ def _turn(angle_rad: float) -> Floats:
     return np.array([[cosine, sine], [-sine, cosine]])
 
 
-def _variances(error_m: ArrayLike | None, fixes: int) -> Floats | None:
+def variances(error_m: ArrayLike | None, fixes: int) -> Floats | None:
+    """Returns (n,) squared telemetry errors of one number or one per fix; None for none.
+
+    Raises:
+        ParameterError: as `Likelihood.of`.
+    """
     if error_m is None:
         return None
     errors = np.asarray(error_m, np.float64)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from analytics.errors import ParameterError
 
 Floats = NDArray[np.float64]
+Process = Literal["IID", "OU", "OUf", "OUF"]
 
 EQUAL = 1e-6
 """Relative difference below which two time scales are one (OUf)."""
@@ -64,7 +66,7 @@ class MovementModel:
                 raise ParameterError(name, getattr(self, name), "a finite number")
 
     @property
-    def process(self) -> str:
+    def process(self) -> Process:
         """IID, OU, OUf or OUF."""
         if self.tau_position_s == 0:
             return "IID"

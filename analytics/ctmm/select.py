@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from analytics.ctmm.fit import FittedModel, Method, Process, fit_to
+from analytics.ctmm.fit import FittedModel, Method, fit_to
 from analytics.ctmm.likelihood import Likelihood
+from analytics.ctmm.model import Process
 from analytics.errors import FitError
 from analytics.track import Track, check_spread
 

@@ -5,9 +5,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytics.ctmm.likelihood import rates, shape_of
+from analytics.ctmm.likelihood import rates, shape_of, variances
 from analytics.ctmm.model import MovementModel
-from analytics.errors import ParameterError
 from analytics.project import LocalProjection
 from analytics.track import Track
 
@@ -18,7 +17,7 @@ def simulate(
     model: MovementModel,
     times_s: ArrayLike,
     seed: int,
-    error_m: float = 0.0,
+    error_m: ArrayLike | None = None,
     projection: LocalProjection | None = None,
 ) -> Track:
     """Returns a track drawn from a movement model, exact for any spacing of times.
@@ -29,17 +28,16 @@ def simulate(
         model: what to draw from.
         times_s: (n,) Unix times, strictly ascending.
         seed: of the random numbers.
-        error_m: standard deviation of telemetry error added to each coordinate [m].
+        error_m: standard deviation of telemetry error added to each coordinate [m]: one number,
+            or one per fix; None for none.
         projection: the plane of the metres.
 
     Raises:
         TrackError: unusable times.
-        ParameterError: a telemetry error that is negative or not finite.
+        ParameterError: errors that are not finite, negative, or not one per fix.
     """
     from analytics.kernels.kalman import draw  # compiles at its first call
 
-    if not (math.isfinite(error_m) and error_m >= 0):
-        raise ParameterError("error_m", error_m, "finite metres, at least 0")
     times = np.asarray(times_s, np.float64)
     places = np.zeros(times.shape)
     times = Track(times, places, places).times_s  # refuses what no track has
@@ -52,5 +50,8 @@ def simulate(
     cosine, sine = math.cos(model.angle_rad), math.sin(model.angle_rad)
     x_m = model.mean_x_m + cosine * axes[0] - sine * axes[1]
     y_m = model.mean_y_m + sine * axes[0] + cosine * axes[1]
-    noise = error_m * generator.standard_normal((2, times.size))
-    return Track(times, x_m + noise[0], y_m + noise[1], projection)
+    error_m2 = variances(error_m, times.size)
+    if error_m2 is not None:
+        noise = np.sqrt(error_m2) * generator.standard_normal((2, times.size))
+        x_m, y_m = x_m + noise[0], y_m + noise[1]
+    return Track(times, x_m, y_m, projection)

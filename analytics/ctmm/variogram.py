@@ -88,7 +88,8 @@ def variogram(track: Track, step_s: float | None = None) -> Variogram:
     pairs[0] = len(track)
     squares[0] = 0.0  # fixes in one slot are not compared
     found = np.flatnonzero(pairs > 0)
-    lags, pairs = found * step, pairs[found]
+    lags, pairs = np.asarray(found * step, np.float64), pairs[found]
     apart = np.divide(slots - 1, found, out=np.full(found.size, np.inf), where=found > 0)
     dof = 2 * np.minimum(pairs, apart)
-    return Variogram(lags, np.maximum(squares[found], 0.0) / (4 * pairs), dof, pairs, step)
+    semivariance = np.maximum(squares[found], 0.0) / (4 * pairs)
+    return Variogram(lags, semivariance, np.asarray(dof, np.float64), pairs, step)

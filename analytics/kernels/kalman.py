@@ -32,13 +32,13 @@ def position_noise(a: float, b: float, t: float) -> float:
             before, now = now, 2.0 * middle * now - slow * fast * before + 2.0 * power
             power *= middle
             weight /= -(k + 2.0)
-        return 2.0 * a * b * (a + b) * t**3 * total
+        return float(2.0 * a * b * (a + b) * t**3 * total)
     if 4.0 * a * t < 1.0:
         parts = -np.expm1(-2.0 * a * t) / (2.0 * a) - np.expm1(-2.0 * b * t) / (2.0 * b)
         parts += 2.0 * np.expm1(-(a + b) * t) / (a + b)
-        return 2.0 * a * b * (a + b) / (b - a) ** 2 * parts
+        return float(2.0 * a * b * (a + b) / (b - a) ** 2 * parts)
     slow, along = np.exp(-a * t), carry(a, b, t)
-    return 1.0 - (slow + a * along) ** 2 - a * b * along**2
+    return float(1.0 - (slow + a * along) ** 2 - a * b * along**2)
 
 
 @jit
@@ -46,8 +46,8 @@ def carry(a: float, b: float, t: float) -> float:
     """Returns (exp(-a t) - exp(-b t)) / (b - a) [s]: the metres one m/s carries within t."""
     gap = (b - a) * t
     if gap < 1e-8:
-        return t * np.exp(-a * t) * (1.0 - 0.5 * gap)
-    return -np.exp(-a * t) * np.expm1(-gap) / (b - a)
+        return float(t * np.exp(-a * t) * (1.0 - 0.5 * gap))
+    return float(-np.exp(-a * t) * np.expm1(-gap) / (b - a))
 
 
 @jit

@@ -45,6 +45,7 @@ class AutocorrelatedRange:
         fitted: the movement model it rests on.
         bandwidth_m2: (2, 2) covariance of the kernels [m2].
         weights: (n,) of the fixes, sum 1.
+        weighting: how they were chosen.
         inflation: expected area of the kernel density over the true one; divided out.
         area_dof: effective sample size: an area's variance is its square over this.
         bandwidth_dof: number of independent fixes that would call for the same bandwidth.
@@ -54,6 +55,7 @@ class AutocorrelatedRange:
     fitted: FittedModel
     bandwidth_m2: Floats
     weights: Floats
+    weighting: Weights
     inflation: float
     area_dof: float
     bandwidth_dof: float
@@ -64,6 +66,10 @@ class AutocorrelatedRange:
 
     def area_km2(self, level_percent: float = 95.0, confidence_percent: float = 95.0) -> Interval:
         """Returns the area of an isopleth with its interval [km2].
+
+        Chi square over twice `area_dof`, the convention of the field. On simulated tracks it holds
+        the truth in 82 to 92 of 100, and the area itself comes out up to 7 % small:
+        `analytics.ranges.akde_bootstrap` has neither fault, and takes longer.
 
         Raises:
             ParameterError: a level or a confidence not between 0 and 100.
@@ -81,7 +87,7 @@ def autocorrelated_ud(
     grid: Grid | None = None,
     margin_m: float | None = None,
 ) -> AutocorrelatedRange:
-    """Returns the autocorrelated kernel density of a track.
+    """Returns the autocorrelated kernel density of a track, with the numbers of R's ctmm.
 
     Takes O(n) time for the bandwidth and the density, a few hundred times as much per fix with
     optimal weights. Where the model was fitted with telemetry error, the density is that of the
@@ -127,6 +133,7 @@ def autocorrelated_ud(
         fitted=fitted,
         bandwidth_m2=kernel_m2,
         weights=chosen.weights,
+        weighting=weights,
         inflation=chosen.inflation,
         area_dof=fitted.area_dof,
         bandwidth_dof=chosen.dof,
@@ -186,7 +193,7 @@ def _density(x_m: Floats, y_m: Floats, weights: Floats, kernel_m2: Floats, grid:
     power = narrowed[0, 0] * u * u + 2 * narrowed[0, 1] * u * v + narrowed[1, 1] * v * v
     smooth = fft.irfft2(fft.rfft2(cells) * np.exp(-power / 2), s=(rows, columns))
     density = smooth[: grid.rows, : grid.columns] / grid.cell_area_m2
-    return np.maximum(density, 0.0)
+    return np.asarray(np.maximum(density, 0.0))
 
 
 def _corrected(density: Floats, inflation: float) -> Floats:
