@@ -53,7 +53,7 @@ class LocalHulls:
         corners = self.corners_m[self.starts[first] : self.starts[end]]
         index = np.repeat(np.arange(end - first), np.diff(self.starts[first : end + 1]))
         rings = shapely.linearrings(corners, indices=index)
-        return np.atleast_1d(shapely.polygons(rings))
+        return np.asarray(shapely.polygons(rings), dtype=object)
 
     def union_areas_m2(self) -> Floats:
         """Returns the area of the union of the first 1, 2, ..., h hulls, (h,) float64 [m2].

@@ -138,3 +138,30 @@ def local_hull_rows(points, **rule):
         area = union_all([h[3] for h in hulls[:end]]).area
         rows.append((100 * len(covered) / len(points), area))
     return rows
+
+
+def overlap_index(index, f, g, cell_m2, level_percent, conditional):
+    """One index of overlap of two lists of densities at the same nodes.
+
+    Source: Fieberg & Kochanny 2005, doi:10.2193/0022-541X(2005)69[1346:QHOTIO]2.0.CO;2.
+    """
+    from tests.oracles import volume_percent
+
+    def isopleth(density):
+        return {i for i, v in enumerate(volume_percent(density, cell_m2)) if v <= level_percent}
+
+    area_f, area_g = isopleth(f), isopleth(g)
+    if conditional:
+        f = [value if i in area_f else 0.0 for i, value in enumerate(f)]
+        g = [value if i in area_g else 0.0 for i, value in enumerate(g)]
+    pairs = list(zip(f, g, strict=True))
+    return {
+        "HR": lambda: len(area_f & area_g) / len(area_f),
+        "PHR": lambda: sum(g[i] for i in area_f) * cell_m2,
+        "VI": lambda: sum(min(a, b) for a, b in pairs) * cell_m2,
+        "BA": lambda: sum(math.sqrt(a * b) for a, b in pairs) * cell_m2,
+        "UDOI": lambda: len(area_f & area_g) * cell_m2 * sum(a * b for a, b in pairs) * cell_m2,
+        "HD": lambda: math.sqrt(
+            sum((math.sqrt(a) - math.sqrt(b)) ** 2 for a, b in pairs) * cell_m2
+        ),
+    }[index]()
