@@ -4,6 +4,7 @@
 
     AnalyticsError (ValueError)
     ├── TrackError          all faults of a track at once
+    │   └── TrackTooSparse  fixes that say nothing of the way between them
     ├── ParameterError      one argument of a function
     ├── GridError
     │   ├── GridTooLarge    more nodes than memory is meant for
@@ -13,7 +14,8 @@
     └── FitError            a movement model that the track says nothing about
 
     AnalyticsWarning (UserWarning)
-    └── BandwidthWarning    cross-validation found no minimum
+    ├── BandwidthWarning    cross-validation found no minimum
+    └── SparseTrackWarning  bridges that say little more than the range as a whole
 """
 
 from collections.abc import Sequence
@@ -29,6 +31,13 @@ class TrackError(AnalyticsError):
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
         super().__init__("unusable track: " + "; ".join(self.faults))
+
+
+class TrackTooSparse(TrackError):
+    """Fixes too far apart in time for the way between them to be estimated."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__((fault,))
 
 
 class ParameterError(AnalyticsError):
@@ -98,3 +107,7 @@ class BandwidthWarning(AnalyticsWarning):
             "cross-validation did not converge: its score is least at the limit of "
             f"{bandwidth_m:g} m (densely sampled tracks do that); use another bandwidth"
         )
+
+
+class SparseTrackWarning(AnalyticsWarning):
+    """Bridges over gaps that say little more than the range as a whole."""

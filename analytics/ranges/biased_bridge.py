@@ -1,0 +1,189 @@
+"""Biased random bridges: an animal that heads for its next fix and strays on the way.
+
+Steps longer than its heading lasts say nothing of the way and are left out, steps shorter than a
+given length are taken as rest. What remains is the use of space while active.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.errors import ParameterError, TrackError
+from analytics.grid import Grid
+from analytics.ranges.bridge_density import SUPPORT_SD, Bridges, density, distribution
+from analytics.ranges.bridges import bridge_sum, check_sampling, choose_grid
+from analytics.results import UtilizationDistribution
+from analytics.track import Track, check_spread
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """How far an active animal strays.
+
+    Attributes:
+        diffusion_m2_per_s: half of the growth of the variance in each direction with time.
+        left_out: number of fixes it was estimated from.
+    """
+
+    diffusion_m2_per_s: float
+    left_out: int
+
+
+def diffusion_coefficient(
+    track: Track, longest_step_s: float, shortest_step_m: float = 0.0
+) -> Diffusion:
+    """Returns the diffusion of active steps, from how far fixes lie off the way past them.
+
+    A fix between two active steps (of at most `longest_step_s` and at least `shortest_step_m`)
+    lies off the straight line between its neighbours, at its time, by a squared distance of
+    4 D T a (1 - a) in the mean. D is the mean of the ratios, which is also its likeliest value.
+    Location error is part of it. Fixes are taken in order, none as neighbour of one left out.
+
+    Raises:
+        TrackError: too few fixes, fixes without spread, or no two active steps in a row.
+        ParameterError: a limit out of its range.
+
+    Source: Benhamou 2011, doi:10.1371/journal.pone.0014592, with all fixes weighted alike.
+    """
+    from analytics.kernels.bridges import left_out  # compiles at its first call
+
+    check_spread(track)
+    active = np.zeros(len(track) - 1, bool)
+    active[_active_steps(track, longest_step_s, shortest_step_m)] = True
+    inner: list[int] = []
+    following = 0
+    for i in np.flatnonzero(active[:-1] & active[1:]).tolist():
+        if i >= following:
+            inner.append(i)
+            following = i + 2
+    if not inner:
+        raise TrackError([f"no two steps in a row of at most {longest_step_s:g} s that move"])
+    time_factor, _, squared = left_out(track.times_s, track.x_m, track.y_m, np.zeros(len(track)))
+    ratios = squared[inner] / (4 * time_factor[inner])
+    return Diffusion(float(ratios.mean()), len(inner))
+
+
+def biased_bridge_ud(
+    track: Track,
+    relocation_sd_m: float,
+    longest_step_s: float,
+    shortest_step_m: float = 0.0,
+    diffusion_m2_per_s: float | Literal["estimate"] = "estimate",
+    cell_m: float | None = None,
+    grid: Grid | None = None,
+    margin_m: float | None = None,
+    steps: int | Literal["adaptive"] = "adaptive",
+    support_sd: float = SUPPORT_SD,
+    convention: Literal["exact", "adehabitatHR"] = "exact",
+) -> UtilizationDistribution:
+    """Returns where an animal was while active, its path interpolated and smoothed.
+
+    At the part a of a step of duration T the variance in each direction is
+    relocation_sd_m^2 + 2 D T a (1 - a).
+
+    Args:
+        track: at least 5 fixes, not all on one line.
+        relocation_sd_m: standard deviation at a fix [m]: location error, and how far around a fix
+            the animal is at home (adehabitatHR's `hmin`).
+        longest_step_s: steps that last longer are left out: heading is not known that long
+            (`Tmax`).
+        shortest_step_m: shorter steps are rest and left out (`Lmin`).
+        diffusion_m2_per_s: D, or "estimate" (`diffusion_coefficient`).
+        cell_m: see `analytics.ranges.bridges.brownian_bridge_ud`.
+        grid: see `analytics.ranges.bridges.brownian_bridge_ud`.
+        margin_m: see `analytics.ranges.bridges.brownian_bridge_ud`.
+        steps: see `analytics.ranges.bridges.brownian_bridge_ud`.
+        support_sd: see `analytics.ranges.bridges.brownian_bridge_ud`.
+        convention: "adehabitatHR" interpolates each step at a tenth of the shortest one, counts
+            both ends of it in full, takes any cells and scales the grid's volume to 1.
+
+    Raises:
+        TrackError: too few fixes, fixes without spread, or no active step; TrackTooSparse: see
+            `analytics.ranges.bridges.check_sampling`.
+        ParameterError: a value out of its range, or `grid` together with `cell_m` or `margin_m`.
+        GridTooCoarse: cells wider than two standard deviations: nodes would miss hills.
+        GridTooLarge: more nodes than `analytics.grid.MAX_NODES`.
+
+    Warns:
+        SparseTrackWarning: see `analytics.ranges.bridges.check_sampling`.
+
+    Source: Benhamou & Cornelis 2010, doi:10.2193/2009-441; Benhamou 2011,
+    doi:10.1371/journal.pone.0014592.
+    """
+    check_spread(track)
+    if convention not in ("exact", "adehabitatHR"):
+        raise ParameterError("convention", convention, '"exact" or "adehabitatHR"')
+    relocation_sd_m = _positive("relocation_sd_m", relocation_sd_m)
+    first = _active_steps(track, longest_step_s, shortest_step_m)
+    if isinstance(diffusion_m2_per_s, str):
+        if diffusion_m2_per_s != "estimate":
+            expected = 'square metres per second or "estimate"'
+            raise ParameterError("diffusion_m2_per_s", diffusion_m2_per_s, expected)
+        how = "estimated"
+        found = diffusion_coefficient(track, longest_step_s, shortest_step_m)
+        diffusion_m2_per_s = found.diffusion_m2_per_s
+    elif not (math.isfinite(diffusion_m2_per_s) and diffusion_m2_per_s >= 0):
+        raise ParameterError("diffusion_m2_per_s", diffusion_m2_per_s, "finite, at least 0")
+    else:
+        how = "given"
+    # a constant relocation variance h is one at each end and 2 h a (1 - a) on the way
+    spread_m2 = 2 * diffusion_m2_per_s * np.diff(track.times_s)[first] + 2 * relocation_sd_m**2
+    bridges = Bridges(track, np.full(len(track), relocation_sd_m**2), first, spread_m2)
+    check_sampling(bridges)
+    grid = choose_grid(bridges, cell_m, grid, margin_m)
+    if convention == "adehabitatHR":
+        steps, values = "adaptive", _interpolated_density(bridges, grid, support_sd)
+    else:
+        values = bridge_sum(bridges, grid, steps, support_sd)
+    parameters: dict[str, object] = {
+        "relocation_sd_m": relocation_sd_m,
+        "longest_step_s": longest_step_s,
+        "shortest_step_m": shortest_step_m,
+        "diffusion": how,
+        "diffusion_m2_per_s": float(diffusion_m2_per_s),
+        "steps": steps,
+        "support_sd": support_sd,
+        "convention": convention,
+    }
+    return distribution(bridges, grid, values, "biased random bridge", parameters)
+
+
+def _active_steps(track: Track, longest_step_s: float, shortest_step_m: float) -> Integers:
+    """Returns the fixes at which steps start that are short enough in time and move."""
+    _positive("longest_step_s", longest_step_s)
+    if not (math.isfinite(shortest_step_m) and shortest_step_m >= 0):
+        raise ParameterError("shortest_step_m", shortest_step_m, "finite, at least 0")
+    duration_s = np.diff(track.times_s)
+    length_m = np.hypot(np.diff(track.x_m), np.diff(track.y_m))
+    active = np.flatnonzero((duration_s <= longest_step_s) & (length_m >= shortest_step_m))
+    if not active.size:
+        raise TrackError(
+            [
+                f"no step of at most {longest_step_s:g} s and at least {shortest_step_m:g} m: "
+                f"the shortest lasts {duration_s.min():g} s, the longest is {length_m.max():g} m"
+            ]
+        )
+    return active
+
+
+def _interpolated_density(bridges: Bridges, grid: Grid, support_sd: float) -> Floats:
+    """Returns the density of equally weighted points along steps, volume scaled to 1."""
+    interval_s = float(np.diff(bridges.track.times_s).min()) / 10
+    counts = np.maximum(1, (bridges.duration_s / interval_s).astype(np.int64))
+    used, rule = np.unique(counts, return_inverse=True)
+    rules = [(np.arange(n + 1) / n, np.full(n + 1, 1 / (n + 1))) for n in used]
+    weight = (counts + 1) / (counts + 1).sum()
+    values = density(bridges, grid, rules, rule, weight, support_sd)
+    return np.asarray(values / (values.sum() * grid.cell_area_m2))
+
+
+def _positive(name: str, value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise ParameterError(name, value, "a finite number above 0")
+    return float(value)
