@@ -163,7 +163,7 @@ def _behaviour(sums: Floats, standing: bool) -> Behaviour:
         step_sd_m=mean_m / math.sqrt(shape),
         turn_mean_rad=math.atan2(sine, cosine),
         turn_concentration=_concentration(resultant),
-        standing=min(max(stood / (stood + moved), _FLOOR), 1 - _FLOOR) if standing else 0.0,
+        standing=min(stood / (stood + moved), 1 - _FLOOR) if standing else 0.0,
     )
 
 

@@ -121,7 +121,7 @@ def segment(
     Args:
         track: at least 10 observed steps per state.
         states: number of states, 2 to 4.
-        interval_s: duration of a step [s]; by default the median of the track's.
+        interval_s: duration of a step [s]; by default that which most of the track's steps last.
         tolerance: part of the interval by which a step may last longer or shorter, 0 to 0.5.
         starts: number of sets of starting values.
         seed: of the starting values.
@@ -134,7 +134,7 @@ def segment(
     """
     _check(track, states, interval_s, tolerance, starts)
     duration_s = np.diff(track.times_s)
-    interval = float(np.median(duration_s)) if interval_s is None else float(interval_s)
+    interval = _usual(duration_s, tolerance) if interval_s is None else float(interval_s)
     statistics, begins, slots = _statistics(track, duration_s, interval, tolerance, states)
     rng = np.random.default_rng(seed)
     pilot, pilot_begins = _pilot(statistics, begins)
@@ -194,6 +194,15 @@ def _check(
         raise ParameterError("starts", starts, "1 or more")
     if len(track) < 2:
         raise TrackError([f"{len(track)} fixes, at least 2 are needed"])
+
+
+def _usual(duration_s: Floats, tolerance: float) -> float:
+    """Returns the median of the most durations that lie within the tolerance of one of them."""
+    ordered = np.sort(duration_s)
+    first = np.searchsorted(ordered, ordered * (1 - tolerance), "left")
+    last = np.searchsorted(ordered, ordered * (1 + tolerance), "right")
+    most = int(np.argmax(last - first))
+    return float(np.median(ordered[first[most] : last[most]]))
 
 
 def _statistics(
