@@ -3,7 +3,8 @@
 Source: ETSI EN 300 220-2 V3.2.1, table of operational bands, as used by LoRaWAN regional
 parameters RP002; SNR limits: Semtech SX1276 datasheet, table 13.
 
-Sub-bands count their duty cycle apart, over any hour, for every transmitter, stations too.
+Sub-bands count their duty cycle apart, over any hour, for every transmitter, stations too. Their
+power limit is effective radiated power (ERP): what a half-wave dipole would have to be fed with.
 """
 
 from collections import namedtuple
@@ -40,6 +41,8 @@ SF_MAX = 12
 MAX_PHY_BYTES = {7: 234, 8: 234, 9: 128, 10: 64, 11: 64, 12: 64}
 SNR_LIMIT_QDB = {7: -30, 8: -40, 9: -50, 10: -60, 11: -70, 12: -80}  # dB * 4
 
+DIPOLE_CDBI = 215  # gain of a half-wave dipole over the isotropic radiator, in 0.01 dB
+
 # From the end of an uplink to the start of its answer.
 RX_DELAY_US = 1_000_000
 # The collar's window opens this much before.
@@ -60,6 +63,35 @@ def sub_band(freq_hz: int, bw_hz: int = 0) -> SubBand:
         ):
             return band
     raise BadValue("freq_hz", freq_hz, f"a channel of {bw_hz} Hz inside a sub-band of EU868")
+
+
+def erp_cdbm(power_dbm: int, antenna_gain_cdbi: int) -> int:
+    """Return the effective radiated power in 0.01 dBm.
+
+    Args:
+        power_dbm: fed to the antenna, -128..127.
+        antenna_gain_cdbi: over the isotropic radiator, in 0.01 dB, cable loss taken off.
+
+    Raises:
+        BadValue: an argument out of range.
+    """
+    check_range("power_dbm", power_dbm, -128, 127)
+    check_range("antenna_gain_cdbi", antenna_gain_cdbi, -6000, 6000)
+    return 100 * power_dbm + antenna_gain_cdbi - DIPOLE_CDBI
+
+
+def check_power(freq_hz: int, bw_hz: int, power_dbm: int, antenna_gain_cdbi: int) -> None:
+    """Require that a channel may be sent on with this power into this antenna.
+
+    Raises:
+        BadValue: more ERP than the sub-band allows, no sub-band, or an argument out of range.
+    """
+    limit_dbm = sub_band(freq_hz, bw_hz).erp_dbm
+    erp = erp_cdbm(power_dbm, antenna_gain_cdbi)
+    if erp > 100 * limit_dbm:
+        raise BadValue(
+            "radiated power in 0.01 dBm ERP", erp, f"at most {100 * limit_dbm} at {freq_hz} Hz"
+        )
 
 
 def window_ms(sf: int) -> int:

@@ -65,3 +65,30 @@ def test_window_is_8_symbols_and_at_least_50_ms():
 def test_window_opens_before_the_answer_begins():
     assert 0 < region.RX_EARLY_US < region.RX_DELAY_US
     assert 1000 * region.window_ms(7) > region.RX_EARLY_US
+
+
+def test_radiated_power_counts_the_antenna_over_a_dipole():
+    assert region.erp_cdbm(14, 0) == 1185
+    assert region.erp_cdbm(14, 215) == 1400
+    assert region.erp_cdbm(-5, -300) == -1015
+
+
+def test_power_is_allowed_up_to_the_limit_of_the_sub_band():
+    region.check_power(868_100_000, 125_000, 14, 215)
+    region.check_power(869_525_000, 125_000, 27, 215)
+    error = raised(BadValue, region.check_power, 868_100_000, 125_000, 14, 216)
+    assert str(error) == (
+        "radiated power in 0.01 dBm ERP is 1401, expected at most 1400 at 868100000 Hz"
+    )
+    raised(BadValue, region.check_power, 869_525_000, 125_000, 28, 200)
+
+
+def test_power_outside_every_sub_band_is_refused():
+    error = raised(BadValue, region.check_power, 868_650_000, 125_000, -20, 0)
+    assert error.value == 868_650_000
+
+
+def test_a_gain_that_is_no_antenna_is_refused():
+    raised(BadValue, region.check_power, 868_100_000, 125_000, 0, 6_001)
+    raised(BadValue, region.check_power, 868_100_000, 125_000, 0, 2.5)
+    raised(BadValue, region.check_power, 868_100_000, 125_000, 128, 0)
