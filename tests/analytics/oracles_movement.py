@@ -119,3 +119,17 @@ def hidden_markov(density, begins, initial, transition):
         if chance > best:
             best, likeliest = chance, path
     return total, [[value / total for value in row] for row in share], likeliest
+
+
+def simultaneous(a_s, b_s, tolerance_s):
+    """Pairs of times that are each other's nearest (the earlier of two as near), close enough."""
+
+    def nearest(time, others):
+        return min(range(len(others)), key=lambda k: (abs(others[k] - time), k))
+
+    pairs = [(i, nearest(time, b_s)) for i, time in enumerate(a_s)]
+    return [
+        (i, j)
+        for i, j in pairs
+        if nearest(b_s[j], a_s) == i and abs(a_s[i] - b_s[j]) <= tolerance_s
+    ]
