@@ -12,6 +12,7 @@
     │   └── GridTooSmall    the isopleth runs off the grid
     ├── ProjectionError     no way to (or from) geographic coordinates
     └── FitError            a movement model that the track says nothing about
+        └── NoRangeError    the animal did not stay: its range has no end in sight
 
     AnalyticsWarning (UserWarning)
     ├── BandwidthWarning    cross-validation found no minimum
@@ -111,3 +112,15 @@ class BandwidthWarning(AnalyticsWarning):
 
 class SparseTrackWarning(AnalyticsWarning):
     """Bridges over gaps that say little more than the range as a whole."""
+
+
+class NoRangeError(FitError):
+    """A track that wanders off: the time scale on which it would return is far beyond it."""
+
+    def __init__(self, model: str, tau_s: float, duration_s: float, aicc: float) -> None:
+        self.tau_s, self.duration_s, self.aicc = tau_s, duration_s, aicc
+        super().__init__(
+            model,
+            f"it would return within {tau_s / 86400:.3g} days, far beyond the "
+            f"{duration_s / 86400:.3g} days of track: the animal has no range to see",
+        )

@@ -98,7 +98,8 @@ class Lags:
 
         moments = np.empty(self.rates.size)
         lag_moments(self.times_s, weights, self.rates, moments)
-        return np.asarray(self._solver.T @ moments)
+        first = self._solver.T @ moments  # refined once, as `amounts` is
+        return np.asarray(first + self._solver.T @ (moments - self._basis.T @ first))
 
 
 def uniform(times_s: Floats, model: MovementModel) -> Bandwidth:

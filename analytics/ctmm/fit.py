@@ -12,7 +12,7 @@ from analytics.ctmm.likelihood import Likelihood, Shape
 from analytics.ctmm.minimise import gradient, hessian
 from analytics.ctmm.model import MovementModel, Process
 from analytics.ctmm.search import TAUS, Form, best_scatter, bounds, ordered, search, search_all
-from analytics.errors import FitError, ParameterError
+from analytics.errors import FitError, NoRangeError, ParameterError
 from analytics.results import Estimate, software_version
 from analytics.track import Track, check_spread
 
@@ -106,8 +106,9 @@ def fit(
     Raises:
         TrackError: too few fixes, or fixes without spread.
         ParameterError: an unknown process or method, or unusable errors.
-        FitError: a time scale runs to zero or to far beyond the track's duration: the track holds
-            no sign of it.
+        FitError: a time scale runs to zero, or leaves the likelihood flat: the track holds no
+            sign of it.
+        NoRangeError: a time scale runs to 30 times the track's duration: the animal did not stay.
 
     Source: Fleming et al. 2019, doi:10.1111/2041-210X.13270 (pHREML).
     """
@@ -224,9 +225,10 @@ def _refuse_vanishing(likelihood: Likelihood, form: Form, shape: Shape) -> None:
         if math.log(tau) < low + 0.1:
             raise FitError(_named(form), f"its {name} runs to 0: the track holds no sign of it")
         if math.log(tau) > high - 0.1:
-            days = tau / 86400
-            reason = f"its {name} runs to {days:.3g} days, far beyond the track: no range to see"
-            raise FitError(_named(form), reason)
+            fixes, value = likelihood.times_s.size, likelihood.value(shape)
+            duration_s = float(likelihood.times_s[-1] - likelihood.times_s[0])
+            aicc = _aicc(value, len(form.names), fixes, fixes)
+            raise NoRangeError(_named(form), tau, duration_s, aicc)
     information = -_curvature(likelihood, form, form.values(shape), False)
     if taus and not np.linalg.eigvalsh(information)[0] > _FLAT**-2:
         raise FitError(_named(form), "its likelihood is flat: the track holds no sign of it")

@@ -16,7 +16,7 @@ TAUS = {"IID": 0, "OU": 1, "OUf": 1, "OUF": 2}
 """Time scales of each process that are parameters."""
 
 _SHORTEST = 1 / 50  # of the shortest interval between fixes: e^-50 of a velocity survives it
-_LONGEST = 1000  # times the duration: no sign of an end to the range
+_LONGEST = 30  # times the duration: no sign of an end to the range
 
 
 @dataclass(frozen=True)

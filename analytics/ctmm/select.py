@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from analytics.ctmm.fit import FittedModel, Method, fit_to
 from analytics.ctmm.likelihood import Likelihood
 from analytics.ctmm.model import Process
-from analytics.errors import FitError
+from analytics.errors import FitError, NoRangeError
 from analytics.track import Track, check_spread
 
 PROCESSES: tuple[Process, ...] = ("IID", "OU", "OUf", "OUF")
@@ -55,18 +55,24 @@ def select(
         TrackError: too few fixes, or fixes without spread.
         ParameterError: as `analytics.ctmm.fit.fit`.
         FitError: none of the models could be fitted.
+        NoRangeError: a model of an animal that did not stay is better than all that could.
 
     Source: Fleming et al. 2014, doi:10.1086/675504.
     """
     check_spread(track)
     likelihood = Likelihood.of(track, error_m)
-    candidates, refused = [], {}
+    candidates, refused, leaving = [], {}, []
     for process in processes:
         for isotropic in (True, False):
             try:
                 candidates.append(fit_to(likelihood, track, process, isotropic, method))
             except FitError as error:
                 refused[error.model] = error.reason
+                leaving += [error] if isinstance(error, NoRangeError) else []
+    if leaving:
+        away = min(leaving, key=lambda error: error.aicc)
+        if all(away.aicc < candidate.aicc for candidate in candidates):
+            raise away
     if not candidates:
         reasons = "; ".join(f"{model}: {reason}" for model, reason in refused.items())
         raise FitError("any model", reasons or "no process was given")

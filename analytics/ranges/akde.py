@@ -68,7 +68,7 @@ class AutocorrelatedRange:
         """Returns the area of an isopleth with its interval [km2].
 
         Chi square over twice `area_dof`, the convention of the field. On simulated tracks it holds
-        the truth in 82 to 92 of 100, and the area itself comes out up to 7 % small:
+        the truth in 82 to 93 of 100, and the area itself comes out up to 7 % small:
         `analytics.ranges.akde_bootstrap` has neither fault, and takes longer.
 
         Raises:
@@ -171,7 +171,7 @@ def _density(x_m: Floats, y_m: Floats, weights: Floats, kernel_m2: Floats, grid:
     """Returns the sum of weighted normal kernels at the nodes [1/m2].
 
     Fixes are shared out to nodes and smoothed in the frequency domain, by kernels narrower by the
-    variance which the sharing adds: within 1e-4 of the peak at the default resolution. The grid is
+    variance which the sharing adds: within 3e-4 of the peak at the default resolution. The grid is
     padded so that nothing comes round from the other side.
     """
     from scipy import fft

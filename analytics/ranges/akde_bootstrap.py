@@ -25,7 +25,7 @@ _COARSER = 2.0  # cells of a replicate over those of the range
 _REFUSED = 0.2  # part of the replicates that may have no fit
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class BootstrapArea:
     """A calibrated area.
 

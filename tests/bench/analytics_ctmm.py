@@ -1,0 +1,177 @@
+"""Speed and coverage of movement models and autocorrelated kernel density.
+
+`python -m tests.bench.analytics_ctmm` prints the figures; `... coverage` the coverage study, which
+takes minutes. Denominators for R are the CPU seconds recorded in CAPRA_REFERENCE_DATA.
+"""
+
+import json
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from analytics.ctmm.bandwidth import optimal
+from analytics.ctmm.fit import fit
+from analytics.ctmm.model import MovementModel
+from analytics.ctmm.simulate import simulate
+from analytics.ctmm.variogram import variogram
+from analytics.errors import FitError
+from analytics.ranges.akde import autocorrelated_ud
+from analytics.ranges.akde_bootstrap import bootstrap_area
+from tests.analytics.tracks import stored_track
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+REAL = {
+    "buffalo_Cilla": ("ctmm_buffalo.csv", "Cilla"),
+    "buffalo_Pepper": ("ctmm_buffalo.csv", "Pepper"),
+    "coati_Aleja": ("ctmm_coati.csv", "Aleja"),
+}
+HOUR_S = 3600.0
+DAY_S = 86400.0
+SIMULATED = MovementModel(6 * DAY_S, HOUR_S, 2e7, 2e7, isotropic=True)
+REGIMES = (  # days of track, days of tau_position
+    (30.0, 3.0),
+    (30.0, 1.0),
+    (200.0, 1.0),
+)
+
+
+def _cpu_s(function, repeats=5):
+    """Median CPU seconds; what R's figures are, and what other load disturbs least."""
+    function()  # compiles
+    spent = []
+    for _ in range(repeats):
+        before = time.process_time()
+        function()
+        spent.append(time.process_time() - before)
+    return statistics.median(spent)
+
+
+def _row(figure, value, unit, bar, holds, given):
+    return {
+        "figure": figure,
+        "value": float(value),
+        "unit": unit,
+        "bar": bar,
+        "holds": bool(holds),
+        "input": given,
+    }
+
+
+def figures() -> list[dict]:
+    """The rows of the table."""
+    rows = []
+    folder = os.environ.get("CAPRA_REFERENCE_DATA")
+    if folder:
+        rows += [_against_ctmm(Path(folder), name) for name in REAL]
+        rows.append(_weights(Path(folder)))
+    return rows + _growth()
+
+
+def _against_ctmm(folder, name):
+    reference = json.loads((folder / "reference" / "ctmm" / f"{name}.json").read_text())
+    file, individual = REAL[name]
+    track = stored_track(folder / "tracks" / file, individual)
+    seconds = _cpu_s(lambda: autocorrelated_ud(track).area_km2())
+    timings, first = reference["timings_s"], reference["akde"][0]
+    theirs = timings.get("select_cpu", timings["select"]) + first.get("cpu_s", first["elapsed_s"])
+    ratio = theirs / seconds
+    given = f"{name}, {len(track)} fixes: {seconds * 1e3:.0f} ms, ctmm {theirs:.0f} s"
+    return _row("selection + AKDE over ctmm", ratio, "x", ">= 100", ratio >= 100, given)
+
+
+def _weights(folder):
+    timing = json.loads((folder / "reference" / "timing_ctmm.json").read_text())["results"]
+    theirs = next(r for r in timing if r["op"] == "akde weights=TRUE")["t"]["median_cpu_s"]
+    track = stored_track(GOLDEN / "sim_ouf_1000.csv")
+    fitted = fit(track, "OUF", isotropic=True)
+    seconds = _cpu_s(lambda: autocorrelated_ud(track, fitted, weights="optimal").area_km2())
+    given = f"1000 fixes: {seconds * 1e3:.0f} ms, ctmm {theirs:.0f} s"
+    ratio = theirs / seconds
+    return _row("AKDE, optimal weights, over ctmm", ratio, "x", ">= 100", ratio >= 100, given)
+
+
+def _growth():
+    """Seconds per fix at 100,000 over those at 10,000, irregular sampling."""
+    rows, spent = [], {}
+    for fixes in (10_000, 100_000):
+        gaps_s = 60 + np.random.default_rng(1).exponential(1800, fixes)
+        track = simulate(SIMULATED, np.cumsum(gaps_s), seed=2)
+        fitted = fit(track, "OUF", isotropic=True)
+        works = {
+            "likelihood search (fit OUF)": lambda t=track: fit(t, "OUF", isotropic=True),
+            "AKDE with a fitted model": lambda t=track, f=fitted: autocorrelated_ud(t, f),
+            "optimal weights": lambda t=track, f=fitted: optimal(t.times_s, f.model),
+            "variogram": lambda t=track: variogram(t),
+        }
+        for name, work in works.items():
+            spent[name, fixes] = _cpu_s(work, repeats=3)
+    for name in works:
+        seconds = spent[name, 100_000]
+        growth = seconds / spent[name, 10_000] / 10
+        given = f"100,000 irregular fixes: {seconds:.2f} s"
+        if name == "optimal weights":  # the number of exchanges is not fixed
+            rows.append(_row(f"{name}, seconds", seconds, "s", "finishes", True, given))
+        else:
+            bar = growth <= 1.3
+            rows.append(_row(f"{name}, growth per fix", growth, "x", "<= 1.3", bar, given))
+    return rows
+
+
+def coverage(
+    tracks: int = 200, replicates: int = 0, regimes=REGIMES, step_s: float = 2 * HOUR_S
+) -> list[dict]:
+    """How often intervals of the 95 % area hold the truth; minutes with `replicates`.
+
+    Args:
+        tracks: how many to draw in each regime.
+        replicates: of `bootstrap_area`; 0 leaves it out.
+        regimes: (days of track, days of tau_position) each.
+        step_s: between fixes.
+    """
+    rows = []
+    for days, tau_days in regimes:
+        model = MovementModel(tau_days * DAY_S, 2 * HOUR_S, 2e6, 2e6, isotropic=True)
+        truth, times_s = model.gaussian_area_km2(), np.arange(0, days * DAY_S, step_s)
+        hits = {"chi square": [], "bootstrap": []}
+        for seed in range(tracks):
+            track = simulate(model, times_s, seed=100_000 * (seed + 1))
+            try:
+                found = autocorrelated_ud(track, fit(track, "OUF", isotropic=True))
+            except FitError:
+                continue
+            hits["chi square"].append(_holds(found.area_km2(), truth))
+            if replicates:
+                area = bootstrap_area(track, found, replicates=replicates, seed=1000 * seed + 1)
+                hits["bootstrap"].append(_holds(area.area_km2, truth))
+        for kind, found in hits.items():
+            if found:
+                share = 100 * statistics.fmean(found)
+                given = f"{len(found)} tracks of {days:g} days, tau {tau_days:g} days and 2 h"
+                name = f"coverage of the 95 % interval, {kind}"
+                rows.append(_row(name, share, "%", "90..98", 90 <= share <= 98, given))
+    return rows
+
+
+def _holds(interval, truth):
+    return interval.low <= truth <= interval.high
+
+
+def _print(rows):
+    for row in rows:
+        mark = "ok " if row["holds"] else "OFF"
+        print(
+            f"{mark} {row['figure']:<48} {row['value']:>9.3g} {row['unit']:<2} "
+            f"bar {row['bar']:<9} {row['input']}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["coverage"]:
+        _print(coverage(replicates=int(sys.argv[2]) if sys.argv[2:] else 0))
+    else:
+        _print(figures())
