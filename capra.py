@@ -8,7 +8,7 @@ import argparse
 import importlib
 import sys
 
-_FOLDERS = ("hardware.chain.__main__", "backend.__main__")  # demo, replay; serve, migrate
+_FOLDERS = ("hardware.chain.__main__", "backend.__main__", "analytics.__main__")
 _STATION = "ground_station.__main__"  # run, status, keys: one word deeper
 
 

@@ -2,33 +2,50 @@
 
 Reading is strict where a silent guess would move an animal: a row that is cut short, a value that
 is not a number, a place off the globe is an error that names the line. What the formats allow is
-kept out and counted: rows without coordinates (a failed fix), rows marked not visible, repeats.
+kept out and counted: rows without coordinates (a failed fix), rows marked as outliers or not
+visible, repeats.
 """
 
 import csv
 import math
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.errors import TrackError
 from analytics.project import LocalProjection
+from analytics.track import Track
 
 if TYPE_CHECKING:
     from _csv import Reader as CsvReader
 
-# What each column may be called: Movebank's file term, its API spelling, the plain word.
-_ANIMAL = ("individual-local-identifier", "individual_local_identifier", "individual")
+Floats = NDArray[np.float64]
+
+# What each column may be called: Movebank's term, the plain word. Case does not matter, and its
+# API's _ counts as - and as :.
+_ANIMAL = ("individual-local-identifier", "individual")
 _TIME = ("timestamp",)
 _SECONDS = ("t_s",)
-_LON = ("location-long", "location_long", "lon")
-_LAT = ("location-lat", "location_lat", "lat")
+_LON = ("location-long", "lon")
+_LAT = ("location-lat", "lat")
 _X = ("x_m",)
 _Y = ("y_m",)
 _VISIBLE = ("visible",)
+_OUTLIER = ("manually-marked-outlier", "algorithm-marked-outlier", "import-marked-outlier")
+_VALID = ("manually-marked-valid",)
+_ERROR = (
+    "location-error-numerical",
+    "eobs:horizontal-accuracy-estimate",
+    "horizontal-accuracy",
+    "horiz_accuracy_m",
+    "error_m",
+)
+_HDOP = ("gps:hdop", "hdop")
 
 DEFAULT_ORIGIN = (46.66, 10.20)
 """Latitude and longitude [deg] where tracks in metres are laid out: the Swiss National Park."""
@@ -51,16 +68,59 @@ class RecordedTrack:
     """
 
     animal: str
-    times_s: NDArray[np.float64]
-    lat_deg: NDArray[np.float64]
-    lon_deg: NDArray[np.float64]
+    times_s: Floats
+    lat_deg: Floats
+    lon_deg: Floats
     left_out: dict[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class AnimalTrack:
+    """One animal of a file, ready for analysis.
+
+    Attributes:
+        animal: the animal's identifier as the file has it; the file's name where it has none.
+        track: its fixes, on a plane around their own middle; a track in metres keeps them.
+        error_m: (n,) location error as the file states it [m]; NaN where it is blank; None
+            without such a column.
+        hdop: (n,) horizontal dilution of precision, likewise.
+        left_out: how many rows of this animal were left out, by reason.
+    """
+
+    animal: str
+    track: Track
+    error_m: Floats | None
+    hdop: Floats | None
+    left_out: dict[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class TrackFile:
+    """What a file holds.
+
+    Attributes:
+        animals: those with a usable track, by name.
+        refused: each other animal and why it has no track.
+    """
+
+    animals: tuple[AnimalTrack, ...]
+    refused: dict[str, str]
+
+
+class _Row(NamedTuple):
+    """One fix: time [s], longitude and latitude [deg] or x and y [m], error [m], HDOP."""
+
+    time_s: float
+    first: float
+    second: float
+    error_m: float
+    hdop: float
 
 
 def read_track(
     path: Path, animal: str, origin: tuple[float, float] = DEFAULT_ORIGIN
 ) -> RecordedTrack:
-    """Read one animal of a CSV file.
+    """Read one animal of a CSV file, as degrees.
 
     Args:
         path: a Movebank event file, or a table with the columns individual, timestamp or t_s,
@@ -72,44 +132,149 @@ def read_track(
     Raises:
         TrackFileError: the file is missing, cut off or not such a table, or holds no such animal.
     """
-    if not path.is_file():
-        raise TrackFileError(f"{path}: no such file")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return _Reader(path, animal).read(csv.reader(file), origin)
+    reader = _Reader(path, {animal})
+    reader.read()
+    rows = reader.rows_of(animal)
+    if len(rows) < 2:
+        raise TrackFileError(f"{path}: animal {animal!r} has 1 position, a track needs 2")
+    times_s, first, second, _, _ = rows.T
+    if reader.geographic:
+        lat, lon = second, first
+    else:
+        middle_x, middle_y = _middle(first), _middle(second)
+        lat, lon = LocalProjection(*origin).inverse(first - middle_x, second - middle_y)
+    return RecordedTrack(animal, times_s, lat, lon, reader.left_out.get(animal, {}))
+
+
+def read_tracks(
+    path: Path,
+    animals: Collection[str] = (),
+    origin: tuple[float, float] | None = None,
+) -> TrackFile:
+    """Read animals of a CSV file for analysis.
+
+    Args:
+        path: as `read_track`; without a column of animals all rows are one animal's, named after
+            the file. Columns of location error [m] and of HDOP are read where they are.
+        animals: which to read; all of them by default.
+        origin: latitude and longitude [deg] where the middle of the bounding box of everything
+            read in metres comes to lie; None: such tracks lie nowhere on the globe and keep their
+            metres. Not used with lon and lat.
+
+    Raises:
+        TrackFileError: the file is missing, cut off or not such a table; an animal asked for is
+            not there or has no usable track; or no animal has.
+    """
+    reader = _Reader(path, set(animals), one_without_name=True)
+    reader.read()
+    names = list(dict.fromkeys(animals)) or sorted({*reader.found, *reader.left_out})
+    rows = {name: reader.rows_of(name) for name in names if animals or name in reader.found}
+    refused = {name: "no position" for name in names if name not in rows}
+    middle = _shift(rows) if rows else (0.0, 0.0)
+    read = []
+    for name, table in rows.items():
+        try:
+            track = _track(table, reader.geographic, middle, origin)
+        except TrackError as error:
+            if animals:
+                raise TrackFileError(f"{path}: animal {name!r}: {error}") from error
+            refused[name] = str(error)
+            continue
+        error_m = table[:, 3] if reader.has("error") else None
+        hdop = table[:, 4] if reader.has("hdop") else None
+        read.append(AnimalTrack(name, track, error_m, hdop, reader.left_out.get(name, {})))
+    if not read:
+        why = "; ".join(f"{name}: {reason}" for name, reason in refused.items()) or "no rows"
+        raise TrackFileError(f"{path}: no animal has a track ({why})")
+    return TrackFile(tuple(read), refused)
+
+
+def _shift(rows: dict[str, Floats]) -> tuple[float, float]:
+    """The middle of the bounding box of all positions."""
+    everything = np.concatenate(list(rows.values()))
+    return _middle(everything[:, 1]), _middle(everything[:, 2])
+
+
+def _middle(values: Floats) -> float:
+    return float(values.min() + values.max()) / 2
+
+
+def _track(
+    table: Floats,
+    geographic: bool,
+    middle: tuple[float, float],
+    origin: tuple[float, float] | None,
+) -> Track:
+    times_s, first, second, _, _ = table.T
+    if geographic:
+        return Track.from_geographic(times_s, second, first)
+    if origin is None:
+        return Track(times_s, first, second)
+    return Track(times_s, first - middle[0], second - middle[1], LocalProjection(*origin))
 
 
 class _Reader:
     """The state of reading one file: where we are, which columns it has, what was left out."""
 
-    def __init__(self, path: Path, animal: str) -> None:
+    def __init__(self, path: Path, wanted: set[str], one_without_name: bool = False) -> None:
         self.path = path
-        self.animal = animal
+        self.wanted = wanted
+        self.one_without_name = one_without_name
         self.line = 1
         self.columns: dict[str, int] = {}
+        self.outliers: list[int] = []
         self.width = 0
-        self.left_out: dict[str, int] = {}
+        self.found: dict[str, dict[float, _Row]] = {}
+        self.left_out: dict[str, dict[str, int]] = {}
         self.others: set[str] = set()
 
-    def read(self, rows: "CsvReader", origin: tuple[float, float]) -> RecordedTrack:
+    def read(self) -> None:
+        """Read the whole file.
+
+        Raises:
+            TrackFileError: the file is missing, cut off or not such a table.
+        """
+        if not self.path.is_file():
+            raise TrackFileError(f"{self.path}: no such file")
+        try:
+            with self.path.open(newline="", encoding="utf-8-sig") as file:
+                rows = csv.reader(file)
+                self._read_header([name.strip() for name in self._first(rows)])
+                for name, row in self._rows(rows):
+                    self._read_row(name, row)
+        except UnicodeDecodeError as error:
+            raise TrackFileError(f"{self.path}: not text in UTF-8: {error}") from error
+        except csv.Error as error:
+            raise self._error(str(error)) from error
+
+    def rows_of(self, animal: str) -> Floats:
+        """Returns the fixes of an animal in order of time, a line of `_Row` each.
+
+        Raises:
+            TrackFileError: there are none.
+        """
+        found = self.found.get(animal)
+        if not found:
+            others = (self.others | self.found.keys() | self.left_out.keys()) - {animal}
+            known = ", ".join(sorted(others)[:10]) or "none"
+            raise TrackFileError(
+                f"{self.path}: no position of animal {animal!r}; animals there: {known}"
+            )
+        return np.array([found[time] for time in sorted(found)])
+
+    def has(self, column: str) -> bool:
+        return column in self.columns
+
+    @property
+    def geographic(self) -> bool:
+        """Whether positions are longitude and latitude, not metres."""
+        return "lon" in self.columns and "lat" in self.columns
+
+    def _first(self, rows: "CsvReader") -> list[str]:
         header = next(rows, None)
         if not header:
             raise TrackFileError(f"{self.path}: the file is empty, expected a header line")
-        self._read_header([name.strip() for name in header])
-        found: dict[float, tuple[float, float]] = {}
-        for row in rows:
-            self.line = rows.line_num
-            if not row:
-                continue
-            if len(row) != self.width:
-                raise self._error(
-                    f"{len(row)} columns where the header has {self.width} (file cut off?)"
-                )
-            if (fix := self._read_row(row)) is not None:
-                if fix[0] in found:
-                    self._leave_out("same time as an earlier row")
-                else:
-                    found[fix[0]] = fix[1:]
-        return self._track(found, origin)
+        return header
 
     def _read_header(self, names: list[str]) -> None:
         self.width = len(names)
@@ -122,12 +287,15 @@ class _Reader:
             "x": _X,
             "y": _Y,
             "visible": _VISIBLE,
+            "valid": _VALID,
+            "error": _ERROR,
+            "hdop": _HDOP,
         }.items():
-            for name in choices:
-                if name in names and key not in self.columns:
-                    self.columns[key] = names.index(name)
+            if (at := _first_of(choices, names)) is not None:
+                self.columns[key] = at
+        self.outliers = [at for name in _OUTLIER if (at := _first_of((name,), names)) is not None]
         missing = []
-        if "animal" not in self.columns:
+        if "animal" not in self.columns and not self.one_without_name:
             missing.append(_ANIMAL[0])
         if not self.columns.keys() & {"time", "seconds"}:
             missing.append(_TIME[0])
@@ -139,30 +307,64 @@ class _Reader:
                 f"missing: {', '.join(missing)}"
             )
 
-    @property
-    def _geographic(self) -> bool:
-        return "lon" in self.columns and "lat" in self.columns
+    def _rows(self, rows: "CsvReader") -> Iterator[tuple[str, list[str]]]:
+        """Yields the rows of animals that are wanted, with their names."""
+        column = self.columns.get("animal")
+        for row in rows:
+            self.line = rows.line_num
+            if not row:
+                continue
+            if len(row) != self.width:
+                raise self._error(
+                    f"{len(row)} columns where the header has {self.width} (file cut off?)"
+                )
+            name = self.path.stem if column is None else row[column].strip()
+            if self.wanted and name not in self.wanted:
+                self.others.add(name)
+            elif name:  # a tag that is on no animal has none
+                yield name, row
 
-    def _read_row(self, row: list[str]) -> tuple[float, float, float] | None:
-        """Time and the two coordinates (lon, lat or x, y) of a row of our animal."""
-        name = row[self.columns["animal"]].strip()
-        if name != self.animal:
-            self.others.add(name)
-            return None
-        if "visible" in self.columns and row[self.columns["visible"]].strip().lower() == "false":
-            self._leave_out("not visible")
-            return None
-        keys = ("lon", "lat") if self._geographic else ("x", "y")
+    def _read_row(self, name: str, row: list[str]) -> None:
+        """Keep the fix of a row, or count why not."""
+        if reason := self._doubt(row):
+            self._leave_out(name, reason)
+            return
+        keys = ("lon", "lat") if self.geographic else ("x", "y")
         texts = [row[self.columns[key]].strip() for key in keys]
         if "" in texts:
-            self._leave_out("no coordinates")
-            return None
+            self._leave_out(name, "no coordinates")
+            return
         first, second = (self._number(text) for text in texts)
-        if self._geographic and not (-180 <= first <= 180 and -90 <= second <= 90):
+        if self.geographic and not (-180 <= first <= 180 and -90 <= second <= 90):
             raise self._error(
                 f"longitude {first}, latitude {second}: expected -180..180 and -90..90"
             )
-        return self._time(row), first, second
+        time_s = self._time(row)
+        fixes = self.found.setdefault(name, {})
+        if time_s in fixes:
+            self._leave_out(name, "same time as an earlier row")
+            return
+        error_m, hdop = self._optional(row, "error"), self._optional(row, "hdop")
+        fixes[time_s] = _Row(time_s, first, second, error_m, hdop)
+
+    def _doubt(self, row: list[str]) -> str | None:
+        """Why the owner of the data does not want a row used."""
+        if self._says(row, self.columns.get("visible"), "false"):
+            return "not visible"
+        if any(self._says(row, at, "true") for at in self.outliers) and not self._says(
+            row, self.columns.get("valid"), "true"
+        ):
+            return "marked as an outlier"
+        return None
+
+    @staticmethod
+    def _says(row: list[str], column: int | None, word: str) -> bool:
+        return column is not None and row[column].strip().lower() == word
+
+    def _optional(self, row: list[str], key: str) -> float:
+        column = self.columns.get(key)
+        text = "" if column is None else row[column].strip()
+        return self._number(text) if text else math.nan
 
     def _time(self, row: list[str]) -> float:
         """Unix time: of the timestamp where there is one, else of the seconds."""
@@ -186,37 +388,19 @@ class _Reader:
             raise self._error(f"{text!r} is not a number")
         return number
 
-    def _leave_out(self, reason: str) -> None:
-        self.left_out[reason] = self.left_out.get(reason, 0) + 1
+    def _leave_out(self, name: str, reason: str) -> None:
+        reasons = self.left_out.setdefault(name, {})
+        reasons[reason] = reasons.get(reason, 0) + 1
 
     def _error(self, what: str) -> TrackFileError:
         return TrackFileError(f"{self.path}: line {self.line}: {what}")
 
-    def _track(
-        self, found: dict[float, tuple[float, float]], origin: tuple[float, float]
-    ) -> RecordedTrack:
-        if not found:
-            known = ", ".join(sorted(self.others)[:10]) or "none"
-            raise TrackFileError(
-                f"{self.path}: no position of animal {self.animal!r}; animals there: {known}"
-            )
-        if len(found) < 2:
-            raise TrackFileError(
-                f"{self.path}: animal {self.animal!r} has 1 position, a track needs 2"
-            )
-        times = np.array(sorted(found))
-        first, second = np.array([found[time] for time in times.tolist()]).T
-        if self._geographic:
-            lat, lon = second, first
-        else:
-            lat, lon = _lay_out(first, second, origin)
-        return RecordedTrack(self.animal, times, lat, lon, self.left_out)
+
+def _first_of(choices: tuple[str, ...], names: list[str]) -> int | None:
+    """Where the first of the choices that is there stands."""
+    plain = [_plain(name) for name in names]
+    return next((plain.index(_plain(c)) for c in choices if _plain(c) in plain), None)
 
 
-def _lay_out(
-    x_m: NDArray[np.float64], y_m: NDArray[np.float64], origin: tuple[float, float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Latitudes and longitudes of a track in metres whose middle lies at the origin."""
-    projection = LocalProjection(*origin)
-    middle_x, middle_y = (float(v.min() + v.max()) / 2 for v in (x_m, y_m))
-    return projection.inverse(x_m - middle_x, y_m - middle_y)
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-").replace(":", "-")

@@ -1,0 +1,60 @@
+"""How far a run is: a bar on a terminal, a line now and then elsewhere."""
+
+import time
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_QUIET_S = 10.0  # between lines where there is no terminal
+
+
+class Progress:
+    """Counts finished jobs for people.
+
+    Args:
+        console: where to; its being a terminal decides the form.
+        total: number of jobs.
+        what: what they are, in the plural.
+    """
+
+    def __init__(self, console: "Console", total: int, what: str = "home ranges") -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._console = console
+        self._total = total
+        self._what = what
+        self._done = 0
+        self._said_s = time.monotonic()
+        self._bar = Progress(
+            TextColumn(what),
+            BarColumn(),
+            TextColumn("{task.completed:.0f} of {task.total:.0f}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def step(self, name: str) -> None:
+        """Counts one more.
+
+        Args:
+            name: what was finished.
+        """
+        self._done += 1
+        self._bar.update(self._task, advance=1, description=name)
+        now = time.monotonic()
+        last = self._done == self._total
+        if not self._console.is_terminal and (last or now - self._said_s >= _QUIET_S):
+            self._said_s = now
+            self._console.print(f"{self._done} of {self._total} {self._what}")

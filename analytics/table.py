@@ -1,0 +1,74 @@
+"""The table at the end of a run."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from analytics.methods import RangeResult
+from analytics.study import Done
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_table(console: "Console", found: Sequence[Done]) -> None:
+    """Prints a line per home range: fixes, times, bandwidth or model, areas, sample size."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    results = [(done, done.result) for done in found if done.result]
+    levels = sorted({i.level_percent for _, r in results for i in r.home_range.isopleths})
+    periods = any(done.job.period for done, _ in results)
+    sizes = any(result.effective_size is not None for _, result in results)
+    table = Table(caption=_caption(results), caption_justify="left")
+    for name in ("animal", *(["period"] if periods else []), "method"):
+        table.add_column(name)
+    table.add_column("fixes", justify="right")
+    for name in ("from", "to", "bandwidth or model"):
+        table.add_column(name)
+    for level in levels:
+        table.add_column(f"{level:g} % [km²]".replace("[", r"\["), justify="right")
+    if sizes:
+        table.add_column("effective size", justify="right")
+    for done, result in results:
+        estimate = result.home_range.estimate
+        cells = [done.job.animal, *([done.job.period] if periods else []), done.job.method]
+        cells += [str(estimate.fixes), _day(estimate.from_time_s), _day(estimate.to_time_s)]
+        cells += [result.about, *(area_text(result, level) for level in levels)]
+        if sizes:
+            cells.append("" if result.effective_size is None else f"{result.effective_size:.3g}")
+        table.add_row(*(escape(cell) for cell in cells))
+    console.print(table)
+    for done, result in results:
+        for warning in result.warnings:
+            line = f"{done.job.animal} {done.job.method}: {warning}"
+            console.print(line, style="yellow", markup=False, highlight=False)
+
+
+def _caption(results: Sequence[tuple[Done, RangeResult]]) -> str | None:
+    for _, result in results:
+        for interval in result.intervals.values():
+            return f"in brackets: {interval.confidence_percent:g} % confidence interval"
+    return None
+
+
+def area_text(result: RangeResult, level: float) -> str:
+    """Returns the area of an isopleth [km2], with its interval where there is one."""
+    for isopleth in result.home_range.isopleths:
+        if isopleth.level_percent == level:
+            text = _figures(isopleth.area_km2)
+            if interval := result.intervals.get(level):
+                text += f" ({_figures(interval.low)} to {_figures(interval.high)})"
+            return text
+    return ""
+
+
+def _figures(value: float) -> str:
+    """Four figures, never in powers of ten."""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:#.4g}" if value >= 1e-4 else f"{value:.2g}"
+
+
+def _day(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d")
