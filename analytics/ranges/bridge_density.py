@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from analytics.errors import GridTooCoarse, ParameterError
 from analytics.grid import Grid
-from analytics.results import Estimate, UtilizationDistribution, software_version
+from analytics.results import Estimate, UtilizationDistribution
 from analytics.track import Track
 
 Floats = NDArray[np.float64]
@@ -119,26 +119,35 @@ def even_rule(steps: int) -> Rule:
     return (np.arange(steps) + 0.5) / steps, np.full(steps, 1 / steps)
 
 
-def default_grid(bridges: Bridges, cell_m: float | None, margin_m: float | None) -> Grid:
+def default_grid(
+    several: Sequence[Bridges], cell_m: float | None = None, margin_m: float | None = None
+) -> Grid:
     """Returns the grid that holds all but 1e-6 of every bridge, unless a margin is given.
 
     Raises:
         ParameterError, GridTooLarge: as `Grid.around`.
     """
-    track, i = bridges.track, bridges.first
     if margin_m is None:
-        reach = 5 * bridges.widest_sd_m
-        x_m, y_m = (
-            np.concatenate([v[i] - reach, v[i + 1] - reach, v[i] + reach, v[i + 1] + reach])
-            for v in (track.x_m, track.y_m)
-        )
+        ends = [_reached(bridges) for bridges in several]
         margin_m = 0.0
     else:
-        x_m, y_m = track.x_m, track.y_m
+        ends = [(bridges.track.x_m, bridges.track.y_m) for bridges in several]
+    x_m, y_m = (np.concatenate(v) for v in zip(*ends, strict=True))
     if cell_m is None:
         area_m2 = (np.ptp(x_m) + 2 * margin_m) * (np.ptp(y_m) + 2 * margin_m)
-        cell_m = max(bridges.narrow_sd_m / CELLS_PER_SD, math.sqrt(area_m2 / DEFAULT_NODES))
+        cell_m = min(bridges.narrow_sd_m for bridges in several) / CELLS_PER_SD
+        cell_m = max(cell_m, math.sqrt(area_m2 / DEFAULT_NODES))
     return Grid.around(x_m, y_m, cell_m, margin_m)
+
+
+def _reached(bridges: Bridges) -> tuple[Floats, Floats]:
+    """Returns x and y of points around all but 1e-6 of every bridge."""
+    i, reach = bridges.first, 5 * bridges.widest_sd_m
+    x_m, y_m = (
+        np.concatenate([v[i] - reach, v[i + 1] - reach, v[i] + reach, v[i + 1] + reach])
+        for v in (bridges.track.x_m, bridges.track.y_m)
+    )
+    return x_m, y_m
 
 
 def density(
@@ -228,14 +237,5 @@ def distribution(
         "columns": grid.columns,
         "rows": grid.rows,
     }
-    track = bridges.track
-    estimate = Estimate(
-        method=method,
-        parameters=parameters | shape,
-        fixes=len(track),
-        from_time_s=float(track.times_s[0]),
-        to_time_s=float(track.times_s[-1]),
-        projection=track.projection,
-        software_version=software_version(),
-    )
+    estimate = Estimate.of(bridges.track, method, parameters | shape)
     return UtilizationDistribution(grid, values, estimate)

@@ -71,10 +71,14 @@ def sampling_ratio(track: Track) -> float:
     return float(squared.mean() / middle)
 
 
-def check_sampling(bridges: Bridges) -> None:
+def check_sampling(bridges: Bridges, name: str = "") -> None:
     """Proves that bridges mean something: fixes depend on their neighbours, gaps are short.
 
     A gap is too long where the bridge's standard deviation halfway exceeds that of the fixes.
+
+    Args:
+        bridges: those of one track.
+        name: put before messages, for one track of several.
 
     Raises:
         TrackTooSparse: neighbours predict a fix no better than the middle of the track does, or
@@ -83,21 +87,20 @@ def check_sampling(bridges: Bridges) -> None:
     Warns:
         SparseTrackWarning: neighbours predict only twice as well, or some gaps are too long.
     """
-    track = bridges.track
+    track, prefix = bridges.track, f"{name}: " if name else ""
     ratio = sampling_ratio(track)
+    told = (
+        f"fixes lie {math.sqrt(ratio):.2g} times as far from the line between their neighbours as "
+        "from the middle of the track"
+    )
     if ratio >= REFUSED_RATIO:
         raise TrackTooSparse(
-            f"too sparse for bridges: fixes lie {math.sqrt(ratio):.2g} times as far from the line "
-            "between their neighbours as from the middle of the track; use a method for "
-            "independent fixes, such as kernel density"
+            f"{prefix}too sparse for bridges: {told}; use a method for independent fixes, such as "
+            "kernel density"
         )
     if ratio >= DOUBTFUL_RATIO:
-        warnings.warn(
-            f"sparse for bridges: fixes lie {math.sqrt(ratio):.2g} times as far from the line "
-            "between their neighbours as from the middle of the track",
-            SparseTrackWarning,
-            stacklevel=3,
-        )
+        warning = SparseTrackWarning(f"{prefix}sparse for bridges: {told}")
+        warnings.warn(warning, stacklevel=3)
     spread_m = math.sqrt((np.var(track.x_m) + np.var(track.y_m)) / 2)
     wide = bridges.middle_sd_m > spread_m
     if not wide.any():
@@ -109,12 +112,9 @@ def check_sampling(bridges: Bridges) -> None:
         f"have bridges wider than the whole track ({spread_m:.4g} m)"
     )
     if part > 0.5:
-        raise TrackTooSparse(f"too sparse for bridges: {what}")
-    warnings.warn(
-        f"{what}: leave them out with max_gap_s below {shortest_s:.6g}",
-        SparseTrackWarning,
-        stacklevel=3,
-    )
+        raise TrackTooSparse(f"{prefix}too sparse for bridges: {what}")
+    advice = f"leave them out with max_gap_s below {shortest_s:.6g}"
+    warnings.warn(SparseTrackWarning(f"{prefix}{what}: {advice}"), stacklevel=3)
 
 
 def motion_variance(
@@ -251,7 +251,7 @@ def choose_grid(
         ParameterError: `grid` together with `cell_m` or `margin_m`.
     """
     if grid is None:
-        return default_grid(bridges, cell_m, margin_m)
+        return default_grid((bridges,), cell_m, margin_m)
     if cell_m is not None or margin_m is not None:
         raise ParameterError("grid", grid, "no grid where cell_m or margin_m is given")
     return grid

@@ -80,7 +80,7 @@ def _isopleth(ud: UtilizationDistribution, volume: Floats, level: float) -> Isop
     border = np.concatenate((inside[0], inside[-1], inside[:, 0], inside[:, -1]))
     if border.any() or volume.max() < level:
         raise GridTooSmall(level, float(volume.max()))
-    polygon = _contour(ud.grid, volume, level)
+    polygon = area_below(ud.grid, volume, level)
     return Isopleth(
         level_percent=level,
         polygon=polygon,
@@ -90,7 +90,7 @@ def _isopleth(ud: UtilizationDistribution, volume: Floats, level: float) -> Isop
     )
 
 
-def _contour(grid: Grid, surface: Floats, level: float) -> MultiPolygon:
+def area_below(grid: Grid, surface: Floats, level: float) -> MultiPolygon:
     """Returns the area where the surface, linear between nodes, is at most the level."""
     generator = contourpy.contour_generator(
         grid.x_m, grid.y_m, surface, name="serial", fill_type=contourpy.FillType.OuterOffset
