@@ -165,3 +165,29 @@ def overlap_index(index, f, g, cell_m2, level_percent, conditional):
             sum((math.sqrt(a) - math.sqrt(b)) ** 2 for a, b in pairs) * cell_m2
         ),
     }[index]()
+
+
+def elliptical_density(one, other, duration, shape, scale, highest, nodes, soft=0.3826):
+    """Time density of one step at nodes, for lengths in cells and any unit of time.
+
+    The integral over speeds v of Weibull's density times 1 / area of the ellipse that v allows,
+    from the speed needed for a visit on. `soft` is the mean distance of a cell's places to its
+    node. Source: Wall et al. 2014, doi:10.1111/2041-210X.12218.
+    """
+    from scipy.integrate import quad
+
+    straight = math.dist(one, other) / duration
+
+    def per_speed(v):
+        weibull = shape / scale * (v / scale) ** (shape - 1) * math.exp(-((v / scale) ** shape))
+        area = math.pi / 4 * v * math.sqrt(v**2 - straight**2) * duration**2
+        return weibull / area
+
+    def at(node):
+        way = sum(math.hypot(math.dist(node, place), soft) for place in (one, other))
+        needed = way / duration
+        if needed >= highest:
+            return 0.0
+        return quad(per_speed, needed, highest, epsabs=0, epsrel=1e-10, limit=200)[0]
+
+    return [at(node) for node in nodes]
