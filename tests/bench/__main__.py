@@ -1,8 +1,8 @@
 """Run the benchmarks of a subject: `python -m tests.bench NAME [ROOM ...]`.
 
 A subject gathers the modules `tests/bench/NAME_ROOM.py`. Each offers `figures()`: rows of figure,
-value, unit, bar, holds and input, peers measured beside ours in the same run. The table goes to the
-terminal, the rows to `build/bench/NAME.json`.
+value, unit, bar, holds and input, peers measured beside ours in the same run. The table goes to
+the terminal, the rows to `build/bench/NAME.json`.
 """
 
 import argparse
