@@ -11,7 +11,16 @@ from analytics.ctmm.intervals import Interval, chi_square_interval, lognormal_in
 from analytics.ctmm.likelihood import Likelihood, Shape
 from analytics.ctmm.minimise import gradient, hessian
 from analytics.ctmm.model import MovementModel, Process
-from analytics.ctmm.search import TAUS, Form, best_scatter, bounds, ordered, search, search_all
+from analytics.ctmm.search import (
+    TAUS,
+    Form,
+    best_scatter,
+    bounds,
+    least_variance,
+    ordered,
+    search,
+    search_all,
+)
 from analytics.errors import FitError, NoRangeError, ParameterError
 from analytics.results import Estimate, software_version
 from analytics.track import Track, check_spread
@@ -19,6 +28,7 @@ from analytics.track import Track, check_spread
 Floats = NDArray[np.float64]
 Method = Literal["pHREML", "REML", "ML"]
 
+_ANGLE = 1e-6  # information on the angle that even a round range is given
 _FLAT = 10.0  # standard error of a logarithm at which a time scale says nothing
 
 
@@ -136,8 +146,10 @@ def fit_to(
     found = search(likelihood, form, method == "REML", start)
     shape = ordered(found, isotropic)
     _refuse_vanishing(likelihood, form, shape)
+    _refuse_flat(likelihood, form, shape)
     if method == "pHREML":
         shape = ordered(_corrected(likelihood, form, shape), isotropic)
+        _refuse_vanishing(likelihood, form, shape)
     return _result(likelihood, track, form, shape, method)
 
 
@@ -165,7 +177,10 @@ def _curvature(likelihood: Likelihood, form: Form, values: Floats, restricted: b
     def value(relative: Floats) -> float:
         return likelihood.value(form.moved(values, relative), restricted)
 
-    return hessian(value, np.zeros(values.size))
+    second = hessian(value, np.zeros(values.size))
+    if not form.isotropic:
+        second[2, 2] -= _ANGLE
+    return second
 
 
 def _result(
@@ -218,7 +233,9 @@ def _aicc(value: float, free: int, independent: int, fixes: int) -> float:
 
 
 def _refuse_vanishing(likelihood: Likelihood, form: Form, shape: Shape) -> None:
-    """Raises where a time scale has run to a bound or leaves the likelihood flat."""
+    """Raises where a parameter has run to a bound."""
+    if min(shape.major_m2, shape.minor_m2) < 2 * least_variance(likelihood):
+        raise FitError(_named(form), "its variance runs to 0: telemetry error explains it all")
     low, high = bounds(likelihood)
     taus = shape[3:][: TAUS[form.process]]
     for name, tau in zip(form.names[form.scatter_size :], taus, strict=True):
@@ -229,8 +246,14 @@ def _refuse_vanishing(likelihood: Likelihood, form: Form, shape: Shape) -> None:
             duration_s = float(likelihood.times_s[-1] - likelihood.times_s[0])
             aicc = _aicc(value, len(form.names), fixes, fixes)
             raise NoRangeError(_named(form), tau, duration_s, aicc)
+
+
+def _refuse_flat(likelihood: Likelihood, form: Form, shape: Shape) -> None:
+    """Raises where the most likely shape is hardly more likely than others."""
     information = -_curvature(likelihood, form, form.values(shape), False)
-    if taus and not np.linalg.eigvalsh(information)[0] > _FLAT**-2:
+    if not form.isotropic:  # a round range has no angle, and is none the worse for it
+        information = np.delete(np.delete(information, 2, axis=0), 2, axis=1)
+    if not np.linalg.eigvalsh(information)[0] > _FLAT**-2:
         raise FitError(_named(form), "its likelihood is flat: the track holds no sign of it")
 
 

@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 TAUS = {"IID": 0, "OU": 1, "OUf": 1, "OUF": 2}
 """Time scales of each process that are parameters."""
 
+_SMALLEST = 1e-6  # of the variance of telemetry error
 _SHORTEST = 1 / 50  # of the shortest interval between fixes: e^-50 of a velocity survives it
 _LONGEST = 30  # times the duration: no sign of an end to the range
 
@@ -160,6 +161,7 @@ def search_all(
     low, high = bounds(likelihood)
     lower, upper = np.full(logs.size, low), np.full(logs.size, high)
     lower[: form.scatter_size], upper[: form.scatter_size] = -np.inf, np.inf
+    lower[: 1 if form.isotropic else 2] = math.log(least_variance(likelihood))
     best = minimise(cost, logs[:size], lower[:size], upper[:size])
     return form.from_logs(np.concatenate((best, kept)))
 
@@ -181,6 +183,13 @@ def bounds(likelihood: Likelihood) -> tuple[float, float]:
     """Returns logarithms of the shortest and the longest time scale searched."""
     steps = np.diff(likelihood.times_s)
     return math.log(steps.min() * _SHORTEST), math.log(steps.sum() * _LONGEST)
+
+
+def least_variance(likelihood: Likelihood) -> float:
+    """Returns the smallest variance searched [m2]: far below that of telemetry error, or 0."""
+    if likelihood.error_m2 is None:
+        return 0.0
+    return float(likelihood.error_m2.mean()) * _SMALLEST + np.finfo(np.float64).tiny
 
 
 def ordered(shape: Shape, isotropic: bool) -> Shape:

@@ -174,3 +174,16 @@ def test_result_says_how_it_was_made():
     estimate = fit(drawn(days=20), "OU", isotropic=True, method="ML").estimate
     assert estimate.parameters == {"model": "OU", "fit": "ML", "telemetry_error": False}
     assert estimate.fixes == 240
+
+
+def test_round_range_has_an_anisotropic_fit():
+    ring = 1000 * np.exp(2j * np.pi * np.arange(40) * 7 / 40)
+    fitted = fit(hourly(ring.real, ring.imag), "IID", isotropic=False)
+    assert fitted.model.minor_m2 == pytest.approx(fitted.model.major_m2, rel=1e-6)
+    assert fitted.area_dof == pytest.approx(39, rel=0.01)
+
+
+def test_scatter_within_telemetry_error_is_refused():
+    still = hourly(*np.random.default_rng(1).normal(size=(2, 50)))
+    with pytest.raises(FitError, match="telemetry error explains it all"):
+        select(still, error_m=100.0)
