@@ -185,7 +185,8 @@ def _estimate(args: argparse.Namespace, console: "Console") -> int:
     from analytics.executor import executor
     from analytics.export import check_target, write_home_ranges
     from analytics.progress import Progress
-    from analytics.study import Store, run_study
+    from analytics.store import Store
+    from analytics.study import run_study
     from analytics.table import print_table
     from analytics.track_file import read_tracks
 

@@ -174,7 +174,7 @@ class Cluster:
             return list(new)
 
         first = hand_out(ahead)
-        for future in (done := as_completed(first)):
+        for future in (done := as_completed(first, loop=self._client.loop)):
             if future.status in ("cancelled", "lost"):
                 raise ExecutorError(f"the scheduler at {self.address} is gone")
             finished = _finished(running.pop(future), future)

@@ -88,6 +88,7 @@ def properties(done: Done, isopleth: Isopleth) -> dict[str, Any]:
         "method": done.job.method,
         "level_percent": isopleth.level_percent,
         "area_km2": isopleth.area_km2,
+        "area_estimate_km2": interval.estimate if interval else None,
         "area_low_km2": interval.low if interval else None,
         "area_high_km2": interval.high if interval else None,
         "confidence_percent": interval.confidence_percent if interval else None,

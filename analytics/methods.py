@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from analytics.results import HomeRange, UtilizationDistribution
     from analytics.track import Track
 
-MethodName = Literal["mcp", "kde", "kde-lscv", "kde-plugin", "kde-epanechnikov", "akde"]
+MethodName = Literal[
+    "mcp",
+    "kde",
+    "kde-lscv",
+    "kde-plugin",
+    "kde-epanechnikov",
+    "locoh-k",
+    "locoh-r",
+    "locoh-a",
+    "bridge",
+    "dynamic-bridge",
+    "biased-bridge",
+    "akde",
+]
 
 Options = Mapping[str, Any]
 """Values of options by name; `error_m` may be an array with a value per fix."""
@@ -203,20 +216,85 @@ def _kde(
     return compute
 
 
+def _locoh(rule: Literal["k", "r_m", "a_m"]) -> Callable[..., RangeResult]:
+    def compute(track: Track, levels: Sequence[float], options: Options) -> RangeResult:
+        from analytics.ranges.locoh import local_convex_hull
+
+        value = options[rule]
+        if value is None:
+            value = _neighbourhood(track, rule)
+        found = local_convex_hull(track, levels_percent=levels, **{rule: value})
+        name, unit = rule.removesuffix("_m"), "" if rule == "k" else " m"
+        return RangeResult(found, about=f"{name} {value:.4g}{unit}")
+
+    return compute
+
+
+def _neighbourhood(track: Track, rule: Literal["k", "r_m", "a_m"]) -> float:
+    """Returns the size of neighbourhoods to begin with.
+
+    For k and a the paper's. Its r, half of the largest distance to a neighbour, leaves places
+    without a hull, and levels out of reach: here the least with which every place has three.
+
+    Source: Getz et al. 2007, doi:10.1371/journal.pone.0000207.
+    """
+    import numpy as np
+    from scipy.spatial import KDTree
+    from scipy.spatial.distance import pdist
+    from shapely import MultiPoint, get_coordinates
+
+    from analytics.track import check_spread
+
+    check_spread(track)
+    places = np.unique(np.column_stack((track.x_m, track.y_m)), axis=0)
+    if rule == "k":
+        return max(3, round(math.sqrt(len(places))))
+    if rule == "r_m":
+        return float(KDTree(places).query(places, 3)[0][:, 2].max())
+    corners = get_coordinates(MultiPoint(places).convex_hull)
+    return float(pdist(corners).max())
+
+
+def _bridge(track: Track, levels: Sequence[float], options: Options) -> RangeResult:
+    from analytics.ranges.bridges import brownian_bridge_ud
+
+    ud = brownian_bridge_ud(track, **options)
+    variance = ud.estimate.parameters["motion_variance_m2_per_s"]
+    return _from_ud(ud, levels, f"motion variance {variance:.4g} m²/s")
+
+
+def _dynamic_bridge(track: Track, levels: Sequence[float], options: Options) -> RangeResult:
+    from analytics.ranges.dynamic_bridge import dynamic_bridge_ud
+
+    ud = dynamic_bridge_ud(track, **options)
+    variance = ud.estimate.parameters["mean_motion_variance_m2_per_s"]
+    return _from_ud(ud, levels, f"mean motion variance {variance:.4g} m²/s")
+
+
+def _biased_bridge(track: Track, levels: Sequence[float], options: Options) -> RangeResult:
+    from analytics.ranges.biased_bridge import biased_bridge_ud
+
+    ud = biased_bridge_ud(track, **options)
+    return _from_ud(ud, levels, f"D {ud.estimate.parameters['diffusion_m2_per_s']:.4g} m²/s")
+
+
 def _akde(track: Track, levels: Sequence[float], options: Options) -> RangeResult:
     from analytics.ctmm.intervals import chi_square_interval
     from analytics.ctmm.select import select
     from analytics.ranges.akde import autocorrelated_ud
+    from analytics.ranges.akde_bootstrap import bootstrap_area
 
     fitted = select(track, error_m=options["error_m"]).best
     found = autocorrelated_ud(track, fitted, options["weights"], options["cell_m"])
     areas = found.home_range(levels)
-    intervals = {
-        isopleth.level_percent: chi_square_interval(
-            isopleth.area_km2, 2 * found.area_dof, CONFIDENCE_PERCENT
+    intervals = {}
+    for one in areas.isopleths:
+        level, replicates = one.level_percent, options["replicates"]
+        intervals[level] = (
+            chi_square_interval(one.area_km2, 2 * found.area_dof, CONFIDENCE_PERCENT)
+            if options["interval"] == "chi-square"
+            else bootstrap_area(track, found, level, CONFIDENCE_PERCENT, replicates).area_km2
         )
-        for isopleth in areas.isopleths
-    }
     model = fitted.model
     scales = [_duration(tau) for tau in (model.tau_position_s, model.tau_velocity_s) if tau > 0]
     about = ", ".join([model.name, *scales])
@@ -240,13 +318,66 @@ _MODE = Option(
     "mode", str, "binned: many times faster from 100,000 fixes on", "exact", ("exact", "binned")
 )
 
-_ALL = (
-    Method(
-        "mcp",
-        "minimum convex polygon: the hull around the fixes nearest to their mean",
-        _mcp,
-        levels_percent=(50.0, 95.0, 100.0),
+_ERROR = Option(
+    "error_m",
+    float,
+    "location error in each direction [m], or file: as it says for each fix",
+    FROM_FILE,
+    (FROM_FILE,),
+)
+_GAP = Option("max_gap_s", float, "bridges that last longer are left out [s]; by default none")
+_MCP = "minimum convex polygon: the hull around the fixes nearest to their mean"
+_K = Option("k", int, "places in each hull; by default the root of their number")
+_R = Option("r_m", float, "radius [m]; by default the largest distance to a second neighbour")
+_A = Option("a_m", float, "sum of distances [m]; by default the largest between two fixes")
+_BRIDGE_OPTIONS = (
+    _ERROR,
+    Option(
+        "motion_variance_m2_per_s",
+        float,
+        "growth of the variance [m2/s]",
+        "likelihood",
+        ("likelihood",),
     ),
+    _GAP,
+    _CELL,
+)
+_DYNAMIC_OPTIONS = (
+    _ERROR,
+    Option("window", int, "fixes in each window, odd", 31),
+    Option("margin", int, "fixes at its ends without a break, odd", 11),
+    _GAP,
+    _CELL,
+)
+_BIASED_OPTIONS = (
+    Option("relocation_sd_m", float, "standard deviation at a fix [m]", required=True),
+    Option("longest_step_s", float, "longer steps are left out [s]", required=True),
+    Option("shortest_step_m", float, "shorter steps are rest [m]", 0.0),
+    Option("diffusion_m2_per_s", float, "diffusion [m2/s]", "estimate", ("estimate",)),
+    _CELL,
+)
+_AKDE_OPTIONS = (
+    Option(
+        "weights",
+        str,
+        "optimal: for sampling denser at some times than at others",
+        "uniform",
+        ("uniform", "optimal"),
+    ),
+    Option(
+        "interval",
+        str,
+        "bootstrap: calibrated on tracks drawn from the model, takes minutes",
+        "chi-square",
+        ("chi-square", "bootstrap"),
+    ),
+    Option("replicates", int, "tracks drawn for the bootstrap", 200),
+    Option("error_m", float, f"{_ERROR.help}; by default none", choices=(FROM_FILE,)),
+    _CELL,
+)
+
+_ALL = (
+    Method("mcp", _MCP, _mcp, levels_percent=(50.0, 95.0, 100.0)),
     Method(
         "kde",
         "kernel density, reference bandwidth",
@@ -271,26 +402,27 @@ _ALL = (
         _kde("reference", "epanechnikov"),
         (_BANDWIDTH, _CELL),
     ),
+    Method("locoh-k", "local convex hulls of k neighbours", _locoh("k"), (_K,)),
+    Method("locoh-r", "local convex hulls within a radius", _locoh("r_m"), (_R,)),
+    Method("locoh-a", "local convex hulls, wide where fixes are few", _locoh("a_m"), (_A,)),
+    Method("bridge", "Brownian bridges between fixes", _bridge, _BRIDGE_OPTIONS),
+    Method(
+        "dynamic-bridge",
+        "Brownian bridges as wide as the animal was erratic at the time",
+        _dynamic_bridge,
+        _DYNAMIC_OPTIONS,
+    ),
+    Method(
+        "biased-bridge",
+        "biased random bridges: use of space while active",
+        _biased_bridge,
+        _BIASED_OPTIONS,
+    ),
     Method(
         "akde",
         "autocorrelated kernel density: a movement model's, with intervals",
         _akde,
-        (
-            Option(
-                "weights",
-                str,
-                "optimal: for sampling denser at some times than at others",
-                "uniform",
-                ("uniform", "optimal"),
-            ),
-            Option(
-                "error_m",
-                float,
-                "location error in each direction [m], or file; by default none",
-                choices=(FROM_FILE,),
-            ),
-            _CELL,
-        ),
+        _AKDE_OPTIONS,
     ),
 )
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
+Box = tuple[float, float, float, float]
+"""Left, bottom, right and top of a picture [m]."""
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -105,14 +107,15 @@ def figure(found: Sequence[Done]) -> "Figure":
     picture = Figure(
         figsize=(width * columns + 0.4, (height + 0.4) * rows + 0.6), layout="constrained"
     )
+    levels = sorted({level for each in shapes.values() for one in each for level, _ in one.areas})
     axes = picture.subplots(rows, columns, squeeze=False)
     for number, place in enumerate(axes.flat):
         if number < len(methods):
-            _panel(place, shapes[methods[number]], animals, box, plane)
+            _panel(place, shapes[methods[number]], animals, levels, box, plane)
             place.set_title(_title(methods[number], done), fontsize=9, color=_INK, loc="left")
         else:
             place.set_visible(False)
-    _legend(picture, animals, shapes)
+    _legend(picture, animals, levels)
     return picture
 
 
@@ -149,8 +152,8 @@ def _moved(
     return plane.forward(*own.inverse(x_m, y_m))
 
 
-def _box(shapes: Sequence[_Shape]) -> tuple[float, float, float, float]:
-    """Left, bottom, right and top of everything, with a margin."""
+def _box(shapes: Sequence[_Shape]) -> Box:
+    """Returns what holds everything, with a margin."""
     areas = [area for shape in shapes for _, area in shape.areas]
     bounds = shapely.total_bounds(areas)
     x_m = np.concatenate([*(shape.x_m for shape in shapes), bounds[[0, 2]]])
@@ -164,13 +167,14 @@ def _panel(
     axes: "Axes",
     shapes: Sequence[_Shape],
     animals: Sequence[str],
-    box: tuple[float, float, float, float],
+    levels: Sequence[float],
+    box: Box,
     plane: LocalProjection | None,
 ) -> None:
     for shape in shapes:
         colour = _COLOURS[animals.index(shape.animal) % len(_COLOURS)]
-        for rank, (_, area) in enumerate(shape.areas):
-            _fill(axes, area, colour, strength=(rank + 1) / len(shape.areas))
+        for level, area in shape.areas:
+            _fill(axes, area, colour, strength=1 - levels.index(level) / len(levels))
         ink, alpha = (_INK, 0.35) if len(animals) == 1 else (colour, 0.45)
         axes.plot(shape.x_m, shape.y_m, color=ink, alpha=alpha, linewidth=0.35, zorder=3)
         size = min(max(1500 / max(shape.x_m.size, 1), 0.6), 5.0)
@@ -205,9 +209,7 @@ def _fill(axes: "Axes", area: MultiPolygon, colour: str, strength: float) -> Non
     )
 
 
-def _ticks(
-    axes: "Axes", box: tuple[float, float, float, float], plane: LocalProjection | None
-) -> None:
+def _ticks(axes: "Axes", box: Box, plane: LocalProjection | None) -> None:
     """Longitude along the bottom and latitude along the left; kilometres where there is none."""
     left, bottom, right, top = box
     axes.tick_params(labelsize=7, colors="#666666", length=2.5)
@@ -251,7 +253,7 @@ def _degrees(value: float, letters: str, digits: int) -> str:
     return f"{abs(value):.{digits}f}° {letter}".strip()
 
 
-def _scale_bar(axes: "Axes", box: tuple[float, float, float, float]) -> None:
+def _scale_bar(axes: "Axes", box: Box) -> None:
     """A round length of at most a third of the width, at the bottom left."""
     left, bottom, right, top = box
     power = math.floor(math.log10((right - left) / 3))
@@ -300,11 +302,10 @@ def _title(name: str, done: Sequence[Done]) -> str:
     return f"{first}\n{own[0].result.about}"
 
 
-def _legend(picture: "Figure", animals: Sequence[str], shapes: dict[str, list[_Shape]]) -> None:
+def _legend(picture: "Figure", animals: Sequence[str], levels: Sequence[float]) -> None:
     """Animals by colour, levels by strength."""
     from matplotlib.patches import Patch
 
-    levels = sorted({level for each in shapes.values() for s in each for level, _ in s.areas})
     handles: list[Any] = []
     if len(animals) > 1:
         handles += [
@@ -324,7 +325,7 @@ def _legend(picture: "Figure", animals: Sequence[str], shapes: dict[str, list[_S
     picture.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=min(len(handles), 6),
+        ncols=min(len(handles), 8),
         fontsize=8,
         frameon=False,
     )

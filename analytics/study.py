@@ -7,34 +7,22 @@ what is missing; a result whose input has changed is missing.
 
 import hashlib
 import json
-import os
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
-from analytics.ctmm.intervals import Interval
 from analytics.errors import AnalyticsError, AnalyticsWarning, ParameterError
-from analytics.executor import Executor, ExecutorError
-from analytics.geometry import to_multipolygon
-from analytics.grid import Grid
+from analytics.executor import Executor
 from analytics.methods import FROM_FILE, Method, RangeResult, method
-from analytics.project import LocalProjection
-from analytics.results import (
-    Estimate,
-    HomeRange,
-    Isopleth,
-    UtilizationDistribution,
-    software_version,
-)
+from analytics.results import software_version
+from analytics.store import Store
 from analytics.track import Track
 from analytics.track_file import AnimalTrack
 
@@ -176,7 +164,7 @@ class Done:
 
 
 def run_study(
-    jobs: Sequence[Job], executor: Executor, store: "Store | None" = None
+    jobs: Sequence[Job], executor: Executor, store: Store | None = None
 ) -> Iterator[Done]:
     """Yields the end of each job as it comes: first what is in the store, then what is computed.
 
@@ -188,7 +176,7 @@ def run_study(
     """
     missing = []
     for job in jobs:
-        known = store.get(job) if store else None
+        known = store.get(job.key, job.keep_ud) if store else None
         if known is None:
             missing.append(job)
         else:
@@ -198,7 +186,8 @@ def run_study(
         if error is None:
             assert finished.value is not None
             if store:
-                store.put(job, finished.value)
+                names = {"animal": job.animal, "period": job.period, "method": job.method}
+                store.put(job.key, finished.value, **names)
             yield Done(job, finished.value)
         elif isinstance(error, AnalyticsError | MemoryError):
             yield Done(job, None, str(error) or type(error).__name__)
@@ -261,108 +250,3 @@ def _hear(message: Any, category: type[Warning], *place: Any, **more: Any) -> No
         said.append(str(message))
     else:
         _before[1](message, category, *place, **more)
-
-
-class Store:
-    """A folder of finished results.
-
-    A result is one JSON file, put in place whole or not at all; its density, where it was wanted,
-    lies beside it and is there first.
-
-    Args:
-        folder: made where it is missing.
-
-    Raises:
-        ExecutorError: it cannot be made.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ExecutorError(f"{folder}: results cannot be kept there: {error}") from error
-
-    def get(self, job: Job) -> RangeResult | None:
-        """Returns the stored result, or None; a file that cannot be read counts as none."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            members = json.loads(self._path(job, ".json").read_text(encoding="utf-8"))
-            density = None
-            if job.keep_ud and members["grid"] is not None:
-                with np.load(self._path(job, ".npz")) as arrays:
-                    density = arrays["density_per_m2"]
-            return _from_json(members, density)
-        return None
-
-    def put(self, job: Job, result: RangeResult) -> None:
-        """Stores a result."""
-        if result.ud is not None:
-            with _whole(self._path(job, ".npz")) as file:
-                np.savez_compressed(file, density_per_m2=result.ud.density_per_m2)
-        members = {"animal": job.animal, "period": job.period, "method": job.method}
-        with _whole(self._path(job, ".json")) as file:
-            file.write(json.dumps(members | _to_json(result), indent=1).encode())
-
-    def _path(self, job: Job, suffix: str) -> Path:
-        return self.folder / (job.key + suffix)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Any]:
-    """A file that appears under its name when it is complete and on the disk."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _to_json(result: RangeResult) -> dict[str, Any]:
-    estimate = result.home_range.estimate
-    return {
-        "about": result.about,
-        "effective_size": result.effective_size,
-        "warnings": list(result.warnings),
-        "estimate": asdict(estimate),
-        "intervals": [[level, asdict(i)] for level, i in result.intervals.items()],
-        "isopleths": [
-            {
-                "level_percent": one.level_percent,
-                "area_km2": one.area_km2,
-                "area_grid_km2": one.area_grid_km2,
-                "polygon": one.polygon.wkb_hex,
-            }
-            for one in result.home_range.isopleths
-        ],
-        "grid": None if result.ud is None else asdict(result.ud.grid),
-    }
-
-
-def _from_json(members: dict[str, Any], density: Any) -> RangeResult:
-    plane = members["estimate"]["projection"]
-    projection = None if plane is None else LocalProjection(**plane)
-    estimate = Estimate(**(members["estimate"] | {"projection": projection}))
-    isopleths = tuple(
-        Isopleth(
-            polygon=to_multipolygon(shapely.from_wkb(one.pop("polygon"))),
-            projection=projection,
-            **one,
-        )
-        for one in members["isopleths"]
-    )
-    ud = None
-    if density is not None:
-        density.flags.writeable = False
-        ud = UtilizationDistribution(Grid(**members["grid"]), density, estimate)
-    return RangeResult(
-        HomeRange(isopleths, estimate),
-        ud,
-        {level: Interval(**interval) for level, interval in members["intervals"]},
-        members["effective_size"],
-        members["about"],
-        tuple(members["warnings"]),
-    )

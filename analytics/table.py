@@ -56,10 +56,11 @@ def area_text(result: RangeResult, level: float) -> str:
     """Returns the area of an isopleth [km2], with its interval where there is one."""
     for isopleth in result.home_range.isopleths:
         if isopleth.level_percent == level:
-            text = _figures(isopleth.area_km2)
-            if interval := result.intervals.get(level):
-                text += f" ({_figures(interval.low)} to {_figures(interval.high)})"
-            return text
+            interval = result.intervals.get(level)
+            if interval is None:
+                return _figures(isopleth.area_km2)
+            low, middle, high = map(_figures, (interval.low, interval.estimate, interval.high))
+            return f"{middle} ({low} to {high})"
     return ""
 
 

@@ -150,6 +150,7 @@ def read_tracks(
     path: Path,
     animals: Collection[str] = (),
     origin: tuple[float, float] | None = None,
+    one_plane: bool = False,
 ) -> TrackFile:
     """Read animals of a CSV file for analysis.
 
@@ -160,6 +161,7 @@ def read_tracks(
         origin: latitude and longitude [deg] where the middle of the bounding box of everything
             read in metres comes to lie; None: such tracks lie nowhere on the globe and keep their
             metres. Not used with lon and lat.
+        one_plane: lay all tracks on the plane around the middle of them all, not each on its own.
 
     Raises:
         TrackFileError: the file is missing, cut off or not such a table; an animal asked for is
@@ -170,11 +172,11 @@ def read_tracks(
     names = list(dict.fromkeys(animals)) or sorted({*reader.found, *reader.left_out})
     rows = {name: reader.rows_of(name) for name in names if animals or name in reader.found}
     refused = {name: "no position" for name in names if name not in rows}
-    middle = _shift(rows) if rows else (0.0, 0.0)
+    lay = _Layout(reader.geographic, list(rows.values()), origin, one_plane)
     read = []
     for name, table in rows.items():
         try:
-            track = _track(table, reader.geographic, middle, origin)
+            track = lay.track(table)
         except TrackError as error:
             if animals:
                 raise TrackFileError(f"{path}: animal {name!r}: {error}") from error
@@ -189,28 +191,36 @@ def read_tracks(
     return TrackFile(tuple(read), refused)
 
 
-def _shift(rows: dict[str, Floats]) -> tuple[float, float]:
-    """The middle of the bounding box of all positions."""
-    everything = np.concatenate(list(rows.values()))
-    return _middle(everything[:, 1]), _middle(everything[:, 2])
+class _Layout:
+    """How the tracks of one file come onto planes."""
+
+    def __init__(
+        self,
+        geographic: bool,
+        tables: list[Floats],
+        origin: tuple[float, float] | None,
+        one_plane: bool,
+    ) -> None:
+        self.geographic = geographic
+        self.plane = None if geographic or origin is None else LocalProjection(*origin)
+        self.shift = (0.0, 0.0)
+        if tables and (one_plane or self.plane):
+            everything = np.concatenate(tables)
+            if geographic:
+                self.plane = LocalProjection.around(everything[:, 2], everything[:, 1])
+            elif self.plane:
+                self.shift = _middle(everything[:, 1]), _middle(everything[:, 2])
+
+    def track(self, table: Floats) -> Track:
+        times_s, first, second, _, _ = table.T
+        if self.geographic:
+            return Track.from_geographic(times_s, second, first, self.plane)
+        return Track(times_s, first - self.shift[0], second - self.shift[1], self.plane)
 
 
 def _middle(values: Floats) -> float:
+    """The middle between the smallest and the largest value."""
     return float(values.min() + values.max()) / 2
-
-
-def _track(
-    table: Floats,
-    geographic: bool,
-    middle: tuple[float, float],
-    origin: tuple[float, float] | None,
-) -> Track:
-    times_s, first, second, _, _ = table.T
-    if geographic:
-        return Track.from_geographic(times_s, second, first)
-    if origin is None:
-        return Track(times_s, first, second)
-    return Track(times_s, first - middle[0], second - middle[1], LocalProjection(*origin))
 
 
 class _Reader:
