@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 _NODES = 600  # lags at which functions are fitted
 _RATIO = 1.3  # between neighbouring fast rates
 _ROUNDS = 200  # of exchanges between fixes with and without weight
+_BLOCK = 16_384  # fixes whose factors are held at a time: 6 MB
 _NUGGET = 1e-8  # relative, on the diagonal: makes weights of fixes seconds apart definite
 
 
@@ -179,9 +180,8 @@ def _solved(
 
     inside = np.flatnonzero(active)
     part = np.empty(inside.size)
-    room = np.empty((inside.size, lags.rates.size))
     floor = _NUGGET / 10 * diagonal
-    lag_solve(lags.times_s[inside], lags.rates, amounts, diagonal, floor, room, part)
+    lag_solve(lags.times_s[inside], lags.rates, amounts, diagonal, floor, _BLOCK, part)
     solution, product = np.zeros(active.size), np.empty(active.size)
     solution[inside] = part
     lag_product(lags.times_s, solution, lags.rates, amounts, diagonal, product)

@@ -67,40 +67,41 @@ def lag_product(
             out[i] += total
 
 
+# n fixes, k rates, b fixes in a block
 @jit
-def lag_solve(
+def _factor(
     times_s: Floats,
     rates: Floats,
     amounts: Floats,
-    diagonal: float,
-    floor: float,
+    limits: tuple[float, float],
+    start: int,
+    inner: Floats,
+    sums: Floats,
     factor: Floats,
+    pivots: Floats,
     out: Floats,
 ) -> None:
-    """Writes to `out` (n,) the solution of matrix times solution = ones.
+    """Factors the fixes from `start` on, as many as `factor` (b, k) has rows.
 
-    Factors the matrix as L D L' by the recursion of its generators, D not below `floor`. `factor`
-    (n, k) is room for L.
-
-    Source: Foreman-Mackey et al. 2017, doi:10.3847/1538-3881/aa9332, section 5.
+    Row by row L to `factor`, D to `pivots` (n,), the solution of L times solution = ones to `out`
+    (n,). The sums over earlier fixes in `inner` (k, k) and `sums` (k,) are carried on: they
+    include the fix before `start`, not yet decayed.
     """
-    n, size = factor.shape
-    inner = np.zeros((size, size))
-    decay, forward, projected = np.ones(size), np.zeros(size), np.zeros(size)
-    pivots = np.empty(n)
+    diagonal, floor = limits
+    size = rates.size
+    decay, projected = np.ones(size), np.zeros(size)
     step = -1.0
-    for i in range(n):
+    for m in range(factor.shape[0]):
+        i = start + m
         if i > 0:
             t = times_s[i] - times_s[i - 1]
             if t != step:
                 step = t
                 _decay(rates, t, decay)
-            row = factor[i - 1]
             for j in range(size):
-                pulled = pivots[i - 1] * row[j]
+                sums[j] *= decay[j]
                 for k in range(size):
-                    inner[j, k] = decay[j] * decay[k] * (inner[j, k] + pulled * row[k])
-                forward[j] = decay[j] * (forward[j] + row[j] * out[i - 1])
+                    inner[j, k] *= decay[j] * decay[k]
         pivot, value = diagonal, 1.0
         for j in range(size):
             total = 0.0
@@ -108,20 +109,64 @@ def lag_solve(
                 total += inner[j, k] * amounts[k]
             projected[j] = total
             pivot -= amounts[j] * total
-            value -= amounts[j] * forward[j]
+            value -= amounts[j] * sums[j]
         pivot = max(pivot, floor)
+        row = factor[m]
         for j in range(size):
-            factor[i, j] = (1.0 - projected[j]) / pivot
+            row[j] = (1.0 - projected[j]) / pivot
+            sums[j] += row[j] * value
+        for j in range(size):
+            pulled = pivot * row[j]
+            for k in range(size):
+                inner[j, k] += pulled * row[k]
         pivots[i], out[i] = pivot, value
-    backward = np.zeros(size)
-    out[n - 1] /= pivots[n - 1]
-    for i in range(n - 2, -1, -1):
-        _decay(rates, times_s[i + 1] - times_s[i], decay)
-        value = out[i] / pivots[i]
-        for k in range(size):
-            backward[k] = decay[k] * (backward[k] + amounts[k] * out[i + 1])
-            value -= factor[i, k] * backward[k]
-        out[i] = value
+
+
+@jit
+def lag_solve(
+    times_s: Floats,
+    rates: Floats,
+    amounts: Floats,
+    diagonal: float,
+    floor: float,
+    block: int,
+    out: Floats,
+) -> None:
+    """Writes to `out` (n,) the solution of matrix times solution = ones.
+
+    Factors the matrix as L D L' by the recursion of its generators, D not below `floor`. L is kept
+    for one block of fixes at a time, so that memory is 16 bytes per fix and one block; all blocks
+    but the last are factored twice.
+
+    Source: Foreman-Mackey et al. 2017, doi:10.3847/1538-3881/aa9332, section 5.
+    """
+    n, size = times_s.size, rates.size
+    blocks = (n + block - 1) // block
+    inners, sums = np.zeros((blocks + 1, size, size)), np.zeros((blocks + 1, size))
+    factor, pivots = np.empty((min(n, block), size)), np.empty(n)
+    limits = (diagonal, floor)
+    for b in range(blocks):
+        start, stop = b * block, min(n, (b + 1) * block)
+        inners[b + 1], sums[b + 1] = inners[b], sums[b]
+        room = factor[: stop - start]
+        inner, past = inners[b + 1], sums[b + 1]
+        _factor(times_s, rates, amounts, limits, start, inner, past, room, pivots, out)
+    decay, backward = np.ones(size), np.zeros(size)
+    ahead = 0.0
+    for b in range(blocks - 1, -1, -1):
+        start, stop = b * block, min(n, (b + 1) * block)
+        if b < blocks - 1:
+            inner, past = inners[b], sums[b]
+            _factor(times_s, rates, amounts, limits, start, inner, past, factor, pivots, out)
+        for i in range(stop - 1, start - 1, -1):
+            value = out[i] / pivots[i]
+            if i < n - 1:
+                _decay(rates, times_s[i + 1] - times_s[i], decay)
+                for k in range(size):
+                    backward[k] = decay[k] * (backward[k] + amounts[k] * ahead)
+                    value -= factor[i - start, k] * backward[k]
+            out[i] = value
+            ahead = value
 
 
 # n fixes, r rows (y), c columns (x)
