@@ -77,14 +77,13 @@ def variogram(track: Track, step_s: float | None = None) -> Variogram:
     slots = int(slot[-1]) + 1
     size = fft.next_fast_len(2 * slots, real=True)
     count = np.bincount(slot, minlength=slots).astype(np.float64)
+    x_m, y_m = track.x_m - track.x_m.mean(), track.y_m - track.y_m.mean()
     seen = fft.rfft(count, size)
-    pairs = np.rint(fft.irfft(np.abs(seen) ** 2, size)[:slots])
-    squares = np.zeros(slots)
-    for values in (track.x_m - track.x_m.mean(), track.y_m - track.y_m.mean()):
-        sums = np.bincount(slot, values, slots)
-        squared = fft.rfft(np.bincount(slot, values**2, slots), size)
-        both = np.real(squared * np.conj(seen)) - np.abs(fft.rfft(sums, size)) ** 2
-        squares += 2 * fft.irfft(both, size)[:slots]
+    both = np.real(fft.rfft(np.bincount(slot, x_m**2 + y_m**2, slots), size) * np.conj(seen))
+    for values in (x_m, y_m):
+        both -= _power(fft.rfft(np.bincount(slot, values, slots), size))
+    squares = 2 * fft.irfft(both, size)[:slots]
+    pairs = np.rint(fft.irfft(_power(seen), size)[:slots])
     pairs[0] = len(track)
     squares[0] = 0.0  # fixes in one slot are not compared
     found = np.flatnonzero(pairs > 0)
@@ -93,3 +92,7 @@ def variogram(track: Track, step_s: float | None = None) -> Variogram:
     dof = 2 * np.minimum(pairs, apart)
     semivariance = np.maximum(squares[found], 0.0) / (4 * pairs)
     return Variogram(lags, semivariance, np.asarray(dof, np.float64), pairs, step)
+
+
+def _power(spectrum: NDArray[np.complex128]) -> Floats:
+    return np.asarray(spectrum.real**2 + spectrum.imag**2)
