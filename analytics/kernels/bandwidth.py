@@ -10,22 +10,25 @@ Floats = NDArray[np.float64]
 
 @jit
 def squared_deviations(values: Floats) -> float:
-    """Returns the sum of squared distances to the mean, without a copy of the values.
+    """Returns the sum of squared distances to the mean, in one pass and without a copy.
 
-    Eight sums run side by side: a single one waits for every addition.
+    Distances are counted from the first value, so that no digits are lost far from zero. Four
+    sums run side by side: a single one waits for every addition.
     """
-    rest = values.size - values.size % 8
-    eight = np.zeros(8)
-    for i in range(0, rest, 8):
-        for lane in range(8):
-            eight[lane] += values[i + lane]
-    mean = (eight.sum() + values[rest:].sum()) / values.size
-    eight[:] = 0.0
-    for i in range(0, rest, 8):
-        for lane in range(8):
-            off = values[i + lane] - mean
-            eight[lane] += off * off
-    return float(eight.sum() + ((values[rest:] - mean) ** 2).sum())
+    start = values[0]
+    a0, a1, a2, a3 = 0.0, 0.0, 0.0, 0.0
+    b0, b1, b2, b3 = 0.0, 0.0, 0.0, 0.0
+    rest = values.size - values.size % 4
+    for i in range(0, rest, 4):
+        d0, d1 = values[i] - start, values[i + 1] - start
+        d2, d3 = values[i + 2] - start, values[i + 3] - start
+        a0, a1, a2, a3 = a0 + d0, a1 + d1, a2 + d2, a3 + d3
+        b0, b1, b2, b3 = b0 + d0 * d0, b1 + d1 * d1, b2 + d2 * d2, b3 + d3 * d3
+    for i in range(rest, values.size):
+        d0 = values[i] - start
+        a0 += d0
+        b0 += d0 * d0
+    return b0 + b1 + b2 + b3 - (a0 + a1 + a2 + a3) ** 2 / values.size
 
 
 # q wave numbers along y (all), p along x (half of them: the other half mirrors it)

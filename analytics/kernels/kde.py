@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 
 _NODES = 24  # on which a fix is spread in x and in y
 _BEFORE = 11  # of them lie left of it
+_BLOCK = 128  # fixes placed together
 _STRIP = 256  # columns worked on together: 9 rows of them stay in the first-level cache
 
 
@@ -95,29 +96,44 @@ def epanechnikov(
 @jit
 def share_out(
     x_m: Floats, y_m: Floats, x0_m: float, y0_m: float, cell_m: float, out: Floats
-) -> None:
+) -> int:
     """Adds each fix to the four nodes around it (r, c), parts of 1 by distance in x and in y.
 
-    Fixes outside the nodes are left out. Tried and rejected: one vector of four sums per cell,
-    shared out afterwards (10 % slower, four times the memory).
+    Returns how many fixes lie outside the nodes and are left out. Places and parts of a block of
+    fixes are found first, which the compiler does for several at a time; adding cannot be. Tried
+    and rejected: one vector of four sums per cell, shared out afterwards (10 % slower, four times
+    the memory).
 
     Source: linear binning, Wand 1994, doi:10.1080/10618600.1994.10474656.
     """
     rows, columns = out.shape
     flat = out.ravel()  # a view: `out` is contiguous
     per_m = 1.0 / cell_m
-    for k in range(x_m.size):
-        u, v = (x_m[k] - x0_m) * per_m, (y_m[k] - y0_m) * per_m
-        if 0.0 <= u < columns - 1 and 0.0 <= v < rows - 1:
-            i, j = np.int64(u), np.int64(v)
-            right, up = u - i, v - j
+    places = np.empty(_BLOCK, np.int32)
+    rights, ups = np.empty(_BLOCK), np.empty(_BLOCK)
+    left_out = 0
+    for first in range(0, x_m.size, _BLOCK):
+        count = min(_BLOCK, x_m.size - first)
+        x, y = x_m[first : first + count], y_m[first : first + count]
+        for k in range(count):
+            u, v = (x[k] - x0_m) * per_m, (y[k] - y0_m) * per_m
+            i, j = np.int32(u), np.int32(v)
+            rights[k], ups[k] = u - i, v - j
+            inside = (u >= 0.0) & (u < columns - 1) & (v >= 0.0) & (v < rows - 1)
+            places[k] = j * np.int32(columns) + i if inside else np.int32(-1)
+        for k in range(count):
+            if places[k] < 0:
+                left_out += 1
+                continue
+            right, up = rights[k], ups[k]
             both = right * up
-            at = np.uint64(j * columns + i)  # unsigned: no test for an index counted from the end
+            at = np.uint64(places[k])  # unsigned: no test for an index counted from the end
             above = at + np.uint64(columns)
             flat[at] += 1.0 - right - up + both
             flat[at + np.uint64(1)] += right - both
             flat[above] += up - both
             flat[above + np.uint64(1)] += both
+    return left_out
 
 
 @jit

@@ -39,7 +39,7 @@ MARGIN_H = 5.0
 SUPPORT_H = 9.0
 """Bandwidths to which each hill is computed: exp(-9^2 / 2) = 3e-18 of its height is left out."""
 
-_BINNED_SUPPORT_H = 6.0  # exp(-6^2 / 2) = 2e-8
+_BINNED_SUPPORT_H = 5.5  # exp(-5.5^2 / 2) = 3e-7
 _HILL_VARIANCE = 1.6  # in cells, left under the wave of the grid: 4 exp(-2 pi^2 1.6) = 8e-14
 _HILL_LEAST_H = 3.0  # cells; hills up to 1.44 cells: the kernel ends at exp(-(11 / 1.44)^2 / 2)
 _HILL_REACH = 12  # nodes to which the kernel spreads a fix
@@ -209,9 +209,11 @@ def _binned(track: Track, grid: Grid, bandwidth_m: float) -> Floats:
     from analytics.kernels.kde import share_out, smooth  # compile at their first call
 
     h = bandwidth_m / grid.cell_m
-    around, left, bottom = _extended(track, grid, math.ceil(_BINNED_SUPPORT_H * h), 1)
-    counts = np.zeros((around.rows, around.columns))
-    share_out(track.x_m, track.y_m, around.x0_m, around.y0_m, grid.cell_m, counts)
+    counts, left, bottom = np.zeros((grid.rows, grid.columns)), 0, 0
+    if share_out(track.x_m, track.y_m, grid.x0_m, grid.y0_m, grid.cell_m, counts):
+        around, left, bottom = _extended(track, grid, math.ceil(_BINNED_SUPPORT_H * h), 1)
+        counts = np.zeros((around.rows, around.columns))
+        share_out(track.x_m, track.y_m, around.x0_m, around.y0_m, grid.cell_m, counts)
     taps = _taps(math.sqrt(h * h - 1 / 6), _BINNED_SUPPORT_H * h)
     taps /= grid.cell_m * math.sqrt(len(track))  # once for each direction
     values = np.empty((grid.rows, grid.columns))
