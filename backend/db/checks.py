@@ -1,7 +1,9 @@
 """Which rows can be stored: the bounds of every field, checked before anything is sent.
 
 A broken clock or a decoding fault must not reach the tables: a far-off time would make a lone
-chunk, a value out of a column's range would fail the whole batch without naming the row.
+chunk, a value out of a column's range would fail the whole batch without naming the row. Whatever
+the wire can carry is within the bounds (`firmware.wire.fix`, `status`), but for times before the
+GPS epoch: what is merely implausible is kept, and flagged by the analytics.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ FIX: Bounds = {
     **_RECORD,
     "lat_deg": (-90, 90),
     "lon_deg": (-180, 180),
-    "altitude_m": (-12_000, 100_000),
+    "altitude_m": (-32_768, 100_000),
     "accuracy_m": (0, 1_000_000),
     "reason": (0, 15),
 }

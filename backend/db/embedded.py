@@ -92,20 +92,34 @@ def start(
         EmbeddedError: the server cannot run here; the message holds the remedy.
     """
     directory = _server_directory(directory)
+    with _translated(directory):
+        return _start(database, directory, settings or {})
+
+
+def _start(database: str, directory: Path, settings: Mapping[str, str]) -> str:
     account = _account(directory)
     _make_directory(directory, account)
     with _locked(directory):
         socket = _socket_directory(directory, account)
         dsn = make_conninfo("", host=str(socket), port=5432, user="capra", dbname="postgres")
         if not _await_answer(dsn):
-            _launch(directory, socket, account, settings or {})
+            _launch(directory, socket, account, settings)
         _make_database(dsn, database)
     return make_conninfo(dsn, dbname=database)
 
 
 def stop(directory: Path | None = None) -> bool:
-    """Stop the embedded server, ending its sessions; False if none was running."""
+    """Stop the embedded server, ending its sessions; False if none was running.
+
+    Raises:
+        EmbeddedError: it could not be stopped.
+    """
     directory = _server_directory(directory)
+    with _translated(directory):
+        return _stop(directory)
+
+
+def _stop(directory: Path) -> bool:
     data = directory / "data"
     if not (data / "PG_VERSION").exists():
         return False
@@ -142,6 +156,15 @@ def temporary_server(directory: Path | None = None) -> Iterator[str]:
             stop(directory)
             shutil.rmtree(directory, ignore_errors=True)
             _lock_path(directory).unlink(missing_ok=True)
+
+
+@contextmanager
+def _translated(directory: Path) -> Iterator[None]:
+    """Turn what the operating system refuses (a full disk, a read-only one) into our own error."""
+    try:
+        yield
+    except OSError as error:
+        raise EmbeddedError(f"the embedded server in {directory}: {error}") from error
 
 
 def _server_directory(directory: Path | None) -> Path:

@@ -167,6 +167,19 @@ def test_folder_that_is_closed_to_the_server_is_named(directory: Path) -> None:
         embedded.start("capra", directory / "inner")
 
 
+def test_disk_that_refuses_is_told_as_an_error_of_the_server(directory: Path) -> None:
+    directory.with_name("server.lock").mkdir()  # where the lock file belongs
+    with pytest.raises(embedded.EmbeddedError, match=r"Is a directory: .*server\.lock"):
+        embedded.start(directory=directory)
+    directory.with_name("server.lock").rmdir()
+
+
+def test_wheel_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binaries, "_WHEEL", "no-such-wheel")
+    with pytest.raises(embedded.EmbeddedError, match="is not installed here"):
+        binaries.find()
+
+
 def test_timescaledb_is_loaded_where_it_was_built(postgres_server: str) -> None:
     loaded = ask(postgres_server, "show shared_preload_libraries")
     assert loaded == ("timescaledb" if binaries.find().timescaledb else "")
