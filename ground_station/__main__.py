@@ -19,6 +19,13 @@ waits, then exit 0.""",
   capra station status --spool spool.sqlite""",
     "keys": """example:
   capra station keys add --keys keys.json --collar 17""",
+    "add": """example:
+  capra station keys add --keys keys.json --collar 17 --replace
+
+A collar whose memory chip or board was replaced starts with record 1 again, and with frame
+counter 0. It needs --replace, before it is flashed: the epoch of its key is what its new
+records and frames are told from the old ones by. The older keys are kept, for frames that
+were heard under them.""",
 }
 
 
@@ -53,6 +60,21 @@ def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
     run.add_argument(
         "--no-load", action="store_true", help="only hear and spool; load no database"
     )
+    run.add_argument(
+        "--tx-power-dbm",
+        type=int,
+        default=22,
+        metavar="DBM",
+        help="what the bridge, its amplifier included, feeds to its antenna (default: 22)",
+    )
+    run.add_argument(
+        "--antenna-gain-dbi",
+        type=float,
+        default=2.0,
+        metavar="DBI",
+        help="gain of that antenna less the loss of its cable (default: 2); "
+        "power + gain - 2.15 may be 27 dBm at most",
+    )
     run.set_defaults(run=_run)
 
     status = _add(subparsers, "status", "show who was heard and what waits in a spool")
@@ -67,8 +89,14 @@ def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
     status.set_defaults(run=_status)
 
     keys = _add(subparsers, "keys", "make and list the collars' keys; no key is ever printed")
-    actions = keys.add_subparsers(dest="action", required=True, metavar="add|list")
-    add = actions.add_parser("add", help="make a key for a collar")
+    actions = keys.add_subparsers(dest="action", required=True, metavar="add|list|number")
+    add = actions.add_parser(
+        "add",
+        help="make a key for a collar",
+        description="Make a key for a collar, or the next one with --replace.",
+        epilog=_EPILOGS["add"],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add.add_argument(
         "--keys", required=True, type=Path, metavar="FILE", help="key file; made if there is none"
     )
@@ -76,9 +104,21 @@ def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
         "--collar", required=True, type=int, metavar="N", help="collar number, 1..65535"
     )
     add.add_argument(
-        "--replace", action="store_true", help="renew the key of a collar that has one: next epoch"
+        "--replace",
+        action="store_true",
+        help="renew the key of a collar that has one: next epoch; "
+        "needed whenever its memory or board was replaced",
     )
     add.set_defaults(run=_add_key)
+    number = actions.add_parser(
+        "number",
+        help="give this station its number",
+        description="Give this station its number. Stations that hold the same collar's key must "
+        "differ in it: after copying a key file to a second station, number that one anew.",
+    )
+    number.add_argument("--keys", required=True, type=Path, metavar="FILE", help="key file")
+    number.add_argument("number", type=int, metavar="N", help="0..4095, unlike any other station")
+    number.set_defaults(run=_number_station)
     listing = actions.add_parser("list", help="list the collars that have a key")
     listing.add_argument("--keys", required=True, type=Path, metavar="FILE", help="key file")
     listing.set_defaults(run=_list_keys)
@@ -131,6 +171,18 @@ def _add_key(args: argparse.Namespace) -> int:
     except StationError as error:
         return _fail(error)
     print(f"collar {key.collar}: key of epoch {key.epoch} added to {args.keys}")
+    return 0
+
+
+def _number_station(args: argparse.Namespace) -> int:
+    from ground_station import keys
+    from ground_station.errors import StationError
+
+    try:
+        keys.set_station_number(args.keys, args.number)
+    except StationError as error:
+        return _fail(error)
+    print(f"station number {args.number} written to {args.keys}")
     return 0
 
 

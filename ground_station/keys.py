@@ -131,6 +131,20 @@ def add_key(path: Path, collar: int, *, replace: bool = False) -> CollarKey:
     return new
 
 
+def set_station_number(path: Path, number: int) -> None:
+    """Write the number of this station, 0..4095, into its key file.
+
+    Raises:
+        KeyFileError: the file cannot be used, or the number is out of range.
+    """
+    if not 0 <= number <= MAX_STATION_NUMBER:
+        raise KeyFileError(path, f"station number {number}: expected 0..{MAX_STATION_NUMBER}")
+    with _locked(path):
+        load_keys(path)
+        document = json.loads(path.read_bytes())
+        _write(path, {**document, "station_number": number})
+
+
 def _parse(path: Path, text: bytes) -> KeyRing:
     try:
         document = json.loads(text)

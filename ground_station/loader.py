@@ -30,6 +30,7 @@ _LAST_RETRY_S = 30.0
 _DRAIN_TRIES = 4
 _PRUNE_S = 3600.0
 _DAY_US = 86_400_000_000
+_UNSTORABLE = (BadRow, psycopg.DataError, psycopg.IntegrityError)
 
 
 class Rows(NamedTuple):
@@ -43,7 +44,7 @@ class Rows(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A frame that brings nothing, and why."""
+    """A frame that brings nothing, or not all that is in it, and why."""
 
     number: int
     state: State
@@ -105,7 +106,7 @@ class Loader(threading.Thread):
         """Load until drained; returns early, and not done, if the spool cannot be read."""
         try:
             with Spool(self._settings.spool, durable=False) as spool:
-                spool.retry_without_key()
+                spool.retry_set_aside()
                 while not self._step(spool):
                     pass
         except SpoolError as error:
@@ -148,39 +149,58 @@ class Loader(threading.Thread):
     def _load(self, spool: Spool, waiting: list[Waiting]) -> str | None:
         """Load frames and mark them; returns why that has to wait."""
         try:
-            rows = self._read(spool, waiting)
-            report = load(self._connect(), _batch(rows))
+            self._store(spool, self._read(spool, waiting))
         except KeyFileError as error:
             return str(error)
         except psycopg.errors.UndefinedTable as error:
             return f"database: {_first_line(error)}; expected the tables of `capra migrate`"
-        except (BadRow, psycopg.DataError, psycopg.IntegrityError) as error:
-            return self._load_singly(spool, waiting, error)
         except (psycopg.Error, DatabaseError, EmbeddedError) as error:
             return f"database: {_first_line(error)}"
         if self._delayed:
             self._delayed = False
             log("loading resumed")
-        if not rows:
-            return None
-        spool.mark([one.number for one in rows], State.LOADED)
-        self._totals.add("loaded", len(rows))
-        self._totals.add("duplicate_records", report.fixes_duplicate + report.statuses_duplicate)
-        self._throttle.log("loaded", "loaded", frames=self._totals.get("loaded"))
         return None
 
-    def _load_singly(self, spool: Spool, waiting: list[Waiting], error: Exception) -> str | None:
-        """Find the frame that can never be stored, and set it aside; the others are loaded."""
-        if len(waiting) > 1:
-            for one in waiting:
-                if fault := self._load(spool, [one]):
-                    return fault
-            return None
-        note = _first_line(error)
-        if isinstance(error, BadRow):  # without the value: it may be half a position
-            note = f"{error.field}: expected {error.expected}"
-        self._set_aside(spool, Unreadable(waiting[0].number, State.REJECTED, note))
+    def _store(self, spool: Spool, rows: list[Rows]) -> None:
+        """Load rows, all at once if that can be, and mark their frames."""
+        try:
+            report = load(self._connect(), _batch(rows))
+        except _UNSTORABLE:
+            for one in rows:
+                self._store_apart(spool, one)
+            return
+        self._totals.add("duplicate_records", report.fixes_duplicate + report.statuses_duplicate)
+        self._mark_loaded(spool, rows)
+
+    def _store_apart(self, spool: Spool, rows: Rows) -> None:
+        """Load of one frame all that can be stored, row by row if need be, and mark it.
+
+        The frame was acknowledged, so this is the only copy: a value that cannot be stored may
+        cost its own row alone.
+        """
+        if self._fault(_batch([rows])) is None:
+            return self._mark_loaded(spool, [rows])
+        faults = [fault for fault in map(self._fault, _batches_by_row(rows)) if fault is not None]
+        if not faults:
+            return self._mark_loaded(spool, [rows])
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        self._set_aside(spool, Unreadable(rows.number, State.REJECTED, faults[0] + more))
+
+    def _fault(self, batch: Batch) -> str | None:
+        """Load a batch; returns why it can never be stored, without the value: half a position."""
+        try:
+            load(self._connect(), batch)
+        except BadRow as error:
+            return f"{error.field}: expected {error.expected}"
+        except _UNSTORABLE as error:
+            return _first_line(error)
         return None
+
+    def _mark_loaded(self, spool: Spool, rows: list[Rows]) -> None:
+        if rows:
+            spool.mark([one.number for one in rows], State.LOADED)
+            self._totals.add("loaded", len(rows))
+            self._throttle.log("loaded", "loaded", frames=self._totals.get("loaded"))
 
     def _read(self, spool: Spool, waiting: list[Waiting]) -> list[Rows]:
         """Open and decode frames; those that cannot be are set aside."""
@@ -195,9 +215,10 @@ class Loader(threading.Thread):
         return rows
 
     def _set_aside(self, spool: Spool, frame: Unreadable) -> None:
-        self._totals.add(frame.state.name.lower())
-        log(
-            "frame set aside", frame=frame.number, state=frame.state.name.lower(), fault=frame.note
+        state = frame.state.name.lower()
+        self._totals.add(state)
+        self._throttle.log(
+            frame.state, "frame set aside", frame=frame.number, state=state, fault=frame.note
         )
         spool.mark([frame.number], frame.state, frame.note)
 
@@ -293,6 +314,12 @@ def _batch(rows: list[Rows]) -> Batch:
         [row for one in rows for row in one.statuses],
         [one.reception for one in rows],
     )
+
+
+def _batches_by_row(rows: Rows) -> list[Batch]:
+    batches = [Batch(fixes=[row]) for row in rows.fixes]
+    batches += [Batch(statuses=[row]) for row in rows.statuses]
+    return [*batches, Batch(receptions=[rows.reception])]
 
 
 def _first_line(error: BaseException) -> str:

@@ -16,11 +16,12 @@ class State(IntEnum):
     LOADED = 1
     """In the database"""
     UNDECODABLE = 2
-    """Authentic, but its payload means nothing to this version; never acknowledged"""
+    """Authentic, but its payload means nothing to this version; never acknowledged; tried again at
+    each start"""
     NO_KEY = 3
     """Heard under a key that the key file no longer holds; tried again at each start"""
     REJECTED = 4
-    """The database can never take it; kept for people to look at"""
+    """The database refuses something in it and has taken the rest; tried again at each start"""
 
 
 class Reception(NamedTuple):
@@ -82,7 +83,17 @@ class Airtime(NamedTuple):
     """One transmission of this station."""
 
     at_us: int
+    """Its start, in ticks of the bridge that sent it"""
     airtime_us: int
+    bridge: str
+
+
+class Counter(NamedTuple):
+    """Which downlink counter comes next under a collar's key."""
+
+    station_number: int
+    """Counters are counted apart for every number that this station has ever had"""
+    following: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +105,7 @@ class Change:
     frame: Frame | None = None
     window: Window | None = None
     held: tuple[Held, ...] = ()
-    next_counter: int | None = None
+    next_counter: Counter | None = None
     airtime: Airtime | None = None
 
 
@@ -104,6 +115,7 @@ class Memory:
 
     windows: dict[tuple[int, int], Window] = field(default_factory=dict)
     held: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict)
-    next_counters: dict[tuple[int, int], int] = field(default_factory=dict)
+    counters: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    """The next downlink counter by collar, epoch and station number"""
     airtimes: list[Airtime] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)

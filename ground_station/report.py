@@ -69,8 +69,8 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             (application,) = db.execute("pragma application_id").fetchone()
             (version,) = db.execute("pragma user_version").fetchone()
-            if (application, version) != (APPLICATION_ID, VERSION):
-                raise SpoolError(path, f"is no spool of version {VERSION}")
+            if application != APPLICATION_ID or not 1 <= version <= VERSION:
+                raise SpoolError(path, f"is no spool of version 1 to {VERSION}")
             yield db
     except sqlite3.Error as error:
         raise SpoolError(path, str(error)) from error

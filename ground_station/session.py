@@ -83,10 +83,15 @@ class TokenBucket:
         self._at_us = 0
 
     def has(self, now_us: int) -> bool:
-        """Return whether it may happen now. A clock that runs backwards refills nothing."""
-        self._level_us = min(self._capacity_us, self._level_us + max(now_us - self._at_us, 0))
-        self._at_us = now_us
+        """Return whether it may happen now. A time that was passed before refills nothing."""
+        if now_us > self._at_us:
+            self._level_us = min(self._capacity_us, self._level_us + now_us - self._at_us)
+            self._at_us = now_us
         return self._level_us >= self._refill_us
+
+    def restart(self, now_us: int) -> None:
+        """Go on with a clock that shows this time now; what is left stays."""
+        self._at_us = now_us
 
     def take(self, now_us: int) -> None:
         """Note that it happened."""
@@ -131,6 +136,10 @@ class Session:
         self.keys = keys
         self._find = find
         self._failed_tags = failed_tags or TokenBucket(capacity=100, refill_us=6_000_000)
+
+    def connect(self, ticks_us: int) -> None:
+        """Go on with a bridge that may have started again; its ticks are at this now."""
+        self._failed_tags.restart(ticks_us)
 
     def judge(self, received: Received, bridge: str) -> Accepted | Refusal:
         """Decide about a frame; changes nothing but the limit of failed tags."""
@@ -190,6 +199,17 @@ class Session:
         known = self.memory.held.get((accepted.collar, accepted.generation), [])
         return _components(ranges.merge(known, accepted.records), accepted.records)
 
+    def newer_generation(self, accepted: Accepted) -> int | None:
+        """Return the newest generation held of a collar that has sent of an older one, else None.
+
+        A collar never goes back by itself: a log that is reset counts up, a new key too. So this
+        is another board under an old key, or one that was put away and taken out again.
+        """
+        assert accepted.generation is not None
+        held = [gen for collar, gen in self.memory.held if collar == accepted.collar]
+        newest = max(held, default=accepted.generation)
+        return newest if newest > accepted.generation else None
+
     def remember(self, change: Change) -> None:
         """Take over a change that is on the disk."""
         key = (change.collar, change.epoch)
@@ -200,7 +220,8 @@ class Session:
             known = self.memory.held.get(group, [])
             self.memory.held[group] = ranges.add(known, held.first, held.last)
         if change.next_counter is not None:
-            self.memory.next_counters[key] = change.next_counter
+            number, following = change.next_counter
+            self.memory.counters[(*key, number)] = following
 
     def _judge_authentic(
         self, received: Received, bridge: str, header: frame.Header, epoch: int, payload: bytes

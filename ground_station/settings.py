@@ -1,12 +1,15 @@
 """What a station is told at its start: checked once, then passed down."""
 
 import argparse
+import math
 import os
 import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware.wire import region
+from firmware.wire.errors import WireError
 from ground_station.errors import SettingsError
 
 CLOCKS = ("system", "bridge")
@@ -33,6 +36,10 @@ class Settings:
     """Longest time for loading what waits when the station is stopped [s]"""
     keep_days: int = 400
     """How long loaded frames stay in the spool [days]"""
+    tx_power_dbm: int = 22
+    """What the bridge, its amplifier included, feeds to the antenna"""
+    antenna_gain_dbi: float = 2.0
+    """Of the bridge's antenna over the isotropic radiator, cable loss taken off"""
 
     def __post_init__(self) -> None:
         faults = []
@@ -44,8 +51,23 @@ class Settings:
             )
         if self.clock not in CLOCKS:
             faults.append(f"clock {self.clock!r}: expected one of {', '.join(CLOCKS)}")
+        faults += _power_faults(self.tx_power_dbm, self.antenna_gain_dbi)
         if faults:
             raise SettingsError("; ".join(faults))
+
+
+def _power_faults(tx_power_dbm: int, antenna_gain_dbi: float) -> list[str]:
+    """Return what is wrong with a power and an antenna; nothing if the law lets them be used."""
+    given = f"transmit power {tx_power_dbm} dBm into an antenna of {antenna_gain_dbi:g} dBi"
+    if not math.isfinite(antenna_gain_dbi):
+        return [f"{given}: expected a number"]
+    channel = region.ACK_CHANNEL
+    gain_cdbi = math.ceil(round(100 * antenna_gain_dbi, 6))  # never rounded beyond the law
+    try:
+        region.check_power(channel.freq_hz, channel.bw_hz, tx_power_dbm, gain_cdbi)
+    except WireError as error:
+        return [f"{given}: {error}"]
+    return []
 
 
 def from_arguments(args: argparse.Namespace) -> Settings:
@@ -62,4 +84,6 @@ def from_arguments(args: argparse.Namespace) -> Settings:
         database=args.database or os.environ.get("CAPRA_DATABASE_URL") or None,
         clock=args.clock,
         load=not args.no_load,
+        tx_power_dbm=args.tx_power_dbm,
+        antenna_gain_dbi=args.antenna_gain_dbi,
     )

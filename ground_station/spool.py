@@ -5,12 +5,14 @@ another file. One `Change` is one transaction is one fsync (WAL, synchronous=FUL
 it may an acknowledgement leave.
 
 ```
-frame          one sealed frame: collar, epoch, counter, bytes, state          unique (collar,
-epoch, counter) reception      where and when it was heard replay_window  per (collar, epoch):
-highest counter and the 64 counters up to it held           per (collar, generation): ranges of
-records that this station has downlink       per (collar, epoch): next counter for a downlink,
-taken before use transmission   airtime of the last hour: the station's own duty cycle counter
-totals for people ```
+frame          one sealed frame: collar, epoch, counter, bytes, state; each counter once
+reception      where and when it was heard
+replay_window  per (collar, epoch): highest counter and the 64 counters up to it
+held           per (collar, generation): ranges of records that this station has
+downlink       per (collar, epoch, station number): next counter for a downlink, taken before use
+transmission   airtime of the last hour, in the bridge's ticks: the station's own duty cycle
+counter        totals for people
+```
 """
 
 import fcntl
@@ -35,10 +37,19 @@ from ground_station.memory import (
 )
 
 APPLICATION_ID = 0x43415052  # "CAPR", in the file's header
-VERSION = 1
+VERSION = 2
 _SMALLEST_BYTES = 512
 
-_SCHEMA = """
+_DOWNLINK = """
+create table downlink (
+    collar integer not null,
+    epoch integer not null,
+    station_number integer not null,
+    next_counter integer not null,
+    primary key (collar, epoch, station_number)
+) strict, without rowid;
+"""
+_SCHEMA = f"""
 create table frame (
     frame integer primary key,
     collar integer not null,
@@ -78,20 +89,24 @@ create table held (
     last integer not null,
     primary key (collar, generation, first)
 ) strict, without rowid;
-create table downlink (
-    collar integer not null,
-    epoch integer not null,
-    next_counter integer not null,
-    primary key (collar, epoch)
-) strict, without rowid;
+{_DOWNLINK}
 create table transmission (
     at_us integer not null,
-    airtime_us integer not null
+    airtime_us integer not null,
+    bridge text not null default ''
 ) strict;
 create table counter (
     name text primary key,
     total integer not null
 ) strict, without rowid;
+"""
+_FROM_VERSION_1 = f"""
+alter table transmission add column bridge text not null default '';
+alter table downlink rename to downlink_1;
+{_DOWNLINK}
+insert into downlink
+    select collar, epoch, (next_counter - 1) >> 20, next_counter from downlink_1;
+drop table downlink_1;
 """
 
 
@@ -145,9 +160,10 @@ class Spool:
             query = "select * from held order by collar, generation, first"
             for collar, generation, first, last in self._db.execute(query):
                 memory.held.setdefault((collar, generation), []).append((first, last))
-            for collar, epoch, number in self._db.execute("select * from downlink"):
-                memory.next_counters[collar, epoch] = number
-            query = "select at_us, airtime_us from transmission order by at_us"
+            for *name, following in self._db.execute("select * from downlink"):
+                collar, epoch, number = name
+                memory.counters[collar, epoch, number] = following
+            query = "select at_us, airtime_us, bridge from transmission"
             memory.airtimes = [Airtime(*row) for row in self._db.execute(query)]
             memory.totals = dict(self._db.execute("select name, total from counter"))
             return memory
@@ -177,15 +193,22 @@ class Spool:
                 db.execute("insert into held values (?, ?, ?, ?)", held)
             if change.next_counter is not None:
                 db.execute(
-                    "insert or replace into downlink values (?, ?, ?)", (*key, change.next_counter)
+                    "insert or replace into downlink values (?, ?, ?, ?)",
+                    (*key, *change.next_counter),
                 )
             if change.airtime is not None:
                 db.execute(
-                    "delete from transmission where at_us < ?",
-                    (change.airtime.at_us - 2 * 3_600_000_000,),
+                    "delete from transmission where bridge = ? and at_us < ?",
+                    (change.airtime.bridge, change.airtime.at_us - 2 * 3_600_000_000),
                 )
-                db.execute("insert into transmission values (?, ?)", change.airtime)
+                db.execute("insert into transmission values (?, ?, ?)", change.airtime)
             self._save_totals(db, totals)
+
+    def replace_airtimes(self, airtimes: list[Airtime]) -> None:
+        """Write all airtime anew, after it was placed among other ticks."""
+        with self._transaction() as db:
+            db.execute("delete from transmission")
+            db.executemany("insert into transmission values (?, ?, ?)", airtimes)
 
     def save_totals(self, totals: dict[str, int]) -> None:
         """Write the counters for people."""
@@ -224,11 +247,15 @@ class Spool:
                 [(state, note, number) for number in numbers],
             )
 
-    def retry_without_key(self) -> int:
-        """Let the frames wait again whose key was missing; returns how many."""
+    def retry_set_aside(self) -> int:
+        """Let all frames wait again that could not be loaded, or not wholly; returns how many.
+
+        A key may have been added since, or a version installed that can read or store more.
+        """
         with self._transaction() as db:
-            query = "update frame set state = ?, note = null where state = ?"
-            return db.execute(query, (State.WAITING, State.NO_KEY)).rowcount
+            query = "update frame set state = ?, note = null where state in (?, ?, ?)"
+            aside = (State.UNDECODABLE, State.NO_KEY, State.REJECTED)
+            return db.execute(query, (State.WAITING, *aside)).rowcount
 
     def prune(self, before_us: int) -> int:
         """Drop loaded frames spooled before a Unix time [us]; returns how many."""
@@ -259,13 +286,13 @@ class Spool:
         # waits for it.
         self._db.execute(f"pragma wal_autocheckpoint = {40_000 if durable else 4_000}")
         self._db.execute("pragma foreign_keys = on")
-        if version == 0:
-            with self._transaction() as db:
-                if not db.execute("select 1 from sqlite_schema").fetchone():
-                    for statement in _SCHEMA.split(";"):
-                        db.execute(statement)
-                    db.execute(f"pragma application_id = {APPLICATION_ID}")
-                    db.execute(f"pragma user_version = {VERSION}")
+        if version < VERSION:
+            with self._transaction() as db:  # another connection may be faster
+                (version,) = db.execute("pragma user_version").fetchone()
+                for statement in {0: _SCHEMA, 1: _FROM_VERSION_1}.get(version, "").split(";"):
+                    db.execute(statement)
+                db.execute(f"pragma application_id = {APPLICATION_ID}")
+                db.execute(f"pragma user_version = {VERSION}")
 
     def _insert(self, db: sqlite3.Connection, frame: Frame) -> None:
         state = State.WAITING if frame.fault is None else State.UNDECODABLE

@@ -3,14 +3,23 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
-from firmware.wire.bridge import SENT, TOO_LATE, Hello, Pong, Received, Transmitted
+from firmware.wire.bridge import (
+    DUTY_CYCLE_REFUSED,
+    RADIO_ERROR,
+    SENT,
+    TOO_LATE,
+    Hello,
+    Pong,
+    Received,
+    Transmitted,
+)
 from ground_station.clock import BridgeClock, Clock, SystemClock, system_utc_us
-from ground_station.downlink import Answer, Downlink, DownlinkRefused
+from ground_station.downlink import Answer, Downlink, DownlinkRefused, station_number
 from ground_station.errors import KeyFileError, LoaderFailed, ReceiverError, SpoolError
 from ground_station.events import Throttle, log
 from ground_station.keys import KeyRing, load_keys
@@ -27,7 +36,18 @@ _POLL_S = 0.25
 _FIRST_RETRY_S = 0.25
 _LAST_RETRY_S = 30.0
 _ANSWER_MEMORY = 256
-_STATUS_WORDS = {TOO_LATE: "too late", 2: "refused by the bridge's duty cycle", 3: "radio error"}
+_STATUS_WORDS = {
+    TOO_LATE: "too late",
+    DUTY_CYCLE_REFUSED: "refused by the bridge's duty cycle",
+    RADIO_ERROR: "radio error",
+}
+_NOTHING_SENT = (TOO_LATE, DUTY_CYCLE_REFUSED)  # after a radio error part of it may be on the air
+
+_T = TypeVar("_T")
+
+
+class _Stopping(Exception):
+    """The station was asked to stop while it waited for the spool."""
 
 
 class Station:
@@ -60,7 +80,7 @@ class Station:
         self._throttle = Throttle()
         memory = spool.restore()
         self._session = Session(memory, keys, spool.find)
-        self._downlink = Downlink(memory, settings.station)
+        self._downlink = Downlink(memory, settings.station, settings.tx_power_dbm)
         self._key_file = _Stamp.of(settings)
         self._clock: Clock = SystemClock()
         if settings.clock == "bridge":
@@ -113,10 +133,21 @@ class Station:
         self._answered.clear()  # what comes again now has had no answer that the bridge could read
         self._clock.restart()
         self._clock.observe(hello.ticks_us, hello.utc_us)
+        self._session.connect(hello.ticks_us)
+        if self._downlink.ledger.connect(self._bridge, hello.ticks_us):
+            with contextlib.suppress(SpoolError):  # else it is placed again at the next start
+                self._spool.replace_airtimes(self._downlink.ledger.airtimes)
         if self._settings.clock == "bridge" and not hello.utc_us:
             log("bridge clock unknown", bridge=self._bridge, instead="system clock")
         elif not self._clock.is_known():
             log("system clock not set", utc_us=system_utc_us(), expected="2026 or later")
+        keys = self._session.keys
+        if keys.station_number is None:
+            log(
+                "station number made from the name",
+                number=station_number(keys, self._settings.station),
+                expected="`capra station keys number`, if another station has the same keys",
+            )
         log(
             "station ready",
             port=self._receiver.port,
@@ -124,17 +155,21 @@ class Station:
             bridge=self._bridge,
             firmware=hello.firmware,
             clock=self._settings.clock,
-            collars=len(self._session.keys.collars()),
+            collars=len(keys.collars()),
         )
 
     def _answer(self, received: Received) -> None:
         """Authenticate, write to the disk, and only then answer."""
+        with contextlib.suppress(_Stopping):  # unanswered, the bridge keeps it
+            self._answer_once(received)
+
+    def _answer_once(self, received: Received) -> None:
         if self._answered.get(received.reception) == received.ticks_us:
             return  # told twice: it was on its way when the bridge was asked for all unanswered
         self._answered[received.reception] = received.ticks_us
         _forget_oldest(self._answered)
         self._refresh_keys()
-        verdict = self._session.judge(received, self._bridge)
+        verdict = self._insist(lambda: self._session.judge(received, self._bridge))
         if isinstance(verdict, Refusal):
             self._totals.add(f"refused_{verdict.reason}")
             kind = (verdict.reason, verdict.fields.get("collar"))
@@ -142,8 +177,8 @@ class Station:
             self._receiver.release(received.reception)
             return
         change, answer = self._plan(verdict, received)
-        if not self._commit(change):
-            return  # stopping: unanswered, the bridge keeps it
+        self._insist(lambda: self._spool.commit(change, self._totals.snapshot()))
+        self._on_spooled.set()
         self._session.remember(change)
         if answer is None:
             self._receiver.release(received.reception)
@@ -169,6 +204,7 @@ class Station:
                 kept="in the spool",
             )
             return change, None
+        self._warn_of_older_generation(accepted)
         try:
             answer = self._downlink.acknowledge(
                 accepted,
@@ -188,28 +224,44 @@ class Station:
         self._totals.add("acknowledged")
         return answer.change, answer
 
-    def _commit(self, change: Change) -> bool:
-        """Write until it is written: a full disk delays answers, loses none. False: stopping."""
+    def _warn_of_older_generation(self, accepted: Accepted) -> None:
+        """Say that a collar went back. Its records are kept and acknowledged all the same."""
+        newest = self._session.newer_generation(accepted)
+        if newest is None:
+            return
+        self._totals.add("older_generation")
+        self._throttle.log(
+            ("older generation", accepted.collar),
+            "generation went back",
+            collar=accepted.collar,
+            generation=accepted.generation,
+            held=newest,
+            expected="`capra station keys add --replace` for a collar with another board",
+        )
+
+    def _insist(self, action: Callable[[], _T]) -> _T:
+        """Use the spool until it lets us: a full disk delays answers, loses none.
+
+        Raises:
+            _Stopping: the station was asked to stop meanwhile.
+        """
         retry_s = _FIRST_RETRY_S
         while True:
             try:
-                self._spool.commit(change, self._totals.snapshot())
+                return action()
             except SpoolError as error:
                 self._totals.add("spool_errors")
                 log("spool refuses", path=error.path, fault=error.fault, retry_s=retry_s)
                 if self._stop.wait(retry_s):
-                    return False
+                    raise _Stopping from error
                 retry_s = min(2 * retry_s, _LAST_RETRY_S)
-            else:
-                self._on_spooled.set()
-                return True
 
     def _note_sent(self, event: Transmitted) -> None:
         answer = self._answers.pop(event.transmission, None)
         if event.status == SENT:
             return
         self._totals.add("not_sent")
-        if answer is not None:
+        if answer is not None and event.status in _NOTHING_SENT:
             self._downlink.ledger.give_back(answer.airtime)
         status = _STATUS_WORDS.get(event.status, f"status {event.status}")
         self._throttle.log(("not sent", event.status), "acknowledgement not sent", fault=status)

@@ -1,6 +1,7 @@
 """The commands: help for strangers, exit codes, one line per fault, no key ever printed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,47 @@ def test_keys_are_added_and_listed_but_never_printed(
     assert "collar 17: epoch 0" in out
     assert json.loads(path.read_text())["collars"]["17"]["key"] not in out
     assert "key" not in repr(load_keys(path)._keys[17, 0]).replace("CollarKey", "")
+
+
+def test_station_number_is_set_by_a_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(write_keys(tmp_path / "keys.json", Collar(1)))
+    assert main(["keys", "number", "--keys", path, "17"]) == 0
+    assert load_keys(Path(path)).station_number == 17
+    assert "station number 17" in capsys.readouterr().out
+    assert main(["keys", "number", "--keys", path, "5000"]) == 2
+    assert "station number 5000: expected 0..4095" in one_line(capsys)
+
+
+def test_help_says_that_another_board_needs_another_key(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["keys", "add", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "whose memory chip or board was replaced" in text and "needs --replace" in text
+
+
+@pytest.mark.parametrize(
+    ("power_dbm", "gain_dbi", "erp"),
+    [("28", "2", "2785"), ("22", "7.151", "2701"), ("127", "0", "12485")],
+)
+def test_power_beyond_the_law_ends_the_station_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], power_dbm: str, gain_dbi: str, erp: str
+) -> None:
+    write_keys(tmp_path / "keys.json", Collar(1))
+    given = ("--tx-power-dbm", power_dbm, "--antenna-gain-dbi", gain_dbi)
+    assert run(tmp_path, *given) == 2
+    line = one_line(capsys)
+    assert f"transmit power {power_dbm} dBm into an antenna of {gain_dbi} dBi" in line
+    assert f"{erp}, expected at most 2700" in line
+
+
+@pytest.mark.parametrize(("power_dbm", "gain_dbi"), [(27, 2.15), (22, 7.15), (-9, 38.15)])
+def test_power_up_to_the_law_may_be_set(power_dbm: int, gain_dbi: float) -> None:
+    legal = Settings("p", Path("k"), Path("s"), "hut", None, "system", True, 60.0, 400, power_dbm)
+    assert replace(legal, antenna_gain_dbi=gain_dbi).tx_power_dbm == power_dbm
 
 
 def test_double_key_ends_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

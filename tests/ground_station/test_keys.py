@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from firmware.wire import aes, seal
 from ground_station.errors import KeyFileError
-from ground_station.keys import add_key, block_cipher, load_keys
+from ground_station.keys import add_key, block_cipher, load_keys, set_station_number
 from tests.ground_station.scripted import Collar, write_keys
 
 COMMAND = (sys.executable, "-m", "ground_station")
@@ -44,6 +44,19 @@ def test_second_key_needs_replace_and_keeps_the_first(tmp_path: Path) -> None:
     assert (old.epoch, new.epoch, ring.epoch(7)) == (0, 1, 1)
     assert ring.cipher(7, 0)(bytes(16)) == block_cipher(old.key)(bytes(16))  # type: ignore[misc]
     assert add_key(path, 7, replace=True).epoch == 2 and len(path.read_text()) > 0
+
+
+def test_station_number_is_written_beside_the_keys(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    key = add_key(path, 7).key
+    set_station_number(path, 4095)
+    add_key(path, 8)
+    ring = load_keys(path)
+    assert (ring.station_number, ring.collars()) == (4095, [7, 8])
+    assert ring.cipher(7, 0)(bytes(16)) == block_cipher(key)(bytes(16))  # type: ignore[misc]
+    for number in (-1, 4096):
+        with pytest.raises(KeyFileError, match=f"number {number}: expected 0..4095"):
+            set_station_number(path, number)
 
 
 @pytest.mark.parametrize("collar", [0, -1, 65_536])

@@ -1,5 +1,7 @@
 """The loader: rows as the records say, one bad frame harms no other, nothing is loaded twice."""
 
+import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import psycopg
 import pytest
 
 from backend.db.migrate import migrate
-from firmware.wire import data
+from firmware.wire import data, fix, status
 from ground_station.keys import load_keys
 from ground_station.loader import Loader, Rows, Unreadable, read_frame
 from ground_station.memory import Change, Frame, Reception, State, Waiting
@@ -81,20 +83,113 @@ def test_loading_twice_is_loading_once(tmp_path: Path, database_url: str) -> Non
 
 
 @pytest.mark.db
-def test_one_unstorable_frame_is_set_aside_alone(
+def test_value_that_cannot_be_stored_costs_its_own_record_alone(
     tmp_path: Path, database_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     migrate(database_url)
     with psycopg.connect(database_url) as connection:  # a rule of this database only
-        connection.execute("alter table fix add check (altitude_m < 9000)")
+        connection.execute("alter table fix add constraint low check (altitude_m < 9000)")
     collar = Collar(1)
     write_keys(tmp_path / "keys.json", collar)
     with Spool(tmp_path / "spool") as spool:
-        for record in range(1, 6):
-            put(spool, collar, encode(make_fix(record, altitude_m=9999 if record == 3 else 500)))
+        for first in (1, 4, 7):
+            high = make_fix(first + 1, altitude_m=9999 if first == 4 else 500)
+            put(spool, collar, encode(make_fix(first), high, make_status(first + 2)))
         load_all(tmp_path, database_url)
-        assert (spool.count(State.LOADED), spool.count(State.REJECTED)) == (4, 1)
-    assert "frame set aside frame=3 state=rejected" in capfd.readouterr().err
+        assert (spool.count(State.LOADED), spool.count(State.REJECTED)) == (2, 1)
+        assert "frame set aside frame=2 state=rejected" in capfd.readouterr().err
+        assert stored(database_url, "fix") == [1, 2, 4, 7, 8]
+        assert stored(database_url, "status") == [3, 6, 9]
+        assert stored(database_url, "reception", "counter") == [0, 1, 2]
+        with psycopg.connect(database_url) as connection:
+            connection.execute("alter table fix drop constraint low")
+        load_all(tmp_path, database_url)  # a later start tries again
+        assert spool.count(State.LOADED) == 3
+    assert stored(database_url, "fix") == [1, 2, 4, 5, 7, 8]
+
+
+@pytest.mark.db
+def test_record_of_a_wrong_clock_costs_no_other(tmp_path: Path, database_url: str) -> None:
+    migrate(database_url)
+    collar = Collar(1)
+    write_keys(tmp_path / "keys.json", collar)
+    with Spool(tmp_path / "spool") as spool:
+        put(spool, collar, encode(make_fix(1), make_fix(2, recorded_at_s=0), make_fix(3)))
+        load_all(tmp_path, database_url)
+        assert spool.count(State.REJECTED) == 1
+    assert stored(database_url, "fix") == [1, 3]
+
+
+@pytest.mark.db
+def test_frame_heard_before_the_clock_was_set_costs_no_record(
+    tmp_path: Path, database_url: str
+) -> None:
+    migrate(database_url)
+    collar = Collar(1)
+    write_keys(tmp_path / "keys.json", collar)
+    with Spool(tmp_path / "spool") as spool:
+        sealed = collar.send(1, 9)
+        heard = HEARD._replace(received_at_us=4_000_000)
+        spool.commit(Change(1, 0, Frame(1, 0, 0, sealed, heard)), {})
+        load_all(tmp_path, database_url)
+    assert stored(database_url, "fix") == list(range(1, 10))
+
+
+@pytest.mark.db
+def test_all_that_the_wire_can_carry_is_stored(tmp_path: Path, database_url: str) -> None:
+    migrate(database_url)
+    collar, top = Collar(65_535), 2**32 - 1
+    write_keys(tmp_path / "keys.json", collar)
+    records = (
+        fix.Fix(1, top, 9_000_000, -18_000_000, -32_768, 0, 15),
+        fix.Fix(2, 315_964_800, -9_000_000, 17_999_999, 32_767, 15, 0),
+        status.Status(3, top, 65_535, top, -(2**31), top, top, top, top, -127),
+        status.Status(top, 315_964_800, 0, 0, 2**31 - 1, 0, 0, 0, 0, 127),
+    )
+    payload, used = data.encode(2**31 - 1, list(records), 222)
+    with Spool(tmp_path / "spool") as spool:
+        put(spool, collar, payload)
+        load_all(tmp_path, database_url)
+        assert used == 4 and spool.count(State.LOADED) == 1
+
+
+@pytest.mark.db
+def test_frame_that_could_not_be_decoded_is_tried_again_at_the_next_start(
+    tmp_path: Path, database_url: str
+) -> None:
+    migrate(database_url)
+    collar = Collar(1)
+    write_keys(tmp_path / "keys.json", collar)
+    with Spool(tmp_path / "spool") as spool:
+        put(spool, collar, encode(make_fix(1)))
+        spool.mark([1], State.UNDECODABLE, "by an older version")
+        put(spool, collar, b"\xff")
+        load_all(tmp_path, database_url)
+        assert (spool.count(State.LOADED), spool.count(State.UNDECODABLE)) == (1, 1)
+
+
+def test_disk_that_refuses_the_embedded_server_only_delays_loading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    collar = Collar(1)
+    write_keys(tmp_path / "keys.json", collar)
+    with (
+        tempfile.TemporaryDirectory() as data_folder,
+        Spool(tmp_path / "spool") as spool,
+    ):
+        os.chmod(data_folder, 0o711)  # the server's user must pass through
+        (Path(data_folder) / "postgresql.lock").mkdir()  # where the lock file belongs
+        monkeypatch.setenv("CAPRA_DATA", data_folder)
+        put(spool, collar, encode(make_fix(1)))
+        load_all(tmp_path, None)
+        assert spool.count(State.WAITING) == 1
+    assert "Is a directory" in capfd.readouterr().err
+
+
+def stored(dsn: str, table: str, column: str = "record") -> list[int]:
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute(f"select {column} from {table} order by 1").fetchall()
+    return [row[0] for row in rows]
 
 
 @pytest.mark.db

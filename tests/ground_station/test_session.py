@@ -191,3 +191,31 @@ def test_clock_that_stands_or_runs_back_refills_nothing(step: int) -> None:
     bucket = TokenBucket(capacity=1, refill_us=1_000)
     bucket.take(5_000)
     assert not bucket.has(5_000 + step)
+
+
+def test_times_in_any_order_refill_once() -> None:
+    bucket = TokenBucket(capacity=1, refill_us=1_000)
+    bucket.take(5_000)
+    for now_us in (5_900, 5_000, 5_900, 100, 5_999):
+        assert not bucket.has(now_us)
+    assert bucket.has(6_000)
+
+
+def test_limit_of_failed_tags_recovers_after_the_bridge_started_again() -> None:
+    bucket = TokenBucket(capacity=1, refill_us=1_000)
+    bucket.take(9_000_000)
+    bucket.restart(0)
+    assert not bucket.has(999) and bucket.has(1_000)
+
+
+def test_older_generation_is_noticed_and_taken_all_the_same() -> None:
+    collar = Collar(1)
+    desk = Desk(collar, Collar(2))
+    desk.take(collar.send(1, 3, generation=257))
+    older = desk.judge(collar.send(1, 3, generation=1))
+    assert isinstance(older, Accepted) and desk.session.newer_generation(older) == 257
+    assert desk.session.held_after(older) == [(1, 3)]
+    newer = desk.judge(collar.send(1, 3, generation=258))
+    assert isinstance(newer, Accepted) and desk.session.newer_generation(newer) is None
+    other = desk.judge(Collar(2).send(1, 3, generation=1))
+    assert isinstance(other, Accepted) and desk.session.newer_generation(other) is None

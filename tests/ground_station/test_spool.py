@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from firmware.wire import ranges
 from ground_station.errors import SpoolBusy, SpoolError
 from ground_station.keys import CollarKey, KeyRing
-from ground_station.memory import Airtime, Change, Frame, Held, Reception, State, Window
+from ground_station.memory import Airtime, Change, Counter, Frame, Held, Reception, State, Window
 from ground_station.session import Accepted, Session
 from ground_station.spool import Spool, lock
 from tests.ground_station.scripted import Collar, make_received
@@ -25,15 +25,16 @@ def make_change(counter: int = 0, collar: int = 1, **parts: object) -> Change:
 
 
 def test_what_is_committed_is_restored(tmp_path: Path) -> None:
-    change = make_change(7, held=(Held(1, 2, 3, 9),), next_counter=12, airtime=Airtime(5_000, 300))
+    airtime = Airtime(5_000, 300, "b")
+    change = make_change(7, held=(Held(1, 2, 3, 9),), next_counter=Counter(9, 12), airtime=airtime)
     with Spool(tmp_path / "s") as spool:
         spool.commit(change, {"frames": 1})
     with Spool(tmp_path / "s") as spool:
         memory = spool.restore()
         assert memory.windows == {(1, 0): Window(7, 1)}
         assert memory.held == {(1, 2): [(3, 9)]}
-        assert memory.next_counters == {(1, 0): 12}
-        assert memory.airtimes == [Airtime(5_000, 300)]
+        assert memory.counters == {(1, 0, 9): 12}
+        assert memory.airtimes == [airtime]
         assert memory.totals == {"frames": 1}
         assert spool.find(1, 0, 7) == change.frame
         assert [one[1:] for one in spool.peek(9)] == [(1, 0, 7, b"sealed", HEARD)]
@@ -88,9 +89,53 @@ def test_frames_move_from_waiting_to_loaded_and_out(tmp_path: Path) -> None:
         loader.mark([first, second], State.LOADED)
         loader.mark([third], State.NO_KEY, "no key")
         assert [one.counter for one in spool.peek(10)] == [3]
-        assert spool.retry_without_key() == 1 and spool.count(State.WAITING) == 2
-        assert spool.prune(2**62) == 2
+        assert spool.prune(2**62) == 2 and spool.count(State.NO_KEY) == 1
         assert spool.find(1, 0, 0) is None and spool.restore().held == {(1, 0): [(1, 4)]}
+
+
+def test_frames_set_aside_for_any_reason_wait_again_when_asked(tmp_path: Path) -> None:
+    with Spool(tmp_path / "s") as spool:
+        for counter, state in enumerate(State):
+            spool.commit(make_change(counter), {})
+            spool.mark([counter + 1], state, "why")
+        assert spool.retry_set_aside() == 3
+        assert (spool.count(State.WAITING), spool.count(State.LOADED)) == (4, 1)
+
+
+def test_airtime_of_long_ago_is_dropped_and_of_another_bridge_kept(tmp_path: Path) -> None:
+    hour_us = 3_600_000_000
+    with Spool(tmp_path / "s") as spool:
+        for one in (Airtime(1, 2, "a"), Airtime(1, 2, "b"), Airtime(3 * hour_us, 2, "b")):
+            spool.commit(Change(1, 0, airtime=one), {})
+        assert spool.restore().airtimes == [Airtime(1, 2, "a"), Airtime(3 * hour_us, 2, "b")]
+        spool.replace_airtimes([Airtime(9, 9, "c")])
+        assert spool.restore().airtimes == [Airtime(9, 9, "c")]
+
+
+def test_spool_of_version_1_is_taken_over_with_its_counters_and_airtime(tmp_path: Path) -> None:
+    Spool(tmp_path / "s").close()
+    db = sqlite3.connect(tmp_path / "s")
+    db.executescript(VERSION_1)
+    db.close()
+    for _ in range(2):
+        with Spool(tmp_path / "s") as spool:
+            memory = spool.restore()
+            assert memory.counters == {(1, 0, 7): (7 << 20) + 5, (2, 3, 7): 8 << 20}
+            assert memory.airtimes == [Airtime(5_000, 300, "")]
+
+
+VERSION_1 = f"""
+drop table downlink;
+create table downlink (
+    collar integer not null, epoch integer not null, next_counter integer not null,
+    primary key (collar, epoch)
+) strict, without rowid;
+insert into downlink values (1, 0, {(7 << 20) + 5}), (2, 3, {8 << 20});
+drop table transmission;
+create table transmission (at_us integer not null, airtime_us integer not null) strict;
+insert into transmission values (5000, 300);
+pragma user_version = 1;
+"""
 
 
 def test_spool_is_private_and_holds_no_position_in_clear(tmp_path: Path) -> None:
@@ -124,7 +169,7 @@ def test_newer_spool_is_refused_with_both_versions(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "s")
     db.execute("pragma user_version = 9")
     db.close()
-    with pytest.raises(SpoolError, match="version 9 was written by a newer station, expected 1"):
+    with pytest.raises(SpoolError, match="version 9 was written by a newer station, expected 2"):
         Spool(tmp_path / "s")
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from firmware.wire import bridge as wire
-from ground_station.errors import PortLost
+from ground_station.errors import PortLost, SpoolError
 from ground_station.keys import load_keys
+from ground_station.memory import Frame
 from ground_station.metrics import Totals
 from ground_station.receiver import Event, Receiver
 from ground_station.settings import Settings
@@ -126,8 +127,64 @@ def test_answer_that_was_not_sent_costs_no_airtime(
     collar = Collar(1)
     late = wire.Transmitted(1, wire.TOO_LATE, 0, 0)
     result = serve(tmp_path, collar, make_received(collar.send(1, 1)), late)
-    assert result.station._downlink.ledger.used_us(time.time_ns() // 1000) == 0
+    assert result.station._downlink.ledger.used_us(0) == 0
     assert "acknowledgement not sent" in capfd.readouterr().err
+
+
+def test_radio_error_may_have_cost_airtime(tmp_path: Path) -> None:
+    collar = Collar(1)
+    failed = wire.Transmitted(1, wire.RADIO_ERROR, 0, 0)
+    result = serve(tmp_path, collar, make_received(collar.send(1, 1)), failed)
+    assert result.station._downlink.ledger.used_us(0) > 0
+
+
+def test_airtime_is_remembered_over_a_restart_of_station_and_bridge(tmp_path: Path) -> None:
+    collar = Collar(1)
+    first = serve(tmp_path, collar, make_received(collar.send(1, 1), ticks_us=10**15))
+    used_us = first.station._downlink.ledger.used_us(10**15)
+    again = serve(tmp_path, collar)  # its Hello says that the bridge has just started
+    assert 0 < used_us == again.station._downlink.ledger.used_us(0)
+    assert again.station._downlink.ledger.used_us(2 * 3_600_000_000) == 0
+    with Spool(tmp_path / "spool.sqlite") as spool:
+        assert spool.restore().airtimes == again.station._downlink.ledger.airtimes
+
+
+def test_damaged_read_of_the_spool_delays_the_answer_only(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collar, faults = Collar(1), [SpoolError(tmp_path, "disk I/O error")]
+    received = make_received(collar.send(1, 3))
+    find = Spool.find
+
+    def find_at_the_second_try(spool: Spool, *name: int) -> Frame | None:
+        if faults:
+            raise faults.pop()
+        return find(spool, *name)
+
+    monkeypatch.setattr(Spool, "find", find_at_the_second_try)
+    hello = wire.Hello(1, BRIDGE, 1, 0, 0)
+    result = serve(tmp_path, collar, received, hello, received)
+    assert len(result.sent) == 2 and faults == []
+    assert "spool refuses" in capfd.readouterr().err
+
+
+def test_collar_that_went_back_to_an_older_generation_is_told_and_answered(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    collar = Collar(1)
+    frames = [collar.send(1, 3, generation=gen) for gen in (257, 1, 1)]
+    heard = [make_received(data, n) for n, data in enumerate(frames, 1)]
+    assert len(serve(tmp_path, collar, *heard).sent) == 3
+    log = capfd.readouterr().err
+    assert log.count("generation went back collar=1 generation=1 held=257") == 1
+    assert "keys add --replace" in log
+
+
+def test_station_without_a_number_says_which_one_it_takes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    serve(tmp_path, Collar(1))
+    assert "station number made from the name number=" in capfd.readouterr().err
 
 
 def test_every_bad_frame_gets_one_clear_line_and_harms_nothing(tmp_path: Path) -> None:
