@@ -23,6 +23,7 @@ HIGHEST_PERCENT = 99.99
 
 _OVER_FASTEST = 1.05  # and at least so many times the fastest step: its ellipse needs a width
 _CELLS_PER_REACH = 24  # of the default grid, along the longest ellipse of a median step
+_DEFAULT_NODES = 4_000_000  # up to which the default grid follows the longest step
 _STRAIGHT, _FURTHER = 64, 256  # size of the table of densities: within 1 % at two cells, see tests
 _SHAPES = (0.05, 100.0)
 
@@ -118,7 +119,8 @@ def elliptical_ud(
             step.
         grid: the nodes to use, instead of `cell_m` and `margin_m`.
         margin_m: how far the grid reaches past the fixes; by default half of what the highest
-            speed covers in a step longer than 95 % of them. Time spent off the grid is lost.
+            speed covers in the longest step, or, where that takes more than 4 million nodes, in
+            one that takes longer than 95 % of them. Time spent off the grid is lost.
         longest_gap_s: steps that take longer are left out; by default none. A long gap spreads
             its whole time over a wide area.
 
@@ -145,10 +147,7 @@ def elliptical_ud(
     )
     highest = _highest(speeds, highest_mps, fastest_mps)
     if grid is None:
-        reach_m = highest * durations_s[used]
-        cell_m = float(np.median(reach_m)) / _CELLS_PER_REACH if cell_m is None else cell_m
-        margin_m = float(np.quantile(reach_m, 0.95)) / 2 if margin_m is None else margin_m
-        grid = Grid.around(track.x_m, track.y_m, cell_m, margin_m)
+        grid = _default_grid(track, highest * durations_s[used], cell_m, margin_m)
     elif cell_m is not None or margin_m is not None:
         raise ParameterError("grid", grid, "no grid where cell_m or margin_m is given")
 
@@ -183,6 +182,19 @@ def elliptical_ud(
     }
     estimate = Estimate.of(track, "elliptical time density", parameters)
     return UtilizationDistribution(grid, values, estimate)
+
+
+def _default_grid(
+    track: Track, reach_m: Floats, cell_m: float | None, margin_m: float | None
+) -> Grid:
+    """Returns a grid for steps in which the highest speed covers `reach_m`."""
+    cell_m = float(np.median(reach_m)) / _CELLS_PER_REACH if cell_m is None else cell_m
+    if margin_m is None:
+        margin_m = float(reach_m.max()) / 2
+        sides_m = (float(np.ptp(v)) + 2 * margin_m for v in (track.x_m, track.y_m))
+        if math.prod(sides_m) > _DEFAULT_NODES * cell_m**2:
+            margin_m = float(np.quantile(reach_m, 0.95)) / 2
+    return Grid.around(track.x_m, track.y_m, cell_m, margin_m)
 
 
 def _highest(speeds: SpeedDistribution, highest_mps: float | None, fastest_mps: float) -> float:

@@ -56,6 +56,19 @@ def epanechnikov_density(x_m, y_m, nodes_x_m, nodes_y_m, radius_m):
     ]
 
 
+def shared_out(x_m, y_m, cell_m, rows, columns):
+    """Weights of nodes that fixes share by distance, and how many fixes lie outside them all."""
+    nodes, outside = [[0.0] * columns for _ in range(rows)], 0
+    for x, y in zip(x_m / cell_m, y_m / cell_m, strict=True):
+        if not (0 <= x < columns - 1 and 0 <= y < rows - 1):
+            outside += 1
+            continue
+        for j in range(rows):
+            for i in range(columns):
+                nodes[j][i] += max(0.0, 1 - abs(x - i)) * max(0.0, 1 - abs(y - j))
+    return nodes, outside
+
+
 def smoothed(gathered, taps, left, bottom, rows, columns):
     """Sum of neighbours times taps, at a window of nodes; beyond the border is nothing."""
     half = len(taps) // 2

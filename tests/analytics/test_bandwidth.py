@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from analytics.errors import BandwidthWarning, GridTooLarge, ParameterError
+from analytics.kernels.bandwidth import squared_deviations
 from analytics.ranges.bandwidth import (
     EPANECHNIKOV_ADEHABITAT,
     cross_validate,
@@ -31,6 +32,13 @@ def lscv_of(folder, individual):
     results = json.loads((folder / "reference" / "kde.json").read_text())["results"]
     figures = next(r for r in results if r["id"] == individual and r["method"] == "LSCV")
     return stored_track(folder / "tracks" / FILES[individual], individual), figures
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 1001])
+def test_squared_deviations_are_those_of_numpy(count):
+    values = 5e6 + np.random.default_rng(1).normal(size=count)
+    expected = np.var(values) * count
+    assert squared_deviations(values) == pytest.approx(expected, rel=1e-7)  # digits of 5e6 m
 
 
 @pytest.mark.parametrize("made", [cloud(fixes=40), two_clusters(), cloud(fixes=7, seed=4)])

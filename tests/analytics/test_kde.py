@@ -99,6 +99,17 @@ def test_spread_fixes_are_normal_hills():
     np.testing.assert_allclose(out, plain, rtol=0, atol=2e-15)
 
 
+def test_fixes_are_shared_out_to_the_four_nodes_around_them():
+    random = np.random.default_rng(5)
+    x_m, y_m = random.uniform(-30, 130, size=300), random.uniform(-30, 90, size=300)
+    x_m[:2], y_m[:2] = (1e18, -5.0), (7.0, -1e18)
+    out = np.zeros((7, 11))
+    left_out = kernels.share_out(x_m, y_m, 0.0, 0.0, 10.0, out)
+    plain, outside = oracles_ranges.shared_out(x_m, y_m, 10.0, *out.shape)
+    assert left_out == outside
+    np.testing.assert_allclose(out, plain, rtol=0, atol=1e-12)
+
+
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(
     size=st.tuples(st.integers(1, 30), st.integers(1, 30)),
