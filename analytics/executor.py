@@ -7,7 +7,7 @@ Kernels release the interpreter's lock, so threads use all processors. A cluster
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
@@ -131,10 +131,7 @@ class Cluster:
             raise
 
     def _check_workers(self) -> None:
-        try:
-            self._client.wait_for_workers(1, timeout=_ANSWER_S)
-        except TimeoutError as error:
-            raise ExecutorError(f"the scheduler at {self.address} has no workers") from error
+        self.wait_for(1)
         from analytics.results import software_version
 
         try:
@@ -153,6 +150,18 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
+
+    def wait_for(self, workers: int) -> None:
+        """Waits until there are so many workers.
+
+        Raises:
+            ExecutorError: they do not come.
+        """
+        try:
+            self._client.wait_for_workers(workers, timeout=_ANSWER_S)
+        except TimeoutError as error:
+            there = len(self._client.nthreads()) or "no"
+            raise ExecutorError(f"the scheduler at {self.address} has {there} workers") from error
 
     def run(
         self, function: Callable[[Item], Value], items: Sequence[Item]
@@ -175,9 +184,10 @@ class Cluster:
 
         first = hand_out(ahead)
         for future in (done := as_completed(first, loop=self._client.loop)):
-            if future.status in ("cancelled", "lost"):
-                raise ExecutorError(f"the scheduler at {self.address} is gone")
-            finished = _finished(running.pop(future), future)
+            try:
+                finished = _finished(running.pop(future), future)
+            except (OSError, CancelledError) as error:  # not the job's own, which are values
+                raise ExecutorError(f"the scheduler at {self.address} is gone: {error}") from error
             future.release()
             for new in hand_out(1):
                 done.add(new)
