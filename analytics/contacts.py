@@ -23,6 +23,10 @@ from analytics.track import Track
 
 Floats = NDArray[np.float64]
 
+MAX_EXPECTED = 20_000
+"""Pairs from which the share of contacts under independence is taken: more are thinned evenly,
+since all of them against all would take time with their square."""
+
 USUAL_GAP = 3.0
 """Default of the longest time between pairs within one encounter, in medians of those times."""
 
@@ -61,7 +65,7 @@ class Contacts:
             the longest within an encounter left out [s].
         expected_share: part of the pairs that would be contacts if the animals moved
             independently: that of all distances between any of the paired fixes of one and any of
-            the other. NaN without pairs.
+            the other, over at most `MAX_EXPECTED` pairs. NaN without pairs.
         estimate: how they were made; its fixes are those of both.
     """
 
@@ -233,6 +237,8 @@ def _expected_share(a: Track, b: Track, pairs: NDArray[np.int64], distance_m: fl
 
     if not len(pairs):
         return math.nan
+    if len(pairs) > MAX_EXPECTED:
+        pairs = pairs[np.linspace(0, len(pairs) - 1, MAX_EXPECTED).astype(np.int64)]
     trees = [
         cKDTree(np.column_stack((track.x_m[index], track.y_m[index])))
         for track, index in zip((a, b), pairs.T, strict=True)

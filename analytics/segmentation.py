@@ -133,9 +133,8 @@ def segment(
         ParameterError: a value out of its range.
     """
     _check(track, states, interval_s, tolerance, starts)
-    duration_s = np.diff(track.times_s)
-    interval = _usual(duration_s, tolerance) if interval_s is None else float(interval_s)
-    statistics, begins, slots = _statistics(track, duration_s, interval, tolerance, states)
+    interval = _usual(track, tolerance) if interval_s is None else float(interval_s)
+    statistics, begins, slots = _statistics(track, interval, tolerance, states)
     rng = np.random.default_rng(seed)
     pilot, pilot_begins = _pilot(statistics, begins)
     tries = [
@@ -196,9 +195,9 @@ def _check(
         raise TrackError([f"{len(track)} fixes, at least 2 are needed"])
 
 
-def _usual(duration_s: Floats, tolerance: float) -> float:
+def _usual(track: Track, tolerance: float) -> float:
     """Returns the median of the most durations that lie within the tolerance of one of them."""
-    ordered = np.sort(duration_s)
+    ordered = np.sort(np.diff(track.times_s))
     first = np.searchsorted(ordered, ordered * (1 - tolerance), "left")
     last = np.searchsorted(ordered, ordered * (1 + tolerance), "right")
     most = int(np.argmax(last - first))
@@ -206,7 +205,7 @@ def _usual(duration_s: Floats, tolerance: float) -> float:
 
 
 def _statistics(
-    track: Track, duration_s: Floats, interval_s: float, tolerance: float, states: int
+    track: Track, interval_s: float, tolerance: float, states: int
 ) -> tuple[Floats, Begins, NDArray[np.int64]]:
     """Returns what the densities are linear in, per interval of the chain.
 
@@ -215,6 +214,7 @@ def _statistics(
     step over several intervals is unobserved and takes as many rows.
     """
     made = steps(track, across_stops=False)
+    duration_s = made.duration_s
     usual = np.abs(duration_s - interval_s) <= tolerance * interval_s
     if usual.sum() < 10 * states or 2 * usual.sum() < usual.size:
         raise TrackError(
@@ -234,13 +234,14 @@ def _statistics(
 
     length, turn = made.distance_m, made.turning_angle_rad
     moved = usual & (length > 0)
-    log_length = np.log(length[moved])
-    statistics[slots[moved], :3] = np.column_stack(
-        (np.ones(moved.sum()), log_length, length[moved])
-    )
     turned = moved & np.concatenate(([False], usual[:-1])) & np.isfinite(turn)
-    angles = (np.ones(turned.sum()), np.cos(turn[turned]), np.sin(turn[turned]))
-    statistics[slots[turned], 3:6] = np.column_stack(angles)
+    # column by column: all at once would be the peak of memory
+    index, some = slots[moved], length[moved]
+    statistics[index, 0], statistics[index, 2] = 1.0, some
+    statistics[index, 1] = np.log(some)
+    index, some = slots[turned], turn[turned]
+    statistics[index, 3] = 1.0
+    statistics[index, 4], statistics[index, 5] = np.cos(some), np.sin(some)
     statistics[slots[usual & (length == 0)], 6] = 1.0
     if moved.sum() < 10 * states:
         raise TrackError([f"{moved.sum()} steps have a length, at least {10 * states} are needed"])

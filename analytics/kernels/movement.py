@@ -53,10 +53,9 @@ def _angles(x_m: Floats, y_m: Floats, angle_rad: Floats) -> None:
 
 
 @jit
-def _speeds(times_s: Floats, distance_m: Floats, duration_s: Floats, speed_mps: Floats) -> None:
-    for i in range(duration_s.size):
-        duration_s[i] = times_s[i + 1] - times_s[i]
-        speed_mps[i] = distance_m[i] / duration_s[i]
+def _speeds(times_s: Floats, distance_m: Floats, speed_mps: Floats) -> None:
+    for i in range(speed_mps.size):
+        speed_mps[i] = distance_m[i] / (times_s[i + 1] - times_s[i])
 
 
 @jit
@@ -74,12 +73,11 @@ def steps(
     x_m: Floats,
     y_m: Floats,
     distance_m: Floats,
-    duration_s: Floats,
     speed_mps: Floats,
     angle_rad: Floats,
     turning_rad: Floats,
 ) -> int:
-    """Fills the five outputs (n - 1); returns how many steps have no length.
+    """Fills the four outputs (n - 1); returns how many steps have no length.
 
     `angle_rad` is NaN for those, `turning_rad` also for the step after one and for the first.
 
@@ -95,7 +93,7 @@ def steps(
         x, y, t = x_m[start : stop + 1], y_m[start : stop + 1], times_s[start : stop + 1]
         distance = distance_m[start:stop]
         _lengths(x, y, distance)
-        _speeds(t, distance, duration_s[start:stop], speed_mps[start:stop])
+        _speeds(t, distance, speed_mps[start:stop])
         _angles(x, y, angle_rad[start:stop])
         before = max(start - 1, 0)
         _turns(angle_rad[before:stop], turning_rad[before + 1 : stop])
@@ -116,3 +114,48 @@ def bridge_turns(distance_m: Floats, angle_rad: Floats, turning_rad: Floats) -> 
             turning_rad[i] = turn - 2.0 * np.pi if turn > np.pi else turn
         if distance_m[i] != 0.0:
             last = angle_rad[i]
+
+
+# n fixes
+@jit
+def squared_displacement(x_m: Floats, y_m: Floats, out_m2: Floats) -> None:
+    """Fills `out_m2` (n) with squared distances from the first fix, in one pass."""
+    for i in range(x_m.size):
+        dx, dy = x_m[i] - x_m[0], y_m[i] - y_m[0]
+        out_m2[i] = dx * dx + dy * dy
+
+
+# n fixes, d days
+@jit
+def daily(
+    times_s: Floats,
+    x_m: Floats,
+    y_m: Floats,
+    start_s: float,
+    day_s: float,
+    max_gap_s: float,
+    distance_m: Floats,
+    covered_s: Floats,
+) -> None:
+    """Adds to `distance_m` and `covered_s` (d) what each step is long and lasts, by day.
+
+    Day 0 begins at `start_s`, at or before the first fix. A step over midnight is shared out by
+    time. Steps longer than `max_gap_s` are left out.
+    """
+    day, ends_s = 0, start_s + day_s
+    for i in range(x_m.size - 1):
+        since_s, until_s = times_s[i], times_s[i + 1]
+        while since_s >= ends_s:
+            day, ends_s = day + 1, start_s + (day + 2) * day_s
+        lasts_s = until_s - since_s
+        if lasts_s > max_gap_s:
+            continue
+        dx, dy = x_m[i + 1] - x_m[i], y_m[i + 1] - y_m[i]
+        speed_mps = np.sqrt(dx * dx + dy * dy) / lasts_s
+        while until_s > ends_s:
+            distance_m[day] += speed_mps * (ends_s - since_s)
+            covered_s[day] += ends_s - since_s
+            since_s = ends_s
+            day, ends_s = day + 1, start_s + (day + 2) * day_s
+        distance_m[day] += speed_mps * (until_s - since_s)
+        covered_s[day] += until_s - since_s

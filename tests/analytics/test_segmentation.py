@@ -160,8 +160,7 @@ def test_probabilities_say_how_often_they_are_right():
 def test_fit_is_a_maximum_of_the_likelihood():
     track, _ = simulate(TWO, STAY, 400, seed=6)
     found = segment(track, 2, relative_tolerance=1e-14)
-    duration_s = np.diff(track.times_s)
-    statistics, begins, _ = _statistics(track, duration_s, 3600.0, 0.25, 2)
+    statistics, begins, _ = _statistics(track, 3600.0, 0.25, 2)
     scratch = np.empty((len(statistics), 2)), np.empty((2, 2)), np.empty(2)
 
     def cost(values):
