@@ -14,6 +14,7 @@ from .drivers import gnss
 from .schedule import TASK_FIX, TASK_HALT, TASK_SEND, TASK_SLEEP
 from .state import (
     Identity,
+    NoGeneration,
     NoIdentity,
     begin_wake,
     end_wake,
@@ -43,16 +44,16 @@ def step(board: "Board") -> int:
     board.feed_watchdog()
     try:
         attempts = begin_wake(board.fram)
-        try:
-            identity = read_identity(board.fram)
-        except NoIdentity:
-            board.arm_wakeup(_HALT_WAKE_S)
-            end_wake(board.fram)
-            return TASK_HALT
         if health.skips_task(attempts):
             board.arm_wakeup(_HALT_WAKE_S)
             return TASK_SLEEP
-        return _Wake(board, identity, attempts).run()
+        try:
+            wake = _Wake(board, read_identity(board.fram), attempts)
+        except (NoIdentity, NoGeneration):  # nothing to do before the collar is provisioned
+            board.arm_wakeup(_HALT_WAKE_S)
+            end_wake(board.fram)
+            return TASK_HALT
+        return wake.run()
     except Exception as error:
         _note_broken(board, error)
         return TASK_SLEEP

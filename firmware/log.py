@@ -21,7 +21,7 @@ import struct
 from collections import namedtuple
 
 from ._typing import TYPE_CHECKING
-from .layout import ADDRESS_BITMAP, ADDRESS_LOG
+from .layout import ADDRESS_BITMAP, ADDRESS_LOG, SLOT_BYTES, SLOTS
 from .wire.crc import crc16
 from .wire.data import KIND_FIX, KIND_STATUS
 from .wire.fix import Fix
@@ -30,8 +30,6 @@ from .wire.status import Status
 if TYPE_CHECKING:
     from .board import Fram
 
-SLOTS = 8192
-SLOT_BYTES = 24
 PAYLOAD_BYTES = 13
 _CHUNK = 32  # bytes of the bitmap read at once
 

@@ -15,6 +15,7 @@ package(  # type: ignore[name-defined]
         "civil.py",
         "config.py",
         "energy.py",
+        "generation.py",
         "health.py",
         "layout.py",
         "link.py",

@@ -2,29 +2,31 @@
 
 A nonce counter is taken by storing its successor before it is used; what else may be lost, no
 counter comes twice. If both copies of it are lost the collar stays silent until it is given a new
-key. A generation number is given up only when it is lost or the collar gets another number; the
-new one is taken from the nonce counter, so that it has never been used before.
+key with a new epoch. The generation of its log is in generation.py.
 
     StateError(ValueError)
-    ├── NoIdentity   not provisioned, or both copies damaged
-    └── NoCounter    the nonce counter is lost: nothing may be sealed under this key
+    ├── NoIdentity     not provisioned, or both copies damaged
+    ├── NoCounter      the nonce counter is lost: nothing may be sealed under this key
+    └── NoGeneration   nothing tells which log this is (generation.py)
 """
 
 import struct
 from collections import namedtuple
 
+from . import generation
 from ._typing import TYPE_CHECKING
 from .block import State
+from .generation import NoGeneration, read_generation
 from .layout import (
     ADDRESS_ATTEMPTS,
     ADDRESS_BITMAP,
     ADDRESS_COUNTER,
-    ADDRESS_GENERATION,
     ADDRESS_IDENTITY,
     ADDRESS_LEDGER,
 )
-from .store import Pair
+from .store import Pair, StateError
 from .wire.crc import crc16
+from .wire.identity import MAX_EPOCH
 
 if TYPE_CHECKING:
     from .board import Fram
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Identity",
     "NoCounter",
+    "NoGeneration",
     "NoIdentity",
     "State",
     "StateError",
@@ -50,13 +53,11 @@ _IDENTITY_BYTES = 28  # magic 4, collar u16, epoch u32, key 16, crc u16
 _IDENTITY_STRIDE = 32
 _COUNTER_MAX = 0xFFFFFFFF
 _SEED_COUNTER = 0x1D01
-_SEED_GENERATION = 0x1D02
+_COUNTER = "<II"
+_COUNTER_BYTES = 8
 
 Identity = namedtuple("Identity", ("collar", "epoch", "key"))
-
-
-class StateError(ValueError):
-    """The FRAM does not hold what the collar needs."""
+_Counted = namedtuple("_Counted", ("counter", "epoch"))
 
 
 class NoIdentity(StateError):
@@ -78,7 +79,7 @@ def pack_identity(collar: int, epoch: int, key: bytes) -> bytes:
 
     Args:
         collar: 1..65535.
-        epoch: u32, raised with every new key.
+        epoch: 0..8388607, raised with every new key.
         key: 16 bytes, AES-128.
 
     Raises:
@@ -86,8 +87,8 @@ def pack_identity(collar: int, epoch: int, key: bytes) -> bytes:
     """
     if not 1 <= collar <= 0xFFFF:
         raise StateError("collar is %r, expected 1..65535" % (collar,))
-    if not 0 <= epoch <= 0xFFFFFFFF:
-        raise StateError("epoch is %r, expected 0..4294967295" % (epoch,))
+    if not 0 <= epoch <= MAX_EPOCH:
+        raise StateError("epoch is %r, expected 0..%d" % (epoch, MAX_EPOCH))
     if len(key) != 16:
         raise StateError("key has %d bytes, expected 16" % len(key))
     data = _MAGIC + struct.pack("<HI", collar, epoch) + bytes(key)
@@ -112,39 +113,59 @@ def read_identity(fram: "Fram") -> Identity:
 def write_identity(fram: "Fram", collar: int, epoch: int, key: bytes) -> None:
     """Provision: make this FRAM the memory of `collar` under `key`.
 
-    The nonce counter goes on where it was, and starts at 1 on a blank chip. The log is kept,
-    unless the collar's number changes: then a new generation begins. Until the last byte is
-    written the collar has no identity and only sleeps. Giving the same identity again changes
-    nothing.
+    The nonce counter goes on where it was, and starts at 1 on a blank chip. The log is kept while
+    the collar's number stays; another number opens another generation. A blank chip starts with
+    the first generation of the epoch, so a collar whose memory or board was replaced must be given
+    a new key with a new epoch; what a blank chip was delivered with is cleared. Until the last
+    byte is written the collar has no identity and only sleeps. Giving the same identity again
+    changes nothing.
 
     Raises:
-        StateError: a value out of range.
-        NoCounter: the same key and epoch are given again, but their counter is lost.
+        StateError: a value out of range, an epoch older than the memory's, or one that has no
+            generation left.
+        NoCounter: the memory has lost its counter, and the epoch is not a new one.
     """
     identity = pack_identity(collar, epoch, key)
     try:
         old: "Identity | None" = read_identity(fram)
     except NoIdentity:
         old = None
-    counter = _counter_pair(fram)
-    if counter.load() is None:
-        if old is not None and old.epoch == epoch and old.key == bytes(key):
-            raise NoCounter()
-        _invalidate_identity(fram)
-        _clear(fram, ADDRESS_ATTEMPTS, 1)  # what a new chip is delivered with
-        _clear(fram, ADDRESS_LEDGER, ADDRESS_BITMAP - ADDRESS_LEDGER)
-        for _ in (0, 1):
-            counter.store(struct.pack("<I", 1))
-    generation = _generation_pair(fram)
-    if generation.load() is None:
-        for _ in (0, 1):
-            generation.store(struct.pack("<I", 1))
-    elif old is not None and old.collar != collar:
-        generation.store(struct.pack("<I", take_counter(fram) + 1))
+    opened = generation.load(fram)
+    counted = _load_counter(fram)
+    epochs = [known.epoch for known in (old, opened, counted) if known is not None]
+    if epochs and epoch < max(epochs):
+        raise StateError(
+            "epoch is %d, expected at least %d, the memory's present one" % (epoch, max(epochs))
+        )
+    if counted is None and epoch in epochs:
+        raise NoCounter()
+    used = _used_generation(fram, opened)
+    owner = opened or old  # whose log it is
+    kept = used and owner is not None and owner.collar == collar
+    new = used if kept else generation.following(used, epoch)
     if old is None or pack_identity(*old) != identity:
         _invalidate_identity(fram)
+    if counted is None and not epochs and not used:
+        _clear(fram, ADDRESS_ATTEMPTS, 1)
+        _clear(fram, ADDRESS_LEDGER, ADDRESS_BITMAP - ADDRESS_LEDGER)
+    if counted is None or counted.epoch != epoch:
+        next_counter = 1 if counted is None else counted.counter
+        for _ in (0, 1):
+            _counter_pair(fram).store(struct.pack(_COUNTER, next_counter, epoch))
+    if not used:
+        generation.erase_log(fram)
+    generation.store(fram, generation.Opened(new, collar, epoch))
     for copy in (0, 1):
-        fram.write(ADDRESS_IDENTITY + copy * _IDENTITY_STRIDE, identity)
+        address = ADDRESS_IDENTITY + copy * _IDENTITY_STRIDE
+        fram.write(address + len(_MAGIC), identity[len(_MAGIC) :])
+        fram.write(address, _MAGIC)  # last: before, it would revive the old identity
+
+
+def _used_generation(fram: "Fram", opened: "generation.Opened | None") -> int:
+    """Return the newest generation this memory has used, 0 when nothing tells of one."""
+    state = State()
+    state.load(fram)
+    return max(state.generation, opened.generation if opened is not None else 0)
 
 
 def _invalidate_identity(fram: "Fram") -> None:
@@ -163,52 +184,33 @@ def _clear(fram: "Fram", address: int, count: int) -> None:
 
 
 def _counter_pair(fram: "Fram") -> Pair:
-    return Pair(fram, ADDRESS_COUNTER, 4, _SEED_COUNTER)
+    return Pair(fram, ADDRESS_COUNTER, _COUNTER_BYTES, _SEED_COUNTER)
 
 
-def _generation_pair(fram: "Fram") -> Pair:
-    return Pair(fram, ADDRESS_GENERATION, 4, _SEED_GENERATION)
+def _load_counter(fram: "Fram") -> "_Counted | None":
+    """Return the next counter; when one copy is not whole it may have been the newer: one on."""
+    pair = _counter_pair(fram)
+    data = pair.load()
+    if data is None:
+        return None
+    counter, epoch = struct.unpack(_COUNTER, data)
+    return _Counted(counter + (0 if pair.valid_copies == 2 else 1), epoch)
 
 
 def take_counter(fram: "Fram") -> int:
     """Return a nonce counter that was never returned before; its successor is stored first.
 
-    When one copy is not whole it may have been the newer one, so one number is passed over.
-
     Raises:
         NoCounter: both copies are lost, or all numbers are used.
     """
-    pair = _counter_pair(fram)
-    data = pair.load()
-    if data is None:
+    counted = _load_counter(fram)
+    if counted is None:
         raise NoCounter()
-    counter: int = struct.unpack("<I", data)[0]
-    if pair.valid_copies < 2:
-        counter += 1
+    counter: int = counted.counter
     if counter >= _COUNTER_MAX:
         raise NoCounter("used up")
-    pair.store(struct.pack("<I", counter + 1))
+    _counter_pair(fram).store(struct.pack(_COUNTER, counter + 1, counted.epoch))
     return counter
-
-
-def read_generation(fram: "Fram", known: int) -> int:
-    """Return the generation of the record log; restores it or opens a new one when it is lost.
-
-    Args:
-        fram: the memory.
-        known: the generation the state block remembers, 0 when it remembers none.
-
-    Raises:
-        NoCounter: a new generation is needed and no unused number is left to name it.
-    """
-    pair = _generation_pair(fram)
-    data = pair.load()
-    if data is not None:
-        generation: int = struct.unpack("<I", data)[0]
-        return generation
-    generation = known if known else take_counter(fram) + 1
-    pair.store(struct.pack("<I", generation))
-    return generation
 
 
 def begin_wake(fram: "Fram") -> int:

@@ -6,6 +6,8 @@ A store goes to the older copy in three writes: the sequence becomes 0 (the copy
 and CRC are written, then the new sequence. While the sequence is being cleared or written it is
 smaller than the other copy's, whichever byte the cut falls on, so a torn copy loses by its number
 already; the CRC only has to catch what wears out.
+
+    StateError(ValueError)   the FRAM does not hold what the collar needs; subclasses say what
 """
 
 import struct
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from .board import Fram
 
 _OVERHEAD = 6
+
+
+class StateError(ValueError):
+    """The FRAM does not hold what the collar needs."""
 
 
 class Pair:

@@ -12,6 +12,7 @@ from firmware.civil import civil_from_unix
 from firmware.drivers.gnss import pack
 from firmware.state import write_identity
 from firmware.wire import ack, aes, data, frame, ranges
+from firmware.wire.identity import first_generation
 
 from .memory import Memory, PowerCut
 
@@ -19,6 +20,7 @@ START_S = 1790000000
 KEY = bytes(range(16))
 COLLAR = 7
 EPOCH = 3
+GENERATION = first_generation(EPOCH)
 
 
 def pvt(unix_s, lat_e7, lon_e7, fix_type=3, valid=7, accuracy_mm=2500, pdop_e2=180, flags=1):

@@ -21,10 +21,14 @@ class Memory:
 
     def read(self, address, count):
         data = bytearray(count)
-        for i in range(count):
-            page = self.pages.get((address + i) // _PAGE)
+        at = 0
+        while at < count:
+            number, offset = divmod(address + at, _PAGE)
+            piece = min(_PAGE - offset, count - at)
+            page = self.pages.get(number)
             if page is not None:
-                data[i] = page[(address + i) % _PAGE]
+                data[at : at + piece] = page[offset : offset + piece]
+            at += piece
         return bytes(data)
 
     def write(self, address, data):

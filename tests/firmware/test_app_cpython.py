@@ -2,7 +2,7 @@ from firmware import config, layout, link, log, schedule, state
 from firmware.wire import ack, frame
 from firmware.wire.fix import Fix
 
-from .desk import COLLAR, EPOCH, START_S, Desk, pvt
+from .desk import COLLAR, EPOCH, GENERATION, KEY, START_S, Desk, pvt
 from .memory import Memory
 
 FIX, SEND, SLEEP, HALT = (
@@ -24,7 +24,7 @@ def remembered(on):
 
 
 def log_of(on):
-    return log.Log(on.memory, 1)
+    return log.Log(on.memory, GENERATION)
 
 
 def test_a_collar_without_identity_only_sleeps():
@@ -47,7 +47,7 @@ def test_first_wake_fixes_logs_and_sets_the_clock():
 def test_first_record_reaches_the_station_at_once():
     on = desk()
     on.wakes(3)
-    assert (1, 1) in on.station.records
+    assert (GENERATION, 1) in on.station.records
     assert log_of(on).pending(1) == []
 
 
@@ -236,17 +236,28 @@ def test_another_generation_starts_its_log_at_one():
     on = desk()
     on.wakes(3)
     first = log_of(on).newest
-    on.memory.write(layout.ADDRESS_GENERATION, bytes(20))
-    on.memory.write(layout.ADDRESS_STATE, bytes(256))
+    state.write_identity(on.memory, COLLAR + 1, EPOCH, KEY)
     on.wakes(3)
-    generations = sorted({key[0] for key in on.station.records})
     assert first >= 1
-    assert len(generations) == 2 and generations[0] == 1
+    assert {key[0] for key in on.station.records} == {GENERATION, GENERATION + 1}
+    assert (GENERATION + 1, 1) in on.station.records
+
+
+def test_a_log_nobody_can_name_halts_the_collar_until_it_has_a_new_key():
+    on = desk()
+    on.wakes(3)
+    on.memory.write(layout.ADDRESS_GENERATION, bytes(32))
+    on.memory.write(layout.ADDRESS_GENERATION_AGAIN, bytes(32))
+    on.memory.write(layout.ADDRESS_STATE, bytes(256))
+    assert on.wakes(2) == [HALT, HALT]
+    assert on.armed_s == 21600
+    state.write_identity(on.memory, COLLAR, EPOCH + 1, KEY)
+    assert on.wake() == FIX
 
 
 def test_a_lost_counter_silences_the_collar_but_not_its_log():
     on = desk()
-    on.memory.write(layout.ADDRESS_COUNTER, bytes(20))
+    on.memory.write(layout.ADDRESS_COUNTER, bytes(28))
     on.wakes(4)
     assert not on.sent
     assert log_of(on).newest >= 1

@@ -7,7 +7,7 @@ import sys
 
 from firmware import config, log, schedule, state
 
-from .desk import COLLAR, EPOCH, KEY, Desk
+from .desk import COLLAR, EPOCH, GENERATION, KEY, Desk
 from .memory import Memory, PowerCut, cut_everywhere
 
 # CPython cuts at every byte; the unix port, on its single small heap, at every third.
@@ -26,7 +26,7 @@ def ready_for_a_cycle():
 
 
 def contents(memory):
-    held = log.Log(memory, 1)
+    held = log.Log(memory, GENERATION)
     return {r: held.read(r) for r in range(1, held.newest + 1)}
 
 
@@ -57,21 +57,21 @@ def check_cycle(on, clock_survives, stride):
         survived = contents(twin.memory)
         for record, slot in committed.items():
             assert survived[record] == slot, (cut, record)
-        waiting = log.Log(twin.memory, 1).pending(100)
+        waiting = log.Log(twin.memory, GENERATION).pending(100)
         for record in survived:
-            assert record in waiting or (1, record) in twin.station.records, (cut, record)
+            assert record in waiting or (GENERATION, record) in twin.station.records, (cut, record)
         for _ in range(12):
-            held = log.Log(twin.memory, 1)
+            held = log.Log(twin.memory, GENERATION)
             if held.newest > len(committed) and not held.pending(1):
                 break
             twin.wake()
         else:
             raise AssertionError((cut, "no progress"))
         for record, slot in contents(twin.memory).items():
-            assert twin.station.records[(1, record)] == log.decode(slot), (cut, record)
+            assert twin.station.records[(GENERATION, record)] == log.decode(slot), (cut, record)
         for record, slot in survived.items():
             assert contents(twin.memory)[record] == slot, (cut, record)
-        assert state.read_generation(twin.memory, 0) == 1
+        assert state.read_generation(twin.memory, 0) == GENERATION
         cut += stride
     return cut
 
@@ -100,8 +100,8 @@ def test_cuts_at_every_byte_of_every_wake_still_make_progress():
         on.memory.cut_after = cut
         on.wake()
         on.memory.cut_after = None
-    on.until_empty(lambda: log.Log(on.memory, 1), 60)
-    assert len(on.station.records) == log.Log(on.memory, 1).newest
+    on.until_empty(lambda: log.Log(on.memory, GENERATION), 60)
+    assert len(on.station.records) == log.Log(on.memory, GENERATION).newest
 
 
 def test_provisioning_cut_at_any_byte_leaves_no_identity_or_the_whole_one():
@@ -117,7 +117,7 @@ def test_provisioning_cut_at_any_byte_leaves_no_identity_or_the_whole_one():
             identity = state.read_identity(memory)
         assert identity == (COLLAR, EPOCH, KEY)
         assert state.take_counter(memory) >= 1
-        assert state.read_generation(memory, 0) == 1
+        assert state.read_generation(memory, 0) == GENERATION
 
     assert cut_everywhere(Memory(), provision, check, STRIDE) > 50 // STRIDE
 

@@ -47,22 +47,6 @@ def test_a_new_key_goes_on_with_the_counter():
     assert state.take_counter(memory) > last
 
 
-def test_another_collar_number_begins_another_generation():
-    memory = provisioned()
-    state.write_identity(memory, 8, 3, KEY)
-    assert state.read_generation(memory, 0) > 1
-
-
-def test_what_a_new_chip_is_delivered_with_does_not_count():
-    memory = Memory()
-    for address in range(0, layout.ADDRESS_BITMAP, 32):
-        memory.write(address, bytes(range(1, 33)))
-    state.write_identity(memory, 7, 3, KEY)
-    assert state.begin_wake(memory) == 1
-    assert memory.read(layout.ADDRESS_LEDGER, 200) == bytes(200)
-    assert state.take_counter(memory) == 1
-
-
 def test_counters_never_repeat_under_cuts():
     memory = provisioned()
     taken = set()
@@ -80,17 +64,27 @@ def test_counters_never_repeat_under_cuts():
 
 
 def test_counters_never_repeat_when_a_copy_is_lost():
-    for victim in (0, 10):
+    for victim in (0, 14):
         memory = provisioned()
         taken = [state.take_counter(memory) for _ in range(4)]
-        memory.write(layout.ADDRESS_COUNTER + victim, bytes(10))
+        memory.write(layout.ADDRESS_COUNTER + victim, bytes(14))
+        taken += [state.take_counter(memory) for _ in range(4)]
+        assert len(set(taken)) == 8
+
+
+def test_counters_never_repeat_when_a_copy_is_lost_before_a_new_key():
+    for victim in (0, 14):
+        memory = provisioned()
+        taken = [state.take_counter(memory) for _ in range(4)]
+        memory.write(layout.ADDRESS_COUNTER + victim, bytes(14))
+        state.write_identity(memory, 7, 4, KEY)
         taken += [state.take_counter(memory) for _ in range(4)]
         assert len(set(taken)) == 8
 
 
 def test_a_lost_counter_is_never_started_anew():
     memory = provisioned()
-    memory.write(layout.ADDRESS_COUNTER, bytes(20))
+    memory.write(layout.ADDRESS_COUNTER, bytes(28))
     raised(state.NoCounter, state.take_counter, memory)
     raised(state.NoCounter, state.write_identity, memory, 7, 3, KEY)
     state.write_identity(memory, 7, 4, bytes(16))
@@ -101,24 +95,8 @@ def test_a_used_up_counter_is_refused():
     memory = provisioned()
     pair = state._counter_pair(memory)
     for _ in (0, 1):
-        pair.store(b"\xff\xff\xff\xff")
+        pair.store(b"\xff\xff\xff\xff\x03\x00\x00\x00")
     assert "used up" in str(raised(state.NoCounter, state.take_counter, memory))
-
-
-def test_a_lost_generation_is_the_remembered_one():
-    memory = provisioned()
-    memory.write(layout.ADDRESS_GENERATION, bytes(20))
-    assert state.read_generation(memory, 5) == 5
-    assert state.read_generation(memory, 0) == 5
-
-
-def test_a_forgotten_generation_is_never_used_again():
-    memory = provisioned()
-    seen = {state.read_generation(memory, 0)}
-    for _ in range(5):
-        memory.write(layout.ADDRESS_GENERATION, bytes(20))
-        seen.add(state.read_generation(memory, 0))
-    assert len(seen) == 6
 
 
 def test_state_comes_back():
