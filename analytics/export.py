@@ -165,7 +165,7 @@ def write_raster(path: Path, ud: UtilizationDistribution) -> None:
     """
     import numpy as np
     import rasterio
-    from rasterio.transform import from_origin
+    from rasterio import Affine
 
     if not path.parent.is_dir():
         raise ExportError(f"{path}: there is no folder {path.parent}")
@@ -179,7 +179,7 @@ def write_raster(path: Path, ud: UtilizationDistribution) -> None:
         "width": grid.columns,
         "height": grid.rows,
         "crs": estimate.projection.crs if estimate.projection else None,
-        "transform": from_origin(left, top, grid.cell_m, grid.cell_m),
+        "transform": Affine(grid.cell_m, 0.0, left, 0.0, -grid.cell_m, top),
         "compress": "deflate",
         "predictor": 3,
         "tiled": True,
