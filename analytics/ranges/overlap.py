@@ -192,8 +192,8 @@ def bhattacharyya_interval(
     means and spreads never brings ranges closer. 4000 pairs of ranges are drawn around the
     estimates, means as normal, spreads as Wishart variables; their mean tells the bias, which is
     taken off the estimate once and off the quantiles of the drawn ones twice.
-    On 300 tracks of 20 and of 60 fixes the 95 % limits held the truth in 94 to 98 %, more often
-    for equal ranges.
+    On 300 simulated pairs each, of 20 and of 60 fixes, the 95 % limits held the truth in 94 to
+    98 %, and in 99 to 100 % where the ranges are equal or nearly so.
 
     Raises:
         ParameterError: a confidence not between 0 and 100.
