@@ -27,7 +27,7 @@ _RADIO_BAUD = 8_000_000
 _RADIO_KHZ = 868_300
 _DIVIDER_SETTLE_MS = 2
 _DIVIDER_RATIO = 2
-
+_SAFE_WAKE_S = 3600  # until the application has armed its own wake-up
 
 _VREFINT_CAL = 0x1FFF75AA  # 12-bit reading of the internal reference at 3.0 V, DS 3.15.2
 _TS_CAL1 = 0x1FFF75A8  # temperature sensor at 30 degrees and 3.0 V, DS 3.15.1
@@ -186,7 +186,7 @@ class CollarL476:
 
     def __init__(self) -> None:
         self._machine_rtc = machine.RTC()
-        self.armed_s = 3600
+        self.armed_s = _SAFE_WAKE_S
         self.arm_wakeup(self.armed_s)
         self._watchdog = machine.WDT(id=0, timeout=pins.PROCESSOR_WATCHDOG_MS)
         self.gnss = _GnssPort()
@@ -236,13 +236,37 @@ class CollarL476:
         return RESET_PIN
 
     def standby(self) -> None:
-        """Enter Standby: switched rails off, memory lost. Does not return."""
+        """Enter Standby: switched rails off, memory lost. Does not return.
+
+        A part that fails is left as it is: nothing may keep the processor awake.
+        """
+        try:
+            for switch_off in (self._gnss_off, self._radio_off, self._fram_off):
+                try:
+                    switch_off()
+                except Exception:  # nobody is left to tell
+                    pass
+        finally:
+            machine.deepsleep()
+
+    def _gnss_off(self) -> None:
         self.gnss.power(False)
+
+    def _radio_off(self) -> None:
         self.radio.close(always=self.reset_cause() != RESET_STANDBY_WAKE)
+
+    def _fram_off(self) -> None:
         self._fram_switch(0)
-        machine.deepsleep()
 
 
 def build() -> CollarL476:
     """Return the board: wake-up timer first, then the watchdog, then everything else."""
     return CollarL476()
+
+
+def sleep_without_board() -> None:
+    """Enter Standby for an hour when the board could not be built; does not return."""
+    try:
+        machine.RTC().wakeup(_SAFE_WAKE_S * 1000)
+    finally:
+        machine.deepsleep()
