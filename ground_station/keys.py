@@ -25,11 +25,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from firmware.wire.identity import MAX_COLLAR, MAX_EPOCH
 from ground_station.errors import KeyFileError
 
 KEY_BYTES = 16
-MAX_COLLAR = 65_535
-MAX_EPOCH = 2**32 - 1
 MAX_STATION_NUMBER = 4095
 
 
@@ -118,6 +117,10 @@ def add_key(path: Path, collar: int, *, replace: bool = False) -> CollarKey:
             raise KeyFileError(
                 path,
                 f"collar {collar} has a key already (epoch {old['epoch']}); --replace renews it",
+            )
+        if old is not None and old["epoch"] == MAX_EPOCH:
+            raise KeyFileError(
+                path, f"collar {collar}: epoch {MAX_EPOCH} is the last; number anew"
             )
         new = CollarKey(
             collar, 0 if old is None else old["epoch"] + 1, secrets.token_bytes(KEY_BYTES)

@@ -46,6 +46,13 @@ def test_second_key_needs_replace_and_keeps_the_first(tmp_path: Path) -> None:
     assert add_key(path, 7, replace=True).epoch == 2 and len(path.read_text()) > 0
 
 
+def test_epoch_has_room_for_its_generations(tmp_path: Path) -> None:
+    path = write_keys(tmp_path / "keys.json", Collar(1, epoch=0x7FFFFF))
+    with pytest.raises(KeyFileError, match="epoch 8388607 is the last"):
+        add_key(path, 1, replace=True)
+    assert "expected 0..8388607" in faults_of(path, {"collars": {"1": {**GOOD, "epoch": 2**23}}})
+
+
 def test_station_number_is_written_beside_the_keys(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     key = add_key(path, 7).key
