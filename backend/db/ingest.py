@@ -39,7 +39,7 @@ class FixRow(NamedTuple):
     collar: int
     """1..65535"""
     generation: int
-    """Log resets so far, >= 0"""
+    """Which log of the collar, >= 0 (firmware.wire.identity)"""
     record: int
     """Number in the collar's log, >= 1"""
     recorded_at_us: int
