@@ -31,8 +31,21 @@ def _reinterpreted(typing_context: Any, value: Any) -> Any:
     return (types.float64(types.int64) if to_float else types.int64(types.float64)), code
 
 
+def _fused(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """Types and compiles a b + c, rounded once where the processor can."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b, c = arguments
+        return builder.fadd(builder.fmul(a, b, flags=["contract"]), c, flags=["contract"])
+
+    number = types.float64
+    return number(number, number, number), code
+
+
 _as_float = cast(Callable[[int], float], intrinsic(_reinterpreted))
 _as_bits = cast(Callable[[float], int], intrinsic(_reinterpreted))
+multiply_add = cast(Callable[[float, float, float], float], intrinsic(_fused))
+"""Returns a b + c; numba by itself never fuses the two (a third of the time of `exp2`)."""
 
 
 @jit
@@ -45,9 +58,10 @@ def exp2(z: float) -> float:
     z = max(z, LOWEST)
     shifted = z + _ROUND
     q = z - (shifted - _ROUND)
-    series = 0.0013399931139584340 + q * 0.00015345802130972523
-    series = 0.2402264689029503 + q * (
-        0.05550328777213077 + q * (0.009618488993814248 + q * series)
-    )
-    series = 1.0000000005542116 + q * (0.6931472057371133 + q * series)
+    series = multiply_add(q, 0.00015345802130972523, 0.0013399931139584340)
+    series = multiply_add(q, series, 0.009618488993814248)
+    series = multiply_add(q, series, 0.05550328777213077)
+    series = multiply_add(q, series, 0.2402264689029503)
+    series = multiply_add(q, series, 0.6931472057371133)
+    series = multiply_add(q, series, 1.0000000005542116)
     return series * _as_float((_as_bits(shifted) + 1023) << 52)

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from analytics.kernels._exp2 import exp2
 from analytics.kernels._jit import jit
+from analytics.kernels._rows import BLOCK, add_product
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-BLOCK = 8
-"""Rows of a padded grid start and end at multiples of this: one cache line of float64."""
 
 _SCANNED = 14  # points of the coarse search for the likeliest variance, each 4 times the last
 _LOG_4 = math.log(4.0)
@@ -34,10 +32,11 @@ def _add_hills(box: Integers, hill: Floats, count: int, factor: Floats, out: Flo
     `box` (q, 4): first and last column, first and last row, empty where last < first; `hill`
     (q, 4): column and row of the middle [cells], height, exponent of 2 per squared cell.
 
-    Boxes are widened to whole blocks of columns. Measured, with boxes of 9 x 9 cells: consecutive
-    boxes overlap, and a load that straddles what was just stored waits for it; with blocks no load
-    does (up to 2 times faster). Unrolling blocks by hand: slower, no longer vectorised.
+    Boxes are widened to whole blocks of columns, p is a multiple of `BLOCK`. Measured, with boxes
+    of 9 x 9 cells: consecutive boxes overlap, and a load that straddles what was just stored waits
+    for it; with blocks no load does (up to 2 times faster).
     """
+    grid, factors = out.ctypes.data, factor.ctypes.data
     for k in range(count):
         left, right, bottom, top = box[k, 0], box[k, 1], box[k, 2], box[k, 3]
         if right < left or top < bottom:
@@ -54,11 +53,15 @@ def _add_hills(box: Integers, hill: Floats, count: int, factor: Floats, out: Flo
             if j < before or (j > after and j < width):
                 value = 0.0
             factor[j] = value
-        for j in range(height):
-            along_y = peak * factor[width + j]
-            row = out[bottom + j, first : first + width]
-            for c in range(width):
-                row[c] += along_y * factor[c]
+        add_product(
+            grid + 8 * (bottom * out.shape[1] + first),
+            8 * out.shape[1],
+            factors,
+            factors + 8 * width,
+            peak,
+            height,
+            width // BLOCK,
+        )
 
 
 # n fixes, b bridges, q quadrature nodes of all rules, r rows, p columns padded to whole blocks
@@ -142,6 +145,19 @@ def left_out(
         dy = y_m[i + 1] - rest * y_m[i] - a * y_m[i + 2]
         squared[i] = dx * dx + dy * dy
     return time_factor, from_error, squared
+
+
+# n fixes
+@jit
+def mean_square_left_out(times_s: Floats, x_m: Floats, y_m: Floats) -> float:
+    """Returns the mean squared distance of inner fixes from the line between their neighbours."""
+    total = 0.0
+    for i in range(1, times_s.size - 1):
+        a = (times_s[i] - times_s[i - 1]) / (times_s[i + 1] - times_s[i - 1])
+        dx = x_m[i] - x_m[i - 1] - a * (x_m[i + 1] - x_m[i - 1])
+        dy = y_m[i] - y_m[i - 1] - a * (y_m[i + 1] - y_m[i - 1])
+        total += dx * dx + dy * dy
+    return total / (times_s.size - 2)
 
 
 @jit

@@ -7,7 +7,7 @@ cut, how wide the grid is and what lies off it are settled here, once.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,12 +51,12 @@ class Bridges:
     first: Integers
     spread_m2: Floats
 
-    @property
+    @cached_property
     def duration_s(self) -> Floats:
         """(b,) time between the two fixes."""
         return np.asarray(self.track.times_s[self.first + 1] - self.track.times_s[self.first])
 
-    @property
+    @cached_property
     def length_m(self) -> Floats:
         """(b,) distance between the two fixes."""
         track, i = self.track, self.first
@@ -64,19 +64,19 @@ class Bridges:
             np.hypot(track.x_m[i + 1] - track.x_m[i], track.y_m[i + 1] - track.y_m[i])
         )
 
-    @property
+    @cached_property
     def middle_sd_m(self) -> Floats:
         """(b,) standard deviation halfway."""
         ends = self.variance_m2[self.first] + self.variance_m2[self.first + 1]
         return np.asarray(np.sqrt((self.spread_m2 + ends) / 4))
 
-    @property
+    @cached_property
     def widest_sd_m(self) -> Floats:
         """(b,) largest of the standard deviations at both ends and halfway."""
         ends = np.maximum(self.variance_m2[self.first], self.variance_m2[self.first + 1])
         return np.asarray(np.maximum(self.middle_sd_m, np.sqrt(ends)))
 
-    @property
+    @cached_property
     def narrow_sd_m(self) -> float:
         """Standard deviation halfway that a tenth of the time is below."""
         order = np.argsort(self.middle_sd_m)
@@ -169,11 +169,12 @@ def density(
         support_sd: half width, in standard deviations, of the square in which a hill counts.
     """
     from analytics.kernels import bridges as kernels  # compiles at its first call
+    from analytics.kernels._rows import BLOCK
 
     rule_start = np.cumsum([0, *(part.size for part, _ in rules)])
-    padded = -(-grid.columns // kernels.BLOCK) * kernels.BLOCK
-    memory = np.zeros(grid.rows * padded + kernels.BLOCK)
-    offset = -(memory.ctypes.data // memory.itemsize) % kernels.BLOCK  # to a whole cache line
+    padded = -(-grid.columns // BLOCK) * BLOCK
+    memory = np.zeros(grid.rows * padded + BLOCK)
+    offset = -(memory.ctypes.data // memory.itemsize) % BLOCK  # to a whole cache line
     out = memory[offset : offset + grid.rows * padded].reshape(grid.rows, padded)
     kernels.density(
         bridges.track.x_m,

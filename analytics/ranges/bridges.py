@@ -64,11 +64,9 @@ def sampling_ratio(track: Track) -> float:
     The squared distance of each inner fix from the straight line between its neighbours at its
     time, over that from the mean of the track.
     """
-    from analytics.kernels.bridges import left_out
+    from analytics.kernels.bridges import mean_square_left_out  # compiles at its first call
 
-    squared = left_out(track.times_s, track.x_m, track.y_m, np.zeros(len(track)))[2]
-    middle = np.var(track.x_m) + np.var(track.y_m)
-    return float(squared.mean() / middle)
+    return mean_square_left_out(track.times_s, track.x_m, track.y_m) / _variance_m2(track)
 
 
 def check_sampling(bridges: Bridges, name: str = "") -> None:
@@ -101,7 +99,7 @@ def check_sampling(bridges: Bridges, name: str = "") -> None:
     if ratio >= DOUBTFUL_RATIO:
         warning = SparseTrackWarning(f"{prefix}sparse for bridges: {told}")
         warnings.warn(warning, stacklevel=3)
-    spread_m = math.sqrt((np.var(track.x_m) + np.var(track.y_m)) / 2)
+    spread_m = math.sqrt(_variance_m2(track) / 2)
     wide = bridges.middle_sd_m > spread_m
     if not wide.any():
         return
@@ -293,6 +291,11 @@ def error_summary(error_m: ArrayLike) -> object:
     if error.ndim == 0:
         return float(error)
     return {"smallest": float(error.min()), "largest": float(error.max())}
+
+
+def _variance_m2(track: Track) -> float:
+    """Returns the mean squared distance of the fixes from their mean."""
+    return float(np.var(track.x_m) + np.var(track.y_m))
 
 
 def _check_support(support_sd: float) -> None:
