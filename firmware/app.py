@@ -7,7 +7,7 @@ power cut at any moment is the same as a task that failed. What goes wrong insid
 number in the state; no error stops the collar.
 """
 
-from . import config, energy, health, link, log, schedule, uplink
+from . import config, energy, health, link, log, outbox, schedule, uplink
 from ._typing import TYPE_CHECKING
 from .block import State
 from .drivers import gnss
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _SAFE_WAKE_S = 3600  # until the wake has planned the next one
 _HALT_WAKE_S = 21600
 _CLOCK_JUMP_S = 60  # a correction beyond this moves the duty-cycle ledger
-_RECORD_LEAST = 4  # bytes a record takes in a frame
 
 
 def step(board: "Board") -> int:
@@ -88,6 +87,7 @@ class _Wake:
         health.note_reset(state, board.reset_cause(), attempts)
         self._log = log.Log(board.fram, generation, state.newest)
         state.newest = self._log.newest
+        self._outbox = outbox.Outbox(self._log, state)
         self._voltage_uv = 0
         self._energy_uj = 0
         self._cost_uj = self._costs.boot_uj
@@ -190,7 +190,7 @@ class _Wake:
     def _send_at_s(self, now_s: int) -> "int | None":
         """When the next frame is due; None while nothing waits or the energy does not allow it."""
         state, costs, settings = self._state, self._costs, self._settings
-        waiting = self._log.pending(settings.send_records)
+        waiting = self._outbox.waiting(settings.send_records, now_s)
         if not waiting:
             return None
         power_uw = costs.radio_tx_uw + costs.processor_uw
@@ -294,16 +294,16 @@ class _Wake:
             ledger.settle(now_s)
 
     def _send(self) -> None:
-        """Send the oldest waiting records and listen for who holds them."""
+        """Send waiting records and listen for who holds them."""
         state, collar = self._state, self._identity.collar
         now_s = self._board.rtc.now_s()
         budget_uj = energy.budget_uj_per_day(state, self._costs, self._settings, self._energy_uj)
         poor_s = link.poor_wait_s(self._frame_uj(), budget_uj)
+        first, alone = self._outbox.choose(now_s)
         sf = link.begin_frame(state, now_s, collar * 31 + state.boots * 7, poor_s)
         self._commit()
-        room = link.frame_room(sf)
-        payload, used = data.encode(state.generation, self._waiting(room // _RECORD_LEAST), room)
-        if not used:
+        payload = self._outbox.pack(first, alone, link.frame_room(sf)) if first else b""
+        if not payload:
             return
         sealed = uplink.seal(self._fram, self._identity, self._settings, now_s, sf, payload)
         state.frames += 1
@@ -313,16 +313,5 @@ class _Wake:
         if answer is None or answer.generation != state.generation:
             return
         if self._log.acknowledge(answer.ranges):
-            link.answered(state, sf, answer.snr_margin_db, bool(self._log.pending(1)))
-
-    def _waiting(self, limit: int) -> "list[fix.Fix | Status]":
-        """Return the oldest records no station has; damaged ones are given up."""
-        records = []
-        for record in self._log.pending(limit):
-            slot = self._log.read(record)
-            if slot is None:
-                self._state.lost_records += 1
-                self._log.acknowledge([(record, record)])
-            else:
-                records.append(log.decode(slot))
-        return records
+            more = self._outbox.answered(first, alone, now_s)
+            link.answered(state, sf, answer.snr_margin_db, more)

@@ -41,6 +41,8 @@ _FIELDS = (
     ("lost_records", "H", 0),  # unreadable or overwritten before any station had them
     ("error_task", "B", 0),
     ("error_name", "15s", b""),
+    ("send_from", "I", 0),  # record the next frame starts with, 0 the oldest (outbox.py)
+    ("round_at_s", "I", 0),  # when such frames last began with the oldest
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
 _FORMAT = "<" + "".join(field[1] for field in _FIELDS)
@@ -78,6 +80,8 @@ class State:
     lost_records: int
     error_task: int
     error_name: bytes
+    send_from: int
+    round_at_s: int
 
     def __init__(self) -> None:
         for name, _, value in _FIELDS:
@@ -86,7 +90,7 @@ class State:
     def restart(self, generation: int) -> None:
         """Forget what counted in another generation; what was learned stays."""
         self.generation = generation
-        self.newest = 0
+        self.newest = self.send_from = 0
         for name in _PER_GENERATION:
             setattr(self, name, 0)
 

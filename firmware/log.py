@@ -89,22 +89,22 @@ class Log:
             return None
         return self._read(record)
 
-    def pending(self, limit: int, newest_first: bool = False) -> "list[int]":
+    def pending(self, limit: int, first: int = 0) -> "list[int]":
         """Return at most `limit` numbers of records no station has acknowledged.
 
-        Ascending from the oldest, or descending from the newest.
+        Ascending from `first` on, or from the oldest.
         """
         found: "list[int]" = []
-        record, step = (self.newest, -1) if newest_first else (self.oldest, 1)
-        while self.oldest <= record <= self.newest and len(found) < limit:
+        record = max(first, self.oldest)
+        while record <= self.newest and len(found) < limit:
             index = (record - 1) % self._slots
             byte = self._bitmap_byte(index // 8)
             if byte == 0xFF:  # eight at once
-                record += index % 8 * -1 - 1 if newest_first else 8 - index % 8
+                record += 8 - index % 8
                 continue
             if not byte >> index % 8 & 1:
                 found.append(record)
-            record += step
+            record += 1
         return found
 
     def acknowledge(self, ranges: "list[tuple[int, int]]") -> int:
@@ -223,6 +223,11 @@ def pack_status(status: Status) -> bytes:
 
 def _clip(value: int, most: int) -> int:
     return max(0, min(value, most))
+
+
+def known(slot: Slot) -> bool:
+    """Return whether this firmware knows the kind of a record."""
+    return slot.kind in (KIND_FIX, KIND_STATUS)
 
 
 def decode(slot: Slot) -> "Fix | Status":

@@ -20,6 +20,7 @@ package(  # type: ignore[name-defined]
         "layout.py",
         "link.py",
         "log.py",
+        "outbox.py",
         "schedule.py",
         "state.py",
         "store.py",

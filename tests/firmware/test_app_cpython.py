@@ -1,5 +1,5 @@
 from firmware import config, layout, link, log, schedule, state
-from firmware.wire import ack, frame
+from firmware.wire import ack, data, frame
 from firmware.wire.fix import Fix
 
 from .desk import COLLAR, EPOCH, GENERATION, KEY, START_S, Desk, pvt
@@ -284,3 +284,36 @@ def test_settings_in_memory_are_obeyed():
 
 def test_a_fresh_memory_reads_as_zeros():
     assert Memory().read(262140, 4) == bytes(4)
+
+
+def test_a_record_this_firmware_does_not_know_stops_nothing():
+    on = desk()
+    config.store(on.memory, config.Settings(send_records=1, fix_interval_max_s=3600))
+    on.wakes(4)
+    held = log_of(on)
+    unknown = held.append(9, START_S, bytes(13))
+    on.wakes(60)
+    assert log_of(on).newest > unknown + 5
+    assert set(log_of(on).pending(9)) <= {unknown, log_of(on).newest}
+    assert remembered(on).errors == 0
+
+
+def test_a_record_the_station_cannot_read_stops_nothing():
+    on = desk()
+    config.store(on.memory, config.Settings(send_records=4, fix_interval_max_s=3600))
+    hear = on.station.hear
+
+    def unreadable(sealed, now_s):
+        _, payload = frame.open_frame(on.station.encrypt, frame.UPLINK, EPOCH, sealed)
+        if any(record.record == 3 for record in data.decode(payload)[1]):
+            return None
+        return hear(sealed, now_s)
+
+    on.station.hear = unreadable
+    while on.now_ms < (START_S + 4 * 86400) * 1000:
+        on.wake()
+    assert log_of(on).newest > 40
+    assert log_of(on).pending(99)[0] == 3
+    assert len(log_of(on).pending(99)) <= 1 + 4
+    tries = len(on.sent) - len(on.station.nonces)
+    assert 5 <= tries <= 5 + 4 * 3
