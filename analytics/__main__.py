@@ -1,12 +1,13 @@
-"""Commands of the analytics: `home-range`."""
+"""Commands of the analytics: `home-range` and `corridor`."""
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analytics import arguments, corridor_command
 from analytics.methods import METHODS, Method
+from analytics.progress import console, fail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,24 +17,19 @@ if TYPE_CHECKING:
     from analytics.study import Done, Job
     from analytics.track_file import TrackFile
 
-_FORMATS = (
-    "Reads Movebank event files, and tables with the columns individual, timestamp (or t_s) and "
-    "lon, lat (or x_m, y_m in metres). Needs no database."
-)
-
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `home-range` to a command line."""
+    """Add `home-range` and `corridor` to a command line."""
+    corridor_command.add_to(subparsers)
     command = subparsers.add_parser(
         "home-range",
         help="home ranges from a track file",
-        description="Estimate home ranges of the animals of a track file. " + _FORMATS,
+        description="Estimate home ranges of the animals of a track file. " + arguments.FORMATS,
         epilog=_methods_help()
         + "\n\nexample: capra home-range TRACK.csv --method akde -o out.geojson --plot out.png",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("track", type=Path, metavar="TRACK.csv")
-    _add_input(command)
+    arguments.add_input(command)
     command.add_argument(
         "--method",
         action="extend",
@@ -43,26 +39,26 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
         help="estimators, see below (akde)",
     )
     command.add_argument(
-        "--levels", type=_levels, metavar="50,95", help="isopleths [percent] (by the method)"
+        "--levels",
+        type=arguments.levels,
+        metavar="50,95",
+        help="isopleths [percent] (by the method)",
     )
     command.add_argument(
         "--set",
         action="append",
         default=[],
-        type=_setting,
+        type=arguments.setting,
         metavar="NAME=VALUE",
         help="an option of the methods, see below",
     )
     command.add_argument(
         "--uere",
-        type=_positive,
+        type=arguments.positive,
         metavar="METRES",
         help="location error per unit of HDOP, where error_m=file and the file has HDOP",
     )
-    command.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write .geojson or .parquet"
-    )
-    command.add_argument("--plot", type=Path, metavar="FILE", help="draw .png, .svg or .pdf")
+    arguments.add_output(command)
     command.add_argument(
         "--raster",
         type=Path,
@@ -72,33 +68,13 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
     command.add_argument(
         "--scheduler", metavar="tcp://HOST:PORT", help="run on this dask.distributed cluster"
     )
-    command.add_argument("--workers", type=_whole, metavar="N", help="threads (one per processor)")
+    command.add_argument(
+        "--workers", type=arguments.whole, metavar="N", help="threads (one per processor)"
+    )
     command.add_argument(
         "--resume", type=Path, metavar="DIR", help="keep results there; do only what is missing"
     )
     command.set_defaults(run=_home_range)
-
-
-def _add_input(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--animal", action="extend", nargs="+", metavar="ID", help="which of them (all)"
-    )
-    command.add_argument(
-        "--origin",
-        type=_origin,
-        metavar="LAT,LON",
-        help="where the middle of tracks in metres lies [deg] (nowhere)",
-    )
-    command.add_argument(
-        "--from", dest="from_s", type=_time, metavar="TIME", help="fixes from, UTC"
-    )
-    command.add_argument("--to", dest="to_s", type=_time, metavar="TIME", help="fixes before, UTC")
-    command.add_argument(
-        "--by",
-        choices=("all", "year", "month"),
-        default="all",
-        help="a range for each (%(default)s)",
-    )
 
 
 def _methods_help() -> str:
@@ -111,80 +87,22 @@ def _methods_help() -> str:
     return "\n".join(lines)
 
 
-def _levels(text: str) -> tuple[float, ...]:
-    try:
-        levels = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        levels = ()
-    if not levels or not all(0 < level <= 100 for level in levels):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected percentages such as 50,95")
-    return tuple(sorted(set(levels)))
-
-
-def _setting(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE")
-    return name.strip(), value.strip()
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0")
-    return value
-
-
-def _whole(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
-    return int(text)
-
-
-def _origin(text: str) -> tuple[float, float]:
-    try:
-        latitude, longitude = (float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: expected LAT,LON such as 46.66,10.20"
-        ) from None
-    if not (-90 < latitude < 90 and -180 <= longitude <= 180):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected degrees within -90..90,-180..180")
-    return latitude, longitude
-
-
-def _time(text: str) -> float:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        expected = "expected a time such as 2026-06-01 or 2026-06-01T06:00:00Z"
-        raise argparse.ArgumentTypeError(f"{text!r}: {expected}") from None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-
-
 def _home_range(args: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from analytics.errors import AnalyticsError
     from analytics.executor import ExecutorError
     from analytics.track_file import TrackFileError
 
-    # nothing to cut lines at where nobody looks through a window
-    console = Console(width=None if sys.stdout.isatty() else 240, soft_wrap=True)
     try:
-        return _estimate(args, console)
+        return _estimate(args, console())
     except (AnalyticsError, ExecutorError, TrackFileError) as error:
-        return _fail(str(error))
+        return fail(str(error))
 
 
-def _estimate(args: argparse.Namespace, console: "Console") -> int:
+def _estimate(args: argparse.Namespace, out: "Console") -> int:
     from analytics import plot
     from analytics.executor import executor
-    from analytics.export import check_target, write_home_ranges
-    from analytics.progress import Progress
+    from analytics.export import check_target, home_range_features, write_features
+    from analytics.progress import Progress, say_left_out
     from analytics.store import Store
     from analytics.study import run_study
     from analytics.table import print_table
@@ -197,10 +115,10 @@ def _estimate(args: argparse.Namespace, console: "Console") -> int:
         check_target(args.output, geographic)
     if args.plot:
         plot.check_target(args.plot)
-    _say_left_out(console, file)
+    say_left_out(out, file)
     store = Store(args.resume) if args.resume else None
     found: list[Done] = []
-    with executor(args.scheduler, args.workers) as runs, Progress(console, len(jobs)) as progress:
+    with executor(args.scheduler, args.workers) as runs, Progress(out, len(jobs)) as progress:
         for done in run_study(jobs, runs, store):
             progress.step(_name(done.job))
             found.append(done)
@@ -208,9 +126,9 @@ def _estimate(args: argparse.Namespace, console: "Console") -> int:
     found.sort(key=lambda done: place[done.job])
     good = [done for done in found if done.result]
     if good:
-        print_table(console, good)
+        print_table(out, good)
         if args.output:
-            write_home_ranges(args.output, good)
+            write_features(args.output, home_range_features(good))
         _write_rasters(args.raster, good)
         if args.plot:
             plot.draw(args.plot, good)
@@ -257,15 +175,6 @@ def _check_settings(methods: "Sequence[Method]", settings: dict[str, str]) -> No
             raise ParameterError(name, value, f"for {which}: {expected}")
 
 
-def _say_left_out(console: "Console", file: "TrackFile") -> None:
-    for animal in file.animals:
-        if animal.left_out:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in animal.left_out.items())
-            console.print(f"{animal.animal}: left out: {reasons}", highlight=False, markup=False)
-    for name, reason in file.refused.items():
-        console.print(f"{name}: not used: {reason}", highlight=False, markup=False)
-
-
 def _write_rasters(path: Path | None, good: "list[Done]") -> None:
     from analytics.errors import AnalyticsError
     from analytics.export import write_raster
@@ -291,15 +200,10 @@ def _name(job: "Job") -> str:
 
 def _say_failures(failed: "list[Done]", all_jobs: int) -> int:
     for done in failed:
-        _fail(f"{_name(done.job)}: {done.failure}")
+        fail(f"{_name(done.job)}: {done.failure}")
     if failed and all_jobs > 1:
-        _fail(f"{len(failed)} of {all_jobs} home ranges failed, see above")
+        fail(f"{len(failed)} of {all_jobs} home ranges failed, see above")
     return 1 if failed else 0
-
-
-def _fail(message: str) -> int:
-    print(f"capra: {message.strip()}", file=sys.stderr)
-    return 1
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,14 +7,17 @@ appear under their name when they are complete.
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import shapely
 
+from analytics.corridors.results import ObservedCorridors, UseLevel
 from analytics.errors import AnalyticsError
-from analytics.results import Isopleth, UtilizationDistribution
+from analytics.methods import RangeResult
+from analytics.results import Estimate, Isopleth, UtilizationDistribution
 from analytics.study import Done
 
 _GEOJSON = (".geojson", ".json")
@@ -47,41 +50,65 @@ def check_target(path: Path, geographic: bool) -> None:
         )
 
 
-def write_home_ranges(path: Path, found: Sequence[Done]) -> None:
-    """Writes home ranges as the path's ending says.
+@dataclass(frozen=True)
+class Feature:
+    """A polygon and what is written beside it.
+
+    Attributes:
+        source: the result it comes from.
+        properties: in JSON's types; times as RFC 3339 in names that end in _time.
+    """
+
+    source: Isopleth | UseLevel
+    properties: dict[str, Any]
+
+
+def write_features(path: Path, features: Sequence[Feature]) -> None:
+    """Writes features as the path's ending says.
 
     Raises:
         ExportError: as `check_target`.
         ProjectionError: an area that has no polygon in degrees.
     """
-    estimates = [one.result.home_range.estimate for one in found if one.result]
-    check_target(path, all(one.projection is not None for one in estimates))
+    check_target(path, all(one.source.projection is not None for one in features))
     if path.suffix.lower() in _GEOJSON:
+        text = json.dumps(to_geojson(features))
         with whole(path) as part:
-            part.write_text(json.dumps(to_geojson(found)) + "\n", encoding="utf-8")
+            part.write_text(text + "\n", encoding="utf-8")
     else:
-        _write_geoparquet(path, found)
+        _write_geoparquet(path, features)
 
 
-def to_geojson(found: Sequence[Done]) -> dict[str, object]:
-    """Returns a GeoJSON FeatureCollection, a feature per isopleth.
+def to_geojson(features: Sequence[Feature]) -> dict[str, Any]:
+    """Returns a GeoJSON FeatureCollection.
 
     Raises:
         ProjectionError: as `analytics.results.Isopleth.to_geographic`.
     """
+    written = [one.source.to_geojson() | {"properties": one.properties} for one in features]
+    return {"type": "FeatureCollection", "features": written}
+
+
+def home_range_features(found: Sequence[Done]) -> list[Feature]:
+    """Returns the isopleths of home ranges, the widest of each first, to be drawn like that."""
     features = []
-    for done, isopleth in _isopleths(found):
-        feature = isopleth.to_geojson()
-        feature["properties"] = properties(done, isopleth)
-        features.append(feature)
-    return {"type": "FeatureCollection", "features": features}
+    for done in found:
+        if done.result:
+            areas = sorted(done.result.home_range.isopleths, key=lambda one: -one.level_percent)
+            features += [Feature(one, _of_isopleth(done, done.result, one)) for one in areas]
+    return features
 
 
-def properties(done: Done, isopleth: Isopleth) -> dict[str, Any]:
-    """Returns what is written beside a polygon: areas, their interval, and how it was made."""
-    assert done.result is not None
-    estimate = done.result.home_range.estimate.to_json()
-    interval = done.result.intervals.get(isopleth.level_percent)
+def corridor_features(found: ObservedCorridors) -> list[Feature]:
+    """Returns the levels of use, the widest first."""
+    made = _of_estimate(found.estimate)
+    used = (one for one in found.levels if not one.polygon.is_empty)
+    levels = sorted(used, key=lambda one: one.animals)
+    return [Feature(one, _of_level(one) | made) for one in levels]
+
+
+def _of_isopleth(done: Done, result: RangeResult, isopleth: Isopleth) -> dict[str, Any]:
+    interval = result.intervals.get(isopleth.level_percent)
     return {
         "animal": done.job.animal,
         "period": done.job.period or None,
@@ -93,28 +120,32 @@ def properties(done: Done, isopleth: Isopleth) -> dict[str, Any]:
         "area_high_km2": interval.high if interval else None,
         "confidence_percent": interval.confidence_percent if interval else None,
         "area_grid_km2": isopleth.area_grid_km2,
-        "effective_size": done.result.effective_size,
-        "fixes": estimate["fixes"],
-        "from_time": estimate["from_time"],
-        "to_time": estimate["to_time"],
-        "estimator": estimate["method"],
-        "parameters": estimate["parameters"],
-        "projection": estimate["projection"],
-        "software_version": estimate["software_version"],
-        "warnings": list(done.result.warnings),
+        "effective_size": result.effective_size,
+        **_of_estimate(result.home_range.estimate),
+        "warnings": list(result.warnings),
     }
 
 
-def _isopleths(found: Sequence[Done]) -> Iterator[tuple[Done, Isopleth]]:
-    """Yields isopleths, the widest of each home range first: to be drawn in this order."""
-    for done in found:
-        if done.result:
-            areas = done.result.home_range.isopleths
-            for one in sorted(areas, key=lambda one: -one.level_percent):
-                yield done, one
+def _of_level(level: UseLevel) -> dict[str, Any]:
+    widths = level.widths
+    return {
+        "animals": level.animals,
+        "share_percent": level.share_percent,
+        "area_km2": level.area_km2,
+        "area_grid_km2": level.area_grid_km2,
+        "width_narrowest_m": widths.narrowest_m if widths else None,
+        "width_median_m": widths.median_m if widths else None,
+        "width_widest_m": widths.widest_m if widths else None,
+    }
 
 
-def _write_geoparquet(path: Path, found: Sequence[Done]) -> None:
+def _of_estimate(estimate: Estimate) -> dict[str, Any]:
+    members = estimate.to_json()
+    names = ("fixes", "from_time", "to_time", "parameters", "projection", "software_version")
+    return {"estimator": members["method"]} | {name: members[name] for name in names}
+
+
+def _write_geoparquet(path: Path, features: Sequence[Feature]) -> None:
     """Writes WKB polygons: longitude and latitude, or metres where a track lies nowhere.
 
     Source: GeoParquet specification 1.1.0.
@@ -122,27 +153,23 @@ def _write_geoparquet(path: Path, found: Sequence[Done]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows, polygons = [], []
-    for done, isopleth in _isopleths(found):
-        geographic = isopleth.projection is not None
-        polygons.append(isopleth.to_geographic() if geographic else isopleth.polygon)
-        row = properties(done, isopleth)
-        for name in ("from_time", "to_time"):
-            row[name] = datetime.fromisoformat(row[name])
-        for name in ("parameters", "warnings"):
-            row[name] = json.dumps(row[name])
-        rows.append(row | {"geometry": shapely.to_wkb(polygons[-1], flavor="iso")})
-    times, numbers = pa.timestamp("us", tz="UTC"), pa.float64()
-    kinds = {"fixes": pa.int64(), "from_time": times, "to_time": times, "geometry": pa.binary()}
-    kinds |= {name: numbers for name in rows[0] if name.endswith(("_km2", "_percent", "_size"))}
-    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in rows[0]])
+    geographic = all(one.source.projection is not None for one in features)
+    polygons = [
+        one.source.to_geographic() if geographic else one.source.polygon for one in features
+    ]
+    rows = [
+        {name: _flat(name, value) for name, value in one.properties.items()}
+        | {"geometry": shapely.to_wkb(polygon, flavor="iso")}
+        for one, polygon in zip(features, polygons, strict=True)
+    ]
+    schema = pa.schema([(name, _kind(name, [row[name] for row in rows])) for name in rows[0]])
     column: dict[str, object] = {
         "encoding": "WKB",
         "geometry_types": ["MultiPolygon"],
         "orientation": "counterclockwise",
         "bbox": list(shapely.total_bounds(polygons)),
     }
-    if any(isopleth.projection is None for _, isopleth in _isopleths(found)):
+    if not geographic:
         column["crs"] = None  # undefined; left out it would mean longitude and latitude
     geo = {
         "version": _GEOPARQUET_VERSION,
@@ -152,6 +179,25 @@ def _write_geoparquet(path: Path, found: Sequence[Done]) -> None:
     table = pa.Table.from_pylist(rows, schema.with_metadata({"geo": json.dumps(geo)}))
     with whole(path) as part:
         pq.write_table(table, part, compression="zstd")
+
+
+def _flat(name: str, value: Any) -> Any:
+    """A value as a table holds it."""
+    if name.endswith("_time"):
+        return datetime.fromisoformat(value)
+    return json.dumps(value) if isinstance(value, dict | list) else value
+
+
+def _kind(name: str, values: Sequence[object]) -> Any:
+    """The type of a column, the same whether or not there are values in it."""
+    import pyarrow as pa
+
+    if name.endswith("_time"):
+        return pa.timestamp("us", tz="UTC")
+    if name.endswith(("_km2", "_m", "_percent", "_size")):
+        return pa.float64()
+    kinds = {bytes: pa.binary(), int: pa.int64()}
+    return kinds.get(type(values[0]), pa.string())
 
 
 def write_raster(path: Path, ud: UtilizationDistribution) -> None:

@@ -31,6 +31,7 @@ MethodName = Literal[
     "bridge",
     "dynamic-bridge",
     "biased-bridge",
+    "etd",
     "akde",
 ]
 
@@ -278,6 +279,13 @@ def _biased_bridge(track: Track, levels: Sequence[float], options: Options) -> R
     return _from_ud(ud, levels, f"D {ud.estimate.parameters['diffusion_m2_per_s']:.4g} m²/s")
 
 
+def _etd(track: Track, levels: Sequence[float], options: Options) -> RangeResult:
+    from analytics.ranges.etd import elliptical_ud
+
+    ud = elliptical_ud(track, **options)
+    return _from_ud(ud, levels, f"up to {ud.estimate.parameters['highest_mps']:.3g} m/s")
+
+
 def _akde(track: Track, levels: Sequence[float], options: Options) -> RangeResult:
     from analytics.ctmm.intervals import chi_square_interval
     from analytics.ctmm.select import select
@@ -356,6 +364,11 @@ _BIASED_OPTIONS = (
     Option("diffusion_m2_per_s", float, "diffusion [m2/s]", "estimate", ("estimate",)),
     _CELL,
 )
+_ETD_OPTIONS = (
+    Option("highest_mps", float, "no place is reached faster [m/s]; by default by the track"),
+    Option("longest_gap_s", float, "longer steps are left out [s]; by default none"),
+    _CELL,
+)
 _AKDE_OPTIONS = (
     Option(
         "weights",
@@ -418,6 +431,7 @@ _ALL = (
         _biased_bridge,
         _BIASED_OPTIONS,
     ),
+    Method("etd", "elliptical time density, from the speeds it can reach", _etd, _ETD_OPTIONS),
     Method(
         "akde",
         "autocorrelated kernel density: a movement model's, with intervals",

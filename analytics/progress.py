@@ -1,11 +1,15 @@
-"""How far a run is: a bar on a terminal, a line now and then elsewhere."""
+"""What a run tells people: how far it is, what it left out, why it ended."""
 
+import sys
 import time
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from analytics.track_file import TrackFile
+
+_WIDE = 240  # columns where there is no terminal: nobody looks at them through a window
 _QUIET_S = 10.0  # between lines where there is no terminal
 
 
@@ -58,3 +62,26 @@ class Progress:
         if not self._console.is_terminal and (last or now - self._said_s >= _QUIET_S):
             self._said_s = now
             self._console.print(f"{self._done} of {self._total} {self._what}")
+
+
+def console() -> "Console":
+    """Returns where lines for people go."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _WIDE, soft_wrap=True)
+
+
+def say_left_out(out: "Console", file: "TrackFile") -> None:
+    """Says which rows and animals of a file were not used, and why."""
+    for animal in file.animals:
+        if animal.left_out:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in animal.left_out.items())
+            out.print(f"{animal.animal}: left out: {reasons}", highlight=False, markup=False)
+    for name, reason in file.refused.items():
+        out.print(f"{name}: not used: {reason}", highlight=False, markup=False)
+
+
+def fail(message: str) -> int:
+    """Says what went wrong and returns the exit code for it."""
+    print(f"capra: {message.strip()}", file=sys.stderr)
+    return 1

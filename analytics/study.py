@@ -107,27 +107,42 @@ def jobs_of(
     """
     values = estimator.complete(options)
     error_m = _errors(animal, uere_m) if values.get("error_m") == FROM_FILE else None
-    times_s = animal.track.times_s
+    jobs = []
+    for name, part in parts(animal.track.times_s, from_s, to_s, by):
+        own = dict(options) if error_m is None else {**options, "error_m": error_m[part]}
+        track = part_of(animal.track, part)
+        jobs.append(Job(animal.animal, track, estimator.name, levels_percent, own, name, keep_ud))
+    return jobs
+
+
+def parts(
+    times_s: Floats, from_s: float | None = None, to_s: float | None = None, by: By = "all"
+) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Returns the name of each period and which fixes are in it; without those that have none.
+
+    Args:
+        times_s: (n,) Unix times.
+        from_s: no fixes before.
+        to_s: no fixes from then on.
+        by: years or months (UTC); the name of all in one is empty.
+    """
     inside = np.ones(times_s.size, bool)
     if from_s is not None:
         inside &= times_s >= from_s
     if to_s is not None:
         inside &= times_s < to_s
-    unit = {"all": None, "year": "Y", "month": "M"}[by]
-    periods = np.zeros(times_s.size, int).astype(str)
-    if unit is not None:
-        periods = times_s.astype("datetime64[s]").astype(f"datetime64[{unit}]").astype(str)
-    jobs = []
-    for period in np.unique(periods[inside]).tolist():
-        part = inside & (periods == period)
-        track = animal.track
-        if not part.all():
-            times_s, x_m, y_m = track.times_s[part], track.x_m[part], track.y_m[part]
-            track = Track(times_s, x_m, y_m, track.projection)
-        own = dict(options) if error_m is None else {**options, "error_m": error_m[part]}
-        name = "" if unit is None else period
-        jobs.append(Job(animal.animal, track, estimator.name, levels_percent, own, name, keep_ud))
-    return jobs
+    if by == "all":
+        return [("", inside)] if inside.any() else []
+    unit = {"year": "Y", "month": "M"}[by]
+    names = times_s.astype("datetime64[s]").astype(f"datetime64[{unit}]").astype(str)
+    return [(name, inside & (names == name)) for name in np.unique(names[inside]).tolist()]
+
+
+def part_of(track: Track, part: NDArray[np.bool_]) -> Track:
+    """Returns the track of some of its fixes."""
+    if part.all():
+        return track
+    return Track(track.times_s[part], track.x_m[part], track.y_m[part], track.projection)
 
 
 def _errors(animal: AnimalTrack, uere_m: float | None) -> Floats:

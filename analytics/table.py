@@ -10,6 +10,8 @@ from analytics.study import Done
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from analytics.corridors.results import ObservedCorridors
+
 
 def print_table(console: "Console", found: Sequence[Done]) -> None:
     """Prints a line per home range: fixes, times, bandwidth or model, areas, sample size."""
@@ -43,6 +45,27 @@ def print_table(console: "Console", found: Sequence[Done]) -> None:
         for warning in result.warnings:
             line = f"{done.job.animal} {done.job.method}: {warning}"
             console.print(line, style="yellow", markup=False, highlight=False)
+
+
+def print_corridors(out: "Console", found: "ObservedCorridors") -> None:
+    """Prints a line per level of use: animals, area, widths."""
+    from rich.table import Table
+
+    names = ("animals at least", "of the herd [%]", "area [km²]", "narrowest [m]", "median [m]")
+    herd = found.estimate.parameters
+    table = Table(
+        caption=f"{herd['animals']} animals, {herd['tracks']} tracks, "
+        f"{found.estimate.fixes} fixes; widths across the animals' direction",
+        caption_justify="left",
+    )
+    for name in (*names, "widest [m]"):
+        table.add_column(name.replace("[", r"\["), justify="right")
+    for level in found.levels:
+        cells = [str(level.animals), f"{level.share_percent:.3g}", _figures(level.area_km2)]
+        widths = level.widths
+        sizes = (widths.narrowest_m, widths.median_m, widths.widest_m) if widths else ()
+        table.add_row(*cells, *(f"{size:,.0f}" for size in sizes))
+    out.print(table)
 
 
 def _caption(results: Sequence[tuple[Done, RangeResult]]) -> str | None:

@@ -13,9 +13,10 @@ from analytics.errors import AnalyticsError
 from analytics.export import (
     ExportError,
     check_target,
+    home_range_features,
     to_geojson,
     whole,
-    write_home_ranges,
+    write_features,
     write_raster,
 )
 from analytics.ranges.kde import kernel_ud
@@ -35,7 +36,7 @@ def two():
 
 
 def test_every_feature_says_whose_it_is_and_how_it_was_made(two):
-    features = to_geojson(two)["features"]
+    features = to_geojson(home_range_features(two))["features"]
     said = [(f["properties"]["animal"], f["properties"]["level_percent"]) for f in features]
     assert said == [("Alva", 95), ("Alva", 50), ("Bruna", 95), ("Bruna", 50)]
     first = features[0]["properties"]
@@ -46,7 +47,9 @@ def test_every_feature_says_whose_it_is_and_how_it_was_made(two):
 
 
 def test_geojson_keeps_intervals_where_there_are_any(two):
-    plain, modelled = (f["properties"] for f in to_geojson(two)["features"][::2])
+    plain, modelled = (
+        f["properties"] for f in to_geojson(home_range_features(two))["features"][::2]
+    )
     assert plain["area_low_km2"] is plain["effective_size"] is None
     assert modelled["area_low_km2"] < modelled["area_km2"] < modelled["area_high_km2"]
     assert modelled["confidence_percent"] == 95
@@ -55,7 +58,7 @@ def test_geojson_keeps_intervals_where_there_are_any(two):
 
 def test_a_geojson_file_holds_valid_areas_around_the_animal(two, tmp_path):
     path = tmp_path / "out.geojson"
-    write_home_ranges(path, two)
+    write_features(path, home_range_features(two))
     document = json.loads(path.read_text())
     areas = [shape(feature["geometry"]) for feature in document["features"]]
     assert all(area.is_valid for area in areas)
@@ -70,9 +73,9 @@ def geo(path):
 
 def test_geoparquet_holds_the_same_as_geojson(two, tmp_path):
     path = tmp_path / "out.parquet"
-    write_home_ranges(path, two)
+    write_features(path, home_range_features(two))
     table, _ = geo(path)
-    features = to_geojson(two)["features"]
+    features = to_geojson(home_range_features(two))["features"]
     for row, feature in zip(table.to_pylist(), features, strict=True):
         area = shapely.from_wkb(row["geometry"])
         assert area.geom_type == "MultiPolygon"
@@ -84,7 +87,7 @@ def test_geoparquet_holds_the_same_as_geojson(two, tmp_path):
 
 def test_geoparquet_says_what_its_specification_asks(two, tmp_path):
     path = tmp_path / "out.parquet"
-    write_home_ranges(path, two)
+    write_features(path, home_range_features(two))
     _, members = geo(path)
     column = members["columns"][members["primary_column"]]
     assert (members["version"], column["encoding"]) == ("1.1.0", "WKB")
@@ -97,7 +100,7 @@ def test_geoparquet_says_what_its_specification_asks(two, tmp_path):
 
 def test_metres_that_lie_nowhere_stay_metres_in_geoparquet(tmp_path):
     path, here = tmp_path / "out.parquet", done("mcp", projection=None)
-    write_home_ranges(path, [here])
+    write_features(path, home_range_features([here]))
     table, members = geo(path)
     assert members["columns"]["geometry"]["crs"] is None
     area = shapely.from_wkb(table["geometry"][0].as_py())

@@ -6,7 +6,8 @@ import numpy as np
 import pyproj
 import pytest
 
-from analytics.track_file import TrackFileError, read_track
+from analytics.project import LocalProjection
+from analytics.track_file import TrackFileError, read_track, read_tracks
 
 _MOVEBANK = (
     "event-id,visible,timestamp,location-long,location-lat,sensor-type,"
@@ -86,3 +87,135 @@ def test_what_cannot_be_a_track_is_refused(tmp_path: Path, text: str, message: s
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrackFileError, match=r"nowhere\.csv: no such file"):
         read_track(tmp_path / "nowhere.csv", "Alva")
+
+
+def test_all_animals_are_read_each_on_its_own_plane(tmp_path: Path) -> None:
+    rows = _ROWS + _ROWS.replace("Alva", "Bruna").replace("10.2", "30.2")
+    file = read_tracks(_file(tmp_path, _MOVEBANK + rows))
+    alva, bruna = file.animals
+    assert (alva.animal, bruna.animal) == ("Alva", "Bruna")
+    assert alva.track.projection == LocalProjection(46.605, 10.205)
+    assert bruna.track.projection.lon0_deg == pytest.approx(30.205)
+    assert alva.track.times_s.tolist() == [1588291200.0, 1588294800.0]
+
+
+def test_all_animals_can_be_read_on_one_plane(tmp_path: Path) -> None:
+    rows = _ROWS + _ROWS.replace("Alva", "Bruna").replace("10.2", "10.4")
+    file = read_tracks(_file(tmp_path, _MOVEBANK + rows), one_plane=True)
+    assert len({one.track.projection for one in file.animals}) == 1
+    assert file.animals[1].track.x_m.min() > file.animals[0].track.x_m.max() + 10_000
+
+
+def test_the_track_is_the_same_place_as_in_the_file(tmp_path: Path) -> None:
+    (alva,) = read_tracks(_file(tmp_path, _MOVEBANK + _ROWS), ["Alva"]).animals
+    lat, lon = alva.track.projection.inverse(alva.track.x_m, alva.track.y_m)
+    assert np.allclose(lat, [46.6, 46.61], atol=1e-9)
+    assert np.allclose(lon, [10.2, 10.21], atol=1e-9)
+
+
+_METRES = "individual,t_s,x_m,y_m\na,0,1000,5000\na,60,4000,9000\nb,0,1000,6000\nb,60,0,0\n"
+
+
+def test_metres_stay_as_they_are_without_an_origin(tmp_path: Path) -> None:
+    a, _ = read_tracks(_file(tmp_path, _METRES)).animals
+    assert a.track.projection is None
+    assert (a.track.x_m.tolist(), a.track.y_m.tolist()) == ([1000, 4000], [5000, 9000])
+
+
+def test_metres_of_a_herd_are_laid_out_together(tmp_path: Path) -> None:
+    a, b = read_tracks(_file(tmp_path, _METRES), origin=(46.66, 10.2)).animals
+    assert a.track.projection == b.track.projection == LocalProjection(46.66, 10.2)
+    assert (a.track.x_m.tolist(), a.track.y_m.tolist()) == ([-1000, 2000], [500, 4500])
+    assert (b.track.x_m[0] - a.track.x_m[0], b.track.y_m[0] - a.track.y_m[0]) == (0, 1000)
+
+
+def test_a_table_without_animals_is_one_of_the_name_of_the_file(tmp_path: Path) -> None:
+    (one,) = read_tracks(_file(tmp_path, "t_s,x_m,y_m\n0,1,2\n60,3,4\n")).animals
+    assert one.animal == "track"
+
+
+@pytest.mark.parametrize("name", ["gps:hdop", "gps_hdop", "HDOP"])
+def test_dilution_of_precision_is_read_where_it_is(tmp_path: Path, name: str) -> None:
+    text = f"individual,t_s,x_m,y_m,{name}\na,0,1,2,1.5\na,60,3,4,\n"
+    (one,) = read_tracks(_file(tmp_path, text)).animals
+    assert one.error_m is None
+    assert one.hdop is not None
+    assert np.array_equal(one.hdop, [1.5, np.nan], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "location-error-numerical",
+        "location_error_numerical",
+        "eobs:horizontal-accuracy-estimate",
+        "horiz_accuracy_m",
+    ],
+)
+def test_location_error_follows_its_fix(tmp_path: Path, name: str) -> None:
+    text = f"individual,t_s,x_m,y_m,{name}\na,60,3,4,7.5\na,0,1,2,5\n"
+    (one,) = read_tracks(_file(tmp_path, text)).animals
+    assert one.hdop is None
+    assert one.error_m is not None
+    assert one.error_m.tolist() == [5.0, 7.5]
+
+
+def test_marked_outliers_are_left_out_unless_a_person_kept_them(tmp_path: Path) -> None:
+    columns = "individual,t_s,x_m,y_m,algorithm-marked-outlier,manually-marked-valid\n"
+    rows = "a,0,1,2,,\na,60,9,9,true,\na,120,3,4,TRUE,true\na,180,5,6,false,\n"
+    (one,) = read_tracks(_file(tmp_path, columns + rows)).animals
+    assert one.track.times_s.tolist() == [0, 120, 180]
+    assert one.left_out == {"marked as an outlier": 1}
+
+
+def test_rows_of_tags_on_no_animal_are_nobodys(tmp_path: Path) -> None:
+    rows = _ROWS + "3,true,2020-05-01 02:00:00.000,10.2,46.6,gps,\n"
+    file = read_tracks(_file(tmp_path, _MOVEBANK + rows))
+    assert [one.animal for one in file.animals] == ["Alva"]
+
+
+def test_an_animal_that_cannot_be_used_does_not_stop_the_others(tmp_path: Path) -> None:
+    rows = _ROWS + _ROWS.replace("Alva", "Bruna").replace("10.21", "60.21")
+    rows += "3,true,2020-05-01 02:00:00.000,,,gps,Corsin\n"
+    file = read_tracks(_file(tmp_path, _MOVEBANK + rows))
+    assert [one.animal for one in file.animals] == ["Alva"]
+    assert file.refused["Corsin"] == "no position"
+    assert "more than 1500 km" in file.refused["Bruna"]
+
+
+@pytest.mark.parametrize(
+    ("text", "animals", "message"),
+    [
+        (_MOVEBANK + _ROWS, ["Bea"], "no position of animal 'Bea'; animals there: Alva"),
+        (_MOVEBANK + _ROWS.replace("10.21", "60.21"), ["Alva"], "animal 'Alva': .*1500 km"),
+        (_MOVEBANK, [], r"no animal has a track \(no rows\)"),
+        (_MOVEBANK + "3,true,2020-05-01,,,gps,Alva\n", [], r"\(Alva: no position\)"),
+        ("t_s,x_m,y_m,hdop\n0,1,2,good\n", [], "line 2: 'good' is not a number"),
+    ],
+)
+def test_what_is_not_there_is_refused(
+    tmp_path: Path, text: str, animals: list[str], message: str
+) -> None:
+    with pytest.raises(TrackFileError, match=message):
+        read_tracks(_file(tmp_path, text), animals)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "track.csv"
+    path.write_bytes(b"individual,t_s,x_m,y_m\n\xff\xfe\x00\n")
+    with pytest.raises(TrackFileError, match=r"track\.csv: not text in UTF-8"):
+        read_tracks(path)
+
+
+def test_real_files_give_all_their_animals(reference_data: Path) -> None:
+    found = {
+        name: {one.animal: len(one.track) for one in read_tracks(reference_data / name).animals}
+        for name in ("tracks/ctmm_buffalo.csv", "tracks/ctmm_coati.csv")
+    }
+    assert found["tracks/ctmm_buffalo.csv"] == {
+        "Cilla": 3527,
+        "Gabs": 1996,
+        "Mvubu": 2572,
+        "Pepper": 1725,
+    }
+    assert found["tracks/ctmm_coati.csv"] == {"Aleja": 1123, "Anna": 79}
