@@ -124,11 +124,11 @@ def dynamic_bridge_ud(
 ) -> UtilizationDistribution:
     """Returns the density of bridges that are as wide as the animal was erratic at the time.
 
-    Bridges near the ends of the track, which not all windows reach, are left out, their time not
-    counted: two thirds of a window on either side.
+    The first and last window - margin - 1 bridges, which not all windows reach, are left out,
+    their time not counted.
 
     Args:
-        track: at least window + window - 2 margin fixes, not all on one line.
+        track: at least 2 (window - margin) fixes, not all on one line.
         error_m: standard deviation of a fix in each direction [m], one value or one per fix.
         window: see `dynamic_motion_variance`.
         margin: see `dynamic_motion_variance`.

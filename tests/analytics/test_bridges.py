@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -305,3 +307,19 @@ def test_cells_wider_than_bridges_are_refused():
 def test_grid_beyond_memory_is_refused_before_it_is_made():
     with pytest.raises(GridTooLarge):
         ud(walk(), cell_m=0.01)
+
+
+def test_ten_years_of_hourly_fixes_work():
+    years = walk(fixes=87_600, step_s=3600.0, rate_m2_per_s=0.01)
+    found = brownian_bridge_ud(years, 20.0)
+    volume = found.density_per_m2.sum() * found.grid.cell_area_m2
+    assert volume == pytest.approx(1, abs=1e-5)
+
+
+def test_importing_bridges_and_corridors_compiles_nothing():
+    code = (
+        "import sys, analytics.ranges.bridges, analytics.ranges.dynamic_bridge, "
+        "analytics.ranges.biased_bridge, analytics.corridors.observed, "
+        "analytics.corridors.behaviour; sys.exit('numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analytics.grid import Grid
-from analytics.ranges.biased_bridge import biased_bridge_ud
+from analytics.ranges.biased_bridge import biased_bridge_ud, diffusion_coefficient
 from analytics.ranges.bridges import brownian_bridge_ud, motion_variance
 from analytics.ranges.dynamic_bridge import dynamic_bridge_ud, dynamic_motion_variance
 from analytics.ranges.isopleth import home_range
@@ -137,3 +137,12 @@ def test_biased_bridges_have_the_packages_outer_area(reference_data):
     expected = [figures["areas"]["pixel_m2"][p] / 1e6 for p in ("p95", "p99")]
     assert areas_km2(ud, (95, 99)) == pytest.approx(expected, rel=0.01)
     assert areas_km2(ud, (50,))[0] == pytest.approx(2.2047287, rel=0.06)
+
+
+def test_diffusion_is_near_the_packages(reference_data):
+    """Which fixes it takes is not documented; of nearly as many, ours stray farther."""
+    track, figures = stored(reference_data, "brb", "leroy")
+    given, theirs = figures["params"], figures["D_BRB.D"][0]
+    found = diffusion_coefficient(track, given["Tmax"], given["Lmin"])
+    assert found.left_out == pytest.approx(theirs["n"], abs=3)
+    assert found.diffusion_m2_per_s == pytest.approx(theirs["D"], rel=0.3)
