@@ -36,7 +36,7 @@ FORMATS = (".png", ".svg", ".pdf")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 _BOTTLENECK = "#D55E00"
 _PANEL_INCH = 5.2  # side of a square panel
-_WIDE = 1.3  # width over height of pictures of many panels
+_WIDE = 1.6  # width over height of pictures of many panels
 
 
 class PlotError(AnalyticsError):
