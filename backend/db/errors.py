@@ -2,6 +2,7 @@
 
 ```
 DatabaseError
+├── BadAddress              a database URL that can never work
 ├── MigrationError          a migration cannot be applied
 ├── UnknownQuery            no named query of that name
 └── IngestError
@@ -10,12 +11,48 @@ DatabaseError
 ```
 
 Errors of the driver (`psycopg.Error`) pass through unchanged: they say best whether trying again
-helps.
+helps. `describe` says any of them in one line that may be shown and logged.
 """
+
+import difflib
+import re
+
+import psycopg
+from psycopg import pq
+
+_QUOTED = re.compile(
+    r"\".*\"|'.*'", re.DOTALL
+)  # from the first to the last: a value may hold quotes
+_KEYWORD = re.compile(r"(?:connection option|URI query parameter:?) \"(.*)\"")
+_PREFIX = re.compile(r"^(- host: .*?: )?(connection failed|connection is bad|consuming.*?): ")
+_MALFORMED = {
+    'missing "=" after': "neither a URL nor keyword=value pairs",
+    "IPv6 host": "an address in [ ] that is not whole",
+    "percent-encoded token": "a % that begins no %XX (% itself is %25)",
+    "forbidden value %00": "a %00, which nothing may hold",
+    "unexpected spaces": "a blank (it is %20)",
+    "unterminated quoted string": "a quote that is never closed",
+    "query parameter": "a parameter after the ? that is not name=value",
+}
 
 
 class DatabaseError(Exception):
     """Base of everything this folder raises itself."""
+
+
+class BadAddress(DatabaseError, ValueError):
+    """A database URL or DSN that can never work; the message holds nothing of it but what is safe.
+
+    Args:
+        fault: what is wrong, without any value: it may be part of a password.
+    """
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+        super().__init__(
+            f"the database URL cannot be used: {fault}; expected one like "
+            "postgresql://USER@HOST:5432/DATABASE, with @ : / ? % in its parts written as %XX"
+        )
 
 
 class MigrationError(DatabaseError):
@@ -58,3 +95,41 @@ class BadRow(IngestError, ValueError):
 
 class BusyConnection(IngestError):
     """The connection is already inside a transaction; loading needs one of its own."""
+
+
+def describe(error: BaseException) -> str:
+    """Say in one line what went wrong, without a password, a URL or an advice of several lines.
+
+    What libpq says of a URL it cannot read quotes that URL, password and all: of such an error
+    only the kind of the fault is told.
+    """
+    if not isinstance(error, psycopg.Error):
+        return _first_line(str(error)) or type(error).__name__
+    if error.diag.message_primary:
+        return _first_line(error.diag.message_primary)
+    text = str(error)
+    if isinstance(error, psycopg.ProgrammingError):  # without a word of the server: of the driver
+        return str(BadAddress(malformed(text)))
+    line = _first_line(text) or type(error).__name__
+    if line.startswith(("invalid ", "could not match")):  # a value of the URL
+        return str(BadAddress(_QUOTED.sub("...", line)))
+    return line
+
+
+def malformed(text: str) -> str:
+    """Say what libpq finds wrong in a URL, in words that hold nothing of it."""
+    if keyword := _KEYWORD.search(text):
+        known = [option.keyword.decode() for option in pq.Conninfo.get_defaults()]
+        close = difflib.get_close_matches(keyword[1], known, 1)
+        return "an unknown keyword" + (f" (is {close[0]} meant?)" if close else "")
+    for part, words in _MALFORMED.items():
+        if part in text:
+            return words
+    return _QUOTED.sub("...", text).strip()
+
+
+def _first_line(text: str) -> str:
+    """The first line; where several servers were tried, what each of them said."""
+    lines = text.strip().splitlines()
+    tried = [line for line in lines[1:] if line.startswith("- host: ")] or lines[:1]
+    return "; ".join(_PREFIX.sub("", line).strip() for line in tried)
