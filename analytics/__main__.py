@@ -115,6 +115,8 @@ def _estimate(args: argparse.Namespace, out: "Console") -> int:
         check_target(args.output, geographic)
     if args.plot:
         plot.check_target(args.plot)
+    if args.raster:
+        _check_rasters(args.raster, jobs)
     say_left_out(out, file)
     store = Store(args.resume) if args.resume else None
     found: list[Done] = []
@@ -122,6 +124,8 @@ def _estimate(args: argparse.Namespace, out: "Console") -> int:
         for done in run_study(jobs, runs, store):
             progress.step(_name(done.job))
             found.append(done)
+    if kept := sum(done.reused for done in found):
+        out.print(f"{kept} of {len(found)} from before, in {args.resume}", highlight=False)
     place = {job: number for number, job in enumerate(jobs)}
     found.sort(key=lambda done: place[done.job])
     good = [done for done in found if done.result]
@@ -175,21 +179,24 @@ def _check_settings(methods: "Sequence[Method]", settings: dict[str, str]) -> No
             raise ParameterError(name, value, f"for {which}: {expected}")
 
 
+def _check_rasters(path: Path, jobs: "list[Job]") -> None:
+    from analytics.export import ExportError
+
+    if not any(METHODS[job.method].density for job in jobs):
+        raise ExportError(f"{path}: none of these methods makes a density")
+    if not path.parent.is_dir():
+        raise ExportError(f"{path}: there is no folder {path.parent}")
+
+
 def _write_rasters(path: Path | None, good: "list[Done]") -> None:
-    from analytics.errors import AnalyticsError
     from analytics.export import write_raster
 
     if path is None:
         return
     dense = [(done.job, done.result.ud) for done in good if done.result and done.result.ud]
-    if not dense:
-        raise AnalyticsError(f"{path}: none of these methods makes a density")
     for job, ud in dense:
-        parts = [job.animal, job.period, job.method]
-        plain = "".join(
-            c if c.isalnum() or c in "-_." else "_"
-            for c in ".".join(part for part in parts if part)
-        )
+        name = ".".join(part for part in (job.animal, job.period, job.method) if part)
+        plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
         target = path if len(dense) == 1 else path.with_suffix(f".{plain}{path.suffix}")
         write_raster(target, ud)
 

@@ -5,6 +5,7 @@ Kernels release the interpreter's lock, so threads use all processors. A cluster
 """
 
 import os
+import socket
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
+from urllib.parse import urlsplit
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -120,6 +122,7 @@ class Cluster:
                 "a scheduler needs the package distributed: pip install 'capra[cluster]'"
             ) from error
         self.address = address
+        _knock(address)
         try:
             self._client = distributed.Client(address, timeout=_ANSWER_S, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -198,6 +201,17 @@ class Cluster:
             # a track of a million fixes is large, and belongs to its job
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
             return self._client.submit(function, item, pure=False)
+
+
+def _knock(address: str) -> None:
+    """Proves that something listens there; a client asks for long, and does not go quietly."""
+    place = urlsplit(address if "://" in address else f"tcp://{address}")
+    if place.hostname is None or place.port is None:
+        raise ExecutorError(f"{address!r} is no scheduler's address: expected tcp://HOST:PORT")
+    try:
+        socket.create_connection((place.hostname, place.port), timeout=_ANSWER_S).close()
+    except OSError as error:
+        raise ExecutorError(f"no scheduler answers at {address}: {error}") from error
 
 
 def _finished(index: int, future: Any) -> Finished[Any]:

@@ -121,6 +121,7 @@ class Method:
         compute: the estimator; options complete and of their kinds.
         options: what it can be told.
         levels_percent: default isopleths.
+        density: whether it makes one; else it works on the fixes alone.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Method:
     compute: Callable[[Track, Sequence[float], Options], RangeResult]
     options: tuple[Option, ...] = ()
     levels_percent: tuple[float, ...] = (50.0, 95.0)
+    density: bool = True
 
     def complete(self, given: Options) -> dict[str, Any]:
         """Returns all options, given ones parsed, others at their defaults.
@@ -390,7 +392,7 @@ _AKDE_OPTIONS = (
 )
 
 _ALL = (
-    Method("mcp", _MCP, _mcp, levels_percent=(50.0, 95.0, 100.0)),
+    Method("mcp", _MCP, _mcp, levels_percent=(50.0, 95.0, 100.0), density=False),
     Method(
         "kde",
         "kernel density, reference bandwidth",
@@ -415,9 +417,15 @@ _ALL = (
         _kde("reference", "epanechnikov"),
         (_BANDWIDTH, _CELL),
     ),
-    Method("locoh-k", "local convex hulls of k neighbours", _locoh("k"), (_K,)),
-    Method("locoh-r", "local convex hulls within a radius", _locoh("r_m"), (_R,)),
-    Method("locoh-a", "local convex hulls, wide where fixes are few", _locoh("a_m"), (_A,)),
+    Method("locoh-k", "local convex hulls of k neighbours", _locoh("k"), (_K,), density=False),
+    Method("locoh-r", "local convex hulls within a radius", _locoh("r_m"), (_R,), density=False),
+    Method(
+        "locoh-a",
+        "local convex hulls, wide where fixes are few",
+        _locoh("a_m"),
+        (_A,),
+        density=False,
+    ),
     Method("bridge", "Brownian bridges between fixes", _bridge, _BRIDGE_OPTIONS),
     Method(
         "dynamic-bridge",

@@ -101,8 +101,13 @@ def test_a_killed_worker_takes_no_result_with_it(tmp_path):
     assert {end.index for end in done if end.value[1] == victim}.isdisjoint({int(float(cut))})
 
 
-def test_a_scheduler_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr("analytics.executor._ANSWER_S", 1.0)
+@pytest.mark.parametrize("address", ["nowhere", "tcp://nowhere", "tcp://:8786", ""])
+def test_an_address_that_is_none_is_refused(address):
+    with pytest.raises(ExecutorError, match="expected tcp://HOST:PORT"):
+        executor(address)
+
+
+def test_a_scheduler_that_is_not_there_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
     with pytest.raises(ExecutorError, match=f"no scheduler answers at {address}"):

@@ -34,6 +34,7 @@ def test_every_method_makes_a_home_range(name, walk):
     assert (inner.level_percent, outer.level_percent) == (50, 90)
     assert 0 < inner.area_km2 < outer.area_km2 < 30
     assert result.home_range.estimate.fixes == len(walk)
+    assert (result.ud is not None) == METHODS[name].density
     assert result.about
 
 
