@@ -185,7 +185,13 @@ class _Wake:
     def _frame_uj(self) -> int:
         sf = self._state.sf
         air_us = airtime_us(sf, region.UPLINK_CHANNELS[0].bw_hz, self._frame_bytes())
-        return energy.send_uj(self._costs, air_us, region.window_ms(sf))
+        return energy.send_uj(self._costs, air_us, region.silence_ms(sf))
+
+    def _answer_uj(self) -> int:
+        """Cost of receiving the longest answer there can be."""
+        sf = self._state.sf
+        air_us = airtime_us(sf, region.ACK_CHANNEL.bw_hz, region.MAX_PHY_BYTES[sf])
+        return energy.listen_uj(self._costs, (region.RX_EARLY_US + air_us) // 1000)
 
     def _send_at_s(self, now_s: int) -> "int | None":
         """When the next frame is due; None while nothing waits or the energy does not allow it."""
@@ -194,7 +200,8 @@ class _Wake:
         if not waiting:
             return None
         power_uw = costs.radio_tx_uw + costs.processor_uw
-        if not energy.affords(costs, settings, self._energy_uj, self._frame_uj(), power_uw):
+        worst_uj = self._frame_uj() + self._answer_uj()
+        if not energy.affords(costs, settings, self._energy_uj, worst_uj, power_uw):
             return None
         oldest = self._log.read(waiting[0])
         oldest_at_s = oldest.recorded_at_s if oldest is not None else 0
@@ -305,11 +312,23 @@ class _Wake:
         payload = self._outbox.pack(first, alone, link.frame_room(sf)) if first else b""
         if not payload:
             return
-        sealed = uplink.seal(self._fram, self._identity, self._settings, now_s, sf, payload)
+        sealed = uplink.seal(
+            self._fram,
+            self._identity,
+            self._costs.antenna_gain_cdbi,
+            self._settings.tx_power_dbm,
+            now_s,
+            sf,
+            payload,
+        )
         state.frames += 1
-        frame_uj = energy.send_uj(self._costs, sealed.airtime_us, region.window_ms(sf))
-        self._cost_uj += frame_uj - self._costs.boot_uj
-        answer = uplink.exchange(self._board, self._identity, sealed, self._settings.tx_power_dbm)
+        heard, listened_ms = None, region.silence_ms(sf)
+        try:
+            heard, listened_ms = uplink.exchange(self._board, sealed)
+        finally:
+            frame_uj = energy.send_uj(self._costs, sealed.airtime_us, listened_ms)
+            self._cost_uj += frame_uj - self._costs.boot_uj
+        answer = uplink.read_answer(self._identity, sealed, heard) if heard is not None else None
         if answer is None or answer.generation != state.generation:
             return
         if self._log.acknowledge(answer.ranges):

@@ -17,10 +17,12 @@ RESET_PIN = 4
 #:
 #: capacitance_mf, esr_mohm: the storage; full_uv: charging stops; empty_uv: zero of the stored
 #: energy; brownout_uv: the supervisor cuts the rail, also when a sag reaches it.
-#: standby_nw: the whole collar asleep. boot_uj: from reset to the first line of the application.
-#: processor_uw runs, processor_sleep_uw waits with its UART alive (receiver on), processor_stop_uw
-#: waits in Stop. gnss_search_uw while the receiver is on; gnss_search_s: first guess of a search.
-#: radio_tx_uw at radio_tx_dbm; radio_rx_uw while listening.
+#: standby_nw: the whole collar asleep. boot_uj: a wake without a task, the voltage read included.
+#: frame_uj: the processor's work for one frame and its window, besides waiting.
+#: processor_uw runs; processor_sleep_uw waits for a part (receiver on, modem at work);
+#: processor_stop_uw waits in Stop. gnss_search_uw while the receiver is on; gnss_search_s: first
+#: guess of a search. radio_tx_uw at radio_tx_dbm; radio_rx_uw while listening.
+#: antenna_gain_cdbi: of the antenna fitted, over the isotropic radiator, in 0.01 dB.
 Costs = namedtuple(
     "Costs",
     (
@@ -31,6 +33,7 @@ Costs = namedtuple(
         "brownout_uv",
         "standby_nw",
         "boot_uj",
+        "frame_uj",
         "processor_uw",
         "processor_sleep_uw",
         "processor_stop_uw",
@@ -39,6 +42,7 @@ Costs = namedtuple(
         "radio_tx_uw",
         "radio_tx_dbm",
         "radio_rx_uw",
+        "antenna_gain_cdbi",
     ),
 )
 
@@ -112,7 +116,9 @@ else:
         def receive(
             self, freq_hz: int, sf: int, bw_hz: int, window_ms: int
         ) -> "tuple[bytes, int, int] | None":
-            """Listen with IQ inverted for `window_ms`, longer while a preamble is being received.
+            """Listen with IQ inverted for a preamble that begins within `window_ms`.
+
+            Returns at the end of the frame, or of a preamble and header after the window.
 
             Returns:
                 (data, rssi_dbm, snr_qdb), the SNR in quarters of a decibel; None for silence.

@@ -30,7 +30,6 @@ TABLE = (
     ("reserve_days", 0, 365, 60),  # of sleep, never spent on tasks
     ("income_days", 1, 60, 5),  # memory of the learned income
     ("tx_power_dbm", 0, 14, 14),
-    ("antenna_gain_db", 0, 10, 0),
     ("wake_max_s", 600, 21600, 21600),
     ("margin_mv", 0, 500, 30),  # above the brown-out line, under load
     ("year_least", 1980, 2099, 2025),  # a receiver that says an earlier one has the week wrong
@@ -64,7 +63,6 @@ class Settings:
     reserve_days: int
     income_days: int
     tx_power_dbm: int
-    antenna_gain_db: int
     wake_max_s: int
     margin_mv: int
     year_least: int

@@ -64,19 +64,24 @@ def fix_uj(costs: "Costs", duration_ms: int) -> int:
     return int(costs.boot_uj + power_uw * duration_ms // 1000)
 
 
-def send_uj(costs: "Costs", airtime_us: int, window_ms: int) -> int:
+def send_uj(costs: "Costs", airtime_us: int, listened_ms: int) -> int:
     """Return the cost of one frame, its window and the wake it needs.
 
-    The processor sleeps while the modem works. A quarter of a second running is counted for
-    packing and sealing, one second in Stop before the window.
+    The processor sleeps while the modem works (its driver waits for interrupts), and waits in Stop
+    for the second before the window.
     """
     return int(
         costs.boot_uj
+        + costs.frame_uj
         + (costs.radio_tx_uw + costs.processor_sleep_uw) * airtime_us // 1_000_000
-        + (costs.radio_rx_uw + costs.processor_sleep_uw) * window_ms // 1000
-        + costs.processor_uw // 4
         + costs.processor_stop_uw
+        + listen_uj(costs, listened_ms)
     )
+
+
+def listen_uj(costs: "Costs", listened_ms: int) -> int:
+    """Return the cost of listening; negative for a negative time."""
+    return int((costs.radio_rx_uw + costs.processor_sleep_uw) * listened_ms // 1000)
 
 
 def affords(

@@ -7,7 +7,6 @@ went back) count in full and are moved to now; before the clock is set forward t
 the new time. A ledger of which no copy is whole counts as used up.
 
     LinkError(ValueError)
-    ├── TooStrong      more radiated power than the sub-band allows
     └── DutyCycleFull  the frame does not fit into this hour
 """
 
@@ -23,7 +22,6 @@ from .wire.frame import OVERHEAD_UPLINK
 if TYPE_CHECKING:
     from .block import State
     from .board import Fram
-    from .config import Settings
 
 BUCKET_S = 300
 _BUCKETS = 14
@@ -47,36 +45,11 @@ class LinkError(ValueError):
     """A transmission that is not allowed."""
 
 
-class TooStrong(LinkError):
-    """The radiated power is above the sub-band's limit."""
-
-    def __init__(self, erp_dbm: int, limit_dbm: int, freq_hz: int) -> None:
-        super().__init__(
-            "radiated power is %d dBm, expected at most %d dBm at %d Hz"
-            % (erp_dbm, limit_dbm, freq_hz)
-        )
-
-
 class DutyCycleFull(LinkError):
     """The frame would take more than the sub-band's share of an hour."""
 
     def __init__(self, airtime_us: int, free_us: int) -> None:
         super().__init__("airtime is %d us, expected at most %d us" % (airtime_us, free_us))
-
-
-def check_power(freq_hz: int, bw_hz: int, settings: "Settings") -> None:
-    """Raise unless the settings' power may be radiated on this channel.
-
-    Effective radiated power is the transmit power plus the antenna's gain over a dipole.
-
-    Raises:
-        TooStrong: it may not.
-        WireError: the channel lies in no sub-band of the region.
-    """
-    limit_dbm = region.sub_band(freq_hz, bw_hz).erp_dbm
-    erp_dbm = settings.tx_power_dbm + settings.antenna_gain_db
-    if erp_dbm > limit_dbm:
-        raise TooStrong(erp_dbm, limit_dbm, freq_hz)
 
 
 def frame_room(sf: int) -> int:

@@ -3,9 +3,9 @@
 A record that cannot be sent must not stop those behind it. One whose kind this firmware does not
 know (a newer one wrote it) is passed over and kept; one whose slot is damaged is given up. One
 that the station cannot read shows only as silence; so after four frames without an answer the
-outbox goes round: it sends one record alone, a later one each time, until an answer comes, and then
-whole frames from there on. What was passed by is tried again once a day. It is back to normal when
-a whole frame that begins with the oldest waiting record is answered, or nothing waits.
+outbox goes round: it sends one record alone, a later one each time, until an answer comes, and
+then whole frames from there on. What was passed by is tried again once a day. It is back to normal
+when a whole frame that begins with the oldest waiting record is answered, or nothing waits.
 
 `state.send_from` is where the round stands, 0 in normal times; `state.round_at_s` when it began.
 """

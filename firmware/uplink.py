@@ -10,17 +10,17 @@ from .wire.airtime import airtime_us
 
 if TYPE_CHECKING:
     from .board import Board, Fram
-    from .config import Settings
     from .state import Identity
 
-#: A frame ready to go: its channel, rate and airtime, and the cipher its answer is opened with.
-Sealed = namedtuple("Sealed", ("channel", "sf", "airtime_us", "data", "encrypt"))
+#: A frame ready to go: its channel, rate, power and airtime, and the cipher that opens its answer.
+Sealed = namedtuple("Sealed", ("channel", "sf", "power_dbm", "airtime_us", "data", "encrypt"))
 
 
 def seal(
     fram: "Fram",
     identity: "Identity",
-    settings: "Settings",
+    antenna_gain_cdbi: int,
+    power_dbm: int,
     now_s: int,
     sf: int,
     payload: bytes,
@@ -29,41 +29,45 @@ def seal(
 
     Raises:
         NoCounter: nothing may be sealed under this key any more.
-        LinkError: too much power or no airtime left; the counter is passed over.
+        WireError: so much power into this antenna is not allowed.
+        DutyCycleFull: no airtime is left.
+        In both cases the counter is passed over.
     """
     counter = take_counter(fram)
     channel = region.UPLINK_CHANNELS[counter % len(region.UPLINK_CHANNELS)]
-    link.check_power(channel.freq_hz, channel.bw_hz, settings)
+    region.check_power(channel.freq_hz, channel.bw_hz, power_dbm, antenna_gain_cdbi)
     encrypt = aes.block_cipher(identity.key)
     header = frame.Header(frame.VERSION, frame.DATA, identity.collar, counter)
     data = frame.seal_frame(encrypt, frame.UPLINK, identity.epoch, header, payload)
     air_us = airtime_us(sf, channel.bw_hz, len(data))
     link.Ledger(fram, channel.freq_hz).charge(now_s, air_us)
-    return Sealed(channel, sf, air_us, data, encrypt)
+    return Sealed(channel, sf, power_dbm, air_us, data, encrypt)
 
 
-def exchange(
-    board: "Board", identity: "Identity", sealed: Sealed, power_dbm: int
-) -> "ack.Ack | None":
-    """Send a frame, open the window, return the acknowledgement for this collar; None for silence.
+def exchange(board: "Board", sealed: Sealed) -> "tuple[bytes | None, int]":
+    """Send a frame and open the window; returns what came (None: silence) and the ms listened."""
+    board.feed_watchdog()
+    channel = sealed.channel
+    board.radio.send(channel.freq_hz, sealed.sf, channel.bw_hz, sealed.power_dbm, sealed.data)
+    board.feed_watchdog()
+    board.clock.sleep_ms((region.RX_DELAY_US - region.RX_EARLY_US) // 1000)
+    channel = region.ACK_CHANNEL
+    opened_ms = board.clock.ticks_ms()
+    heard = board.radio.receive(
+        channel.freq_hz, sealed.sf, channel.bw_hz, region.window_ms(sealed.sf)
+    )
+    return None if heard is None else heard[0], board.clock.ticks_ms() - opened_ms
+
+
+def read_answer(identity: "Identity", sealed: Sealed, data: bytes) -> "ack.Ack | None":
+    """Return the acknowledgement in `data`; None when it is no acknowledgement for this collar.
 
     An old acknowledgement played again does no harm: a station did hold what it names.
 
     Raises:
         WireError: what came in the window is not from a station that has the key.
     """
-    board.feed_watchdog()
-    channel = sealed.channel
-    board.radio.send(channel.freq_hz, sealed.sf, channel.bw_hz, power_dbm, sealed.data)
-    board.feed_watchdog()
-    board.clock.sleep_ms((region.RX_DELAY_US - region.RX_EARLY_US) // 1000)
-    channel = region.ACK_CHANNEL
-    heard = board.radio.receive(
-        channel.freq_hz, sealed.sf, channel.bw_hz, region.window_ms(sealed.sf)
-    )
-    if heard is None:
-        return None
-    header, payload = frame.open_frame(sealed.encrypt, frame.DOWNLINK, identity.epoch, heard[0])
+    header, payload = frame.open_frame(sealed.encrypt, frame.DOWNLINK, identity.epoch, data)
     if header.kind != frame.ACK or header.collar != identity.collar:
         return None
     return ack.decode(payload)

@@ -24,7 +24,6 @@ _REQUIRED = {
         "rail_mv",
         "efficiency_permille",
         "quiescent_na",
-        "harvest_efficiency_permille",
     ),
     "processor": (
         "standby_na",
@@ -32,6 +31,8 @@ _REQUIRED = {
         "sleep_ua",
         "run_ua",
         "boot_ms",
+        "wake_ms",
+        "frame_ms",
         "watchdog_ms",
         "wakeup_max_s",
     ),
@@ -43,13 +44,22 @@ _REQUIRED = {
         "cold_start_ms",
         "field_start_ms",
         "baud",
+        "buffer_bytes",
     ),
-    "radio": ("tx_ua", "tx_dbm", "rx_ua", "supply_mv", "sleep_na", "antenna_gain_dbi"),
-    "fram": ("size_bytes", "sleep_na", "active_ua"),
+    "radio": (
+        "tx_ua",
+        "tx_dbm",
+        "rx_ua",
+        "supply_mv",
+        "sleep_na",
+        "antenna_gain_dbi",
+        "startup_ms",
+    ),
+    "fram": ("size_bytes", "sleep_na", "active_ua", "bus_baud"),
     "rtc": ("drift_ppm",),
     "accelerometer": ("supply_na",),
-    "gauge": ("divider_ua", "noise_uv"),
-    "generator": ("default_mj_per_day", "low_mj_per_day", "high_mj_per_day"),
+    "gauge": ("divider_ua", "divider_permille", "noise_uv", "settle_ms", "sample_ms"),
+    "generator": ("default_mj_per_day",),
     "pins": (
         "fram_spi",
         "fram_cs",
@@ -151,6 +161,12 @@ def _contradictions(values: Description) -> list[str]:
             f"[converter] efficiency_permille is {converter['efficiency_permille']}, "
             "expected 1..1000"
         )
+    top_uv = storage["full_uv"] * _integers(values, "gauge")["divider_permille"] // 1000
+    if not 0 < top_uv <= converter["rail_mv"] * 1000:
+        faults.append(
+            f"[gauge] divider_permille makes {top_uv} uV of the full storage, "
+            "expected more than 0 and at most [converter] rail_mv"
+        )
     if storage["capacitance_mf"] < 1:
         faults.append("[storage] capacitance_mf is 0, expected more")
     pins = values["pins"]
@@ -183,6 +199,10 @@ def costs(values: Description) -> dict[str, int]:
     def microwatts(current_ua: int, voltage_mv: int) -> int:
         return at_storage(-(-current_ua * voltage_mv // 1000))
 
+    gauge = _integers(values, "gauge")
+    awake_ms = (
+        processor["boot_ms"] + processor["wake_ms"] + gauge["settle_ms"] + gauge["sample_ms"]
+    )
     sleeping_na = (
         processor["standby_na"]
         + radio["sleep_na"]
@@ -200,7 +220,8 @@ def costs(values: Description) -> dict[str, int]:
         "brownout_uv": storage["brownout_uv"],
         "standby_nw": at_storage(-(-sleeping_na * rail_mv // 1000))
         + -(-converter["quiescent_na"] * storage["full_uv"] // 1_000_000),
-        "boot_uj": -(-run_uw * processor["boot_ms"] // 1000),
+        "boot_uj": -(-run_uw * awake_ms // 1000),
+        "frame_uj": -(-run_uw * (processor["frame_ms"] + 2 * radio["startup_ms"]) // 1000),
         "processor_uw": run_uw,
         "processor_sleep_uw": microwatts(processor["sleep_ua"], rail_mv),
         "processor_stop_uw": microwatts(processor["stop_ua"], rail_mv),
@@ -209,6 +230,7 @@ def costs(values: Description) -> dict[str, int]:
         "radio_tx_uw": microwatts(radio["tx_ua"], radio["supply_mv"]),
         "radio_tx_dbm": radio["tx_dbm"],
         "radio_rx_uw": microwatts(radio["rx_ua"], radio["supply_mv"]),
+        "antenna_gain_cdbi": 100 * radio["antenna_gain_dbi"],
     }
 
 
@@ -226,7 +248,11 @@ def render(values: Description) -> dict[Path, str]:
         pins += f"{name.upper()} = {literal}\n"
     for section, name in (
         ("gnss", "baud"),
+        ("gnss", "buffer_bytes"),
         ("fram", "size_bytes"),
+        ("fram", "bus_baud"),
+        ("gauge", "divider_permille"),
+        ("gauge", "settle_ms"),
         ("processor", "watchdog_ms"),
         ("processor", "wakeup_max_s"),
     ):

@@ -9,7 +9,8 @@ COSTS = Costs(
     empty_uv=2200000,
     brownout_uv=2200000,
     standby_nw=2676,
-    boot_uj=1800,
+    boot_uj=2880,
+    frame_uj=5040,
     processor_uw=24000,
     processor_sleep_uw=6824,
     processor_stop_uw=17,
@@ -18,4 +19,5 @@ COSTS = Costs(
     radio_tx_uw=99000,
     radio_tx_dbm=14,
     radio_rx_uw=17859,
+    antenna_gain_cdbi=0,
 )

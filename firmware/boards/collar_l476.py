@@ -22,11 +22,8 @@ from ..drivers.rtc import Rtc
 from . import _pins_collar_l476 as pins
 from ._costs_collar_l476 import COSTS
 
-_FRAM_BAUD = 8_000_000
 _RADIO_BAUD = 8_000_000
 _RADIO_KHZ = 868_300
-_DIVIDER_SETTLE_MS = 2
-_DIVIDER_RATIO = 2
 _SAFE_WAKE_S = 3600  # until the application has armed its own wake-up
 
 _VREFINT_CAL = 0x1FFF75AA  # 12-bit reading of the internal reference at 3.0 V, DS 3.15.2
@@ -80,7 +77,9 @@ class _GnssPort:
         """Switch the receiver's rail and backup together."""
         if on:
             self._switch(1)
-            self._uart = machine.UART(pins.GNSS_UART, pins.GNSS_BAUD, rxbuf=512, timeout=0)
+            self._uart = machine.UART(
+                pins.GNSS_UART, pins.GNSS_BAUD, rxbuf=pins.GNSS_BUFFER_BYTES, timeout=0
+            )
         else:
             if self._uart is not None:
                 self._uart.deinit()
@@ -197,16 +196,16 @@ class CollarL476:
         self.clock = _Clock(self)
         self.rtc = Rtc(self._machine_rtc.datetime, _read_mark, _write_mark)
         self.fram = Fram(
-            machine.SPI(pins.FRAM_SPI, _FRAM_BAUD),
+            machine.SPI(pins.FRAM_SPI, pins.FRAM_BUS_BAUD),
             machine.Pin(pins.FRAM_CS, machine.Pin.OUT, value=1),
             pins.FRAM_SIZE_BYTES,
         )
         self.gauge = Gauge(
             machine.ADC(machine.Pin(pins.GAUGE_ADC)),
             _off(pins.GAUGE_POWER),
-            lambda: time.sleep_ms(_DIVIDER_SETTLE_MS),
+            lambda: time.sleep_ms(pins.GAUGE_SETTLE_MS),
             _reference_uv,
-            _DIVIDER_RATIO,
+            pins.GAUGE_DIVIDER_PERMILLE,
             _temperature_c,
         )
         self.radio = _LazyRadio()

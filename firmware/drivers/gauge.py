@@ -26,18 +26,18 @@ class Gauge:
         power: switch of the divider, on only to read.
         settle: called once after switching on, returns when the divider has settled.
         reference_uv: returns the converter's reference.
-        ratio: of the divider, storage over middle.
+        permille: of the divider, middle over storage.
         temperature: returns degrees Celsius.
     """
 
     def __init__(  # type: ignore[no-untyped-def]
-        self, channel: Converter, power: Output, settle, reference_uv, ratio: int, temperature
+        self, channel: Converter, power: Output, settle, reference_uv, permille: int, temperature
     ) -> None:
         self._channel = channel
         self._power = power
         self._settle = settle
         self._reference_uv = reference_uv
-        self._ratio = ratio
+        self._permille = permille
         self._temperature = temperature
 
     def voltage_uv(self) -> int:
@@ -50,7 +50,8 @@ class Gauge:
                 total += self._channel.read_u16()
         finally:
             self._power(0)
-        return int(total * self._reference_uv() * self._ratio // (_SAMPLES * 65535))
+        middle_uv = total * self._reference_uv() // (_SAMPLES * 65535)
+        return int(middle_uv * 1000 // self._permille)
 
     def temperature_c(self) -> int:
         """Return the processor's temperature [degrees Celsius]."""

@@ -2,7 +2,10 @@
 
 UBX frame: 0xB5 0x62 | class | id | length u16 | payload | checksum (8-bit Fletcher, 2 bytes).
 Source: u-blox M10 interface description (UBX-21035062), sections "UBX frame structure" and
-UBX-NAV-PVT (0x01 0x07), 92 bytes.
+UBX-NAV-PVT (0x01 0x07), UBX-CFG-VALSET (0x06 0x8A), UBX-ACK-ACK (0x05 0x01), CFG-UART1OUTPROT.
+
+A receiver comes up with NMEA sentences on, which fill a line of 9600 baud and the buffer behind
+it; they are switched off first, in RAM, which it forgets with its supply.
 """
 
 import struct
@@ -20,6 +23,10 @@ _SYNC = b"\xb5\x62"
 _NAV = 0x01
 _PVT = 0x07
 _PVT_BYTES = 92
+_ACK = (0x05, 0x01)
+_VALSET = (0x06, 0x8A)
+_RAM = 1
+_NMEA_OUT = 0x10740002  # CFG-UART1OUTPROT-NMEA, one byte
 _LONGEST = 512  # of a payload: anything beyond is noise
 _POLL_MS = 1000
 _FIX_3D = 3
@@ -133,6 +140,7 @@ def search(
     """
     reader = Reader()
     poll = pack(_NAV, _PVT)
+    request = pack(*_VALSET, struct.pack("<BBHIB", 0, _RAM, 0, _NMEA_OUT, 0)) + poll
     start_ms = clock.ticks_ms()
     time_s = None
     time_ms = 0
@@ -140,10 +148,12 @@ def search(
     port.power(True)
     try:
         while solution is None and clock.ticks_ms() - start_ms < timeout_ms:
-            port.write(poll)
+            port.write(request)
             clock.sleep_ms(_POLL_MS)
             feed()
             for kind, number, payload in reader.feed(port.read()):
+                if (kind, number) == _ACK and payload == bytes(_VALSET):
+                    request = poll
                 if (kind, number) != (_NAV, _PVT) or len(payload) != _PVT_BYTES:
                     continue
                 unix_s, candidate = decode_pvt(payload, year_least)

@@ -4,10 +4,11 @@ The modem object comes by the constructor (`lora.SX1261` of the packages lora-sy
 lora-sx126x), so this file runs, and is tested, without the driver.
 """
 
+from ..wire.airtime import header_ms
+
 _SYNC_WORD = 0x34  # public LoRa networks: stock gateways hear it
 _CODING_RATE = 5
 _PREAMBLE = 8
-_HEADER_SYMBOLS = _PREAMBLE + 5 + 8  # preamble, sync word and start of frame (4.25), header
 _BANDWIDTHS = {125000: "125", 250000: "250", 500000: "500"}
 
 
@@ -44,7 +45,7 @@ class Radio:
         settings["invert_iq_rx"] = True
         try:
             self._modem.configure(settings)
-            packet = self._modem.recv(window_ms + _header_ms(sf, bw_hz))
+            packet = self._modem.recv(window_ms + header_ms(sf, bw_hz))
         finally:
             self._modem.sleep()
         if packet is None or packet.crc_error:
@@ -54,11 +55,6 @@ class Radio:
     def close(self) -> None:
         """Enter the deepest sleep; the modem forgets its settings and this object ends."""
         self._modem.sleep(False)
-
-
-def _header_ms(sf: int, bw_hz: int) -> int:
-    """Return the time from the start of a preamble to the end of its header, rounded up."""
-    return ((_HEADER_SYMBOLS * 1000 << sf) + bw_hz - 1) // bw_hz
 
 
 def _settings(freq_hz: int, sf: int, bw_hz: int) -> "dict[str, object]":

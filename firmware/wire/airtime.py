@@ -12,12 +12,23 @@ Source: Semtech AN1200.13 for SF 7..12; SX1261/2 datasheet, section 6.1.4, for S
 
 from .errors import check_range
 
+_HEADER_SYMBOLS = 8 + 5 + 8
+
 
 def symbol_us(sf: int, bw_hz: int) -> int:
     """Return the length of one symbol in us, rounded to the nearest."""
     check_range("sf", sf, 5, 12)
     check_range("bw_hz", bw_hz, 1, 1_000_000)
     return (2_000_000 * (1 << sf) + bw_hz) // (2 * bw_hz)
+
+
+def header_ms(sf: int, bw_hz: int) -> int:
+    """Return the time from the start of a packet to the end of its header in ms, rounded up.
+
+    Preamble of 8 symbols, sync word and start of frame (4.25, counted as 5), header 8: until then
+    a receiver cannot know that a packet is one.
+    """
+    return (_HEADER_SYMBOLS * symbol_us(sf, bw_hz) + 999) // 1000
 
 
 def airtime_us(

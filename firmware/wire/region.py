@@ -9,7 +9,7 @@ power limit is effective radiated power (ERP): what a half-wave dipole would hav
 
 from collections import namedtuple
 
-from .airtime import symbol_us
+from .airtime import header_ms, symbol_us
 from .errors import BadValue, check_range
 
 EU868 = 1  # number of the region on the serial line
@@ -101,3 +101,11 @@ def window_ms(sf: int) -> int:
     """
     check_range("sf", sf, SF_MIN, SF_MAX)
     return max(50, (8 * symbol_us(sf, ACK_CHANNEL.bw_hz) + 999) // 1000)
+
+
+def silence_ms(sf: int) -> int:
+    """Return how long the collar listens when no answer comes, in ms.
+
+    A preamble may begin at the very end of the window, and is known by its header.
+    """
+    return window_ms(sf) + header_ms(sf, ACK_CHANNEL.bw_hz)

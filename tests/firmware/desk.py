@@ -12,6 +12,7 @@ from firmware.civil import civil_from_unix
 from firmware.drivers.gnss import pack
 from firmware.state import write_identity
 from firmware.wire import ack, aes, data, frame, ranges
+from firmware.wire.airtime import airtime_us, header_ms
 from firmware.wire.identity import first_generation
 
 from .memory import Memory, PowerCut
@@ -47,7 +48,7 @@ class Sky:
         self._out = b""
 
     def write(self, request):
-        if self._on_at_ms is None or request[:4] != b"\xb5\x62\x01\x07":
+        if self._on_at_ms is None or b"\xb5\x62\x01\x07" not in request:
             return
         since_s = (self._desk.now_ms - self._on_at_ms) // 1000
         self._out = self._desk.sky(self._desk.now_ms // 1000, since_s)
@@ -114,9 +115,10 @@ class Radio:
     def receive(self, freq_hz, sf, bw_hz, window_ms):
         desk = self._desk
         desk.opened_ms = desk.now_ms - self._ended_ms
-        desk.now_ms += window_ms
         if not desk.answers or self._answer is None:
+            desk.now_ms += window_ms + header_ms(sf, bw_hz)
             return None
+        desk.now_ms += airtime_us(sf, bw_hz, len(self._answer)) // 1000
         return self._answer, -90, 20
 
 
@@ -130,7 +132,7 @@ class Board:
         self.rtc = self.gauge = self.clock = desk
         self.gnss = Sky(desk)
         self.radio = Radio(desk)
-        self.costs = COSTS
+        self.costs = desk.costs
 
     def arm_wakeup(self, seconds):
         assert 1 <= seconds <= 129600
@@ -159,6 +161,7 @@ class Desk:
         self.opened_ms = None
         self.hears = self.answers = True
         self.radio_error = None
+        self.costs = COSTS
         self.cause = RESET_POWER_ON
 
     def copy(self):

@@ -163,10 +163,10 @@ def test_a_full_ledger_silences_the_collar_for_the_hour():
 
 def test_power_above_the_limit_is_never_sent():
     on = desk()
-    config.store(on.memory, config.Settings(antenna_gain_db=1))
+    on.costs = on.costs._replace(antenna_gain_cdbi=216)
     on.wakes(5)
     assert not on.sent
-    assert remembered(on).error_name.rstrip(b"\x00") == b"TooStrong"
+    assert remembered(on).error_name.rstrip(b"\x00") == b"BadValue"
 
 
 def test_a_foreign_frame_in_the_window_is_only_counted():

@@ -72,7 +72,7 @@ class Channel:
 
 
 def gauge(channel):
-    return Gauge(channel, channel.power, lambda: None, lambda: 2000000, 2, lambda: -7)
+    return Gauge(channel, channel.power, lambda: None, lambda: 2000000, 500, lambda: -7)
 
 
 def test_the_gauge_reads_the_storage_and_switches_off():

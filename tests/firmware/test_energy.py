@@ -113,9 +113,12 @@ def test_the_budget_never_reaches_into_the_reserve():
 
 
 def test_costs_of_tasks_follow_the_table():
-    assert energy.fix_uj(COSTS, 40000) == 1800 + (46000 + 6824) * 40
-    assert energy.send_uj(COSTS, 0, 0) == 1800 + 6000 + 17
-    assert energy.send_uj(COSTS, 1000000, 1000) == 1800 + 6000 + 17 + 99000 + 17859 + 2 * 6824
+    boot_uj = 24 * (75 + 40 + 5)  # ms at 24 mW
+    frame_uj = 24 * (200 + 2 * 5)
+    assert energy.fix_uj(COSTS, 40000) == boot_uj + (46000 + 6824) * 40
+    assert energy.send_uj(COSTS, 0, 0) == boot_uj + frame_uj + 17
+    air_uj = 99000 + 17859 + 2 * 6824
+    assert energy.send_uj(COSTS, 1000000, 1000) == boot_uj + frame_uj + 17 + air_uj
 
 
 def test_the_cost_of_a_fix_is_learned():

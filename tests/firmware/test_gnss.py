@@ -130,7 +130,18 @@ def test_the_search_ends_with_the_first_good_solution():
     assert outcome.solution.unix_s == outcome.unix_s == NOW + 3
     assert outcome.duration_ms == outcome.ticks_ms == 3000
     assert len(port.polls) == port.fed == 3
+    assert all(poll.endswith(gnss.pack(0x01, 0x07)) for poll in port.polls)
     assert port.on is False
+
+
+QUIET = b"\xb5\x62\x06\x8a\x09\x00\x00\x01\x00\x00\x02\x00\x74\x10\x00\x20\xb7"
+
+
+def test_sentences_are_switched_off_until_the_receiver_says_so():
+    done = gnss.pack(0x05, 0x01, b"\x06\x8a")
+    other = gnss.pack(0x05, 0x01, b"\x06\x01")
+    port, _ = search([b"", other, done, message(fix_type=0), message()])
+    assert [poll[:-8] for poll in port.polls] == [QUIET, QUIET, QUIET, b"", b""]
 
 
 def test_coarse_solutions_are_waited_out():

@@ -1,6 +1,5 @@
 from firmware import link
 from firmware.block import State
-from firmware.config import Settings
 from firmware.layout import ADDRESS_LEDGER
 from firmware.wire import region
 
@@ -101,18 +100,6 @@ def test_sub_bands_have_ledgers_of_their_own():
 def test_ledgers_end_before_the_bitmap():
     last = ADDRESS_LEDGER + len(region.SUB_BANDS) * link._BLOCK_STRIDE
     assert last <= 0x1000
-
-
-def test_power_above_the_sub_band_is_refused():
-    link.check_power(FREQ, 125000, Settings())
-    strong = Settings(antenna_gain_db=3)
-    error = raised(link.TooStrong, link.check_power, FREQ, 125000, strong)
-    assert "17 dBm" in str(error) and "14 dBm" in str(error)
-    link.check_power(869525000, 125000, strong)
-
-
-def test_a_channel_outside_every_sub_band_is_refused():
-    raised(ValueError, link.check_power, 867995000, 125000, Settings())
 
 
 def test_a_frame_has_room_for_its_overhead():

@@ -62,6 +62,10 @@ def test_window_is_8_symbols_and_at_least_50_ms():
     raised(BadValue, region.window_ms, 6)
 
 
+def test_silence_is_known_a_header_after_the_window():
+    assert [region.silence_ms(sf) for sf in range(7, 13)] == [72, 94, 137, 239, 477, 952]
+
+
 def test_window_opens_before_the_answer_begins():
     assert 0 < region.RX_EARLY_US < region.RX_DELAY_US
     assert 1000 * region.window_ms(7) > region.RX_EARLY_US
