@@ -59,7 +59,7 @@ class Model:
     transition: Floats
     standing: bool
 
-    def log_density(self, statistics: Floats) -> Floats:
+    def log_density(self, statistics: Floats, out: Floats | None = None) -> Floats:
         """(m, k) log densities of observations: linear in the statistics."""
         from scipy.special import gammaln, i0e
 
@@ -78,7 +78,7 @@ class Model:
                     math.log(max(b.standing, _FLOOR)) if self.standing else 0.0,
                 )
             )
-        return np.ascontiguousarray(statistics @ np.array(rows).T)
+        return np.matmul(statistics, np.array(rows).T, out=out)
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,12 @@ def fit(
     from analytics.kernels.hmm import forward_backward  # compiles at its first call
 
     k = len(model.behaviours)
-    probabilities = np.empty((len(statistics), k))
+    probabilities, density = np.empty((2, len(statistics), k))
     moves, first = np.empty((k, k)), np.empty(k)
     before = -math.inf
     for iteration in range(max_iterations + 1):
         found = forward_backward(
-            model.log_density(statistics),
+            model.log_density(statistics, out=density),
             begins,
             model.initial,
             model.transition,

@@ -213,6 +213,8 @@ def _statistics(
     length 0. Then (m,) where sequences begin, and (n - 1,) the interval of each of the steps. A
     step over several intervals is unobserved and takes as many rows.
     """
+    from analytics.kernels.hmm import step_statistics  # compiles at its first call
+
     made = steps(track, across_stops=False)
     duration_s = made.duration_s
     usual = np.abs(duration_s - interval_s) <= tolerance * interval_s
@@ -232,19 +234,10 @@ def _statistics(
     starts = np.zeros(len(statistics), bool)
     starts[slots[begins]] = True
 
-    length, turn = made.distance_m, made.turning_angle_rad
-    moved = usual & (length > 0)
-    turned = moved & np.concatenate(([False], usual[:-1])) & np.isfinite(turn)
-    # column by column: all at once would be the peak of memory
-    index, some = slots[moved], length[moved]
-    statistics[index, 0], statistics[index, 2] = 1.0, some
-    statistics[index, 1] = np.log(some)
-    index, some = slots[turned], turn[turned]
-    statistics[index, 3] = 1.0
-    statistics[index, 4], statistics[index, 5] = np.cos(some), np.sin(some)
-    statistics[slots[usual & (length == 0)], 6] = 1.0
-    if moved.sum() < 10 * states:
-        raise TrackError([f"{moved.sum()} steps have a length, at least {10 * states} are needed"])
+    step_statistics(made.distance_m, made.turning_angle_rad, usual, slots, statistics)
+    moved = int(statistics[:, 0].sum())
+    if moved < 10 * states:
+        raise TrackError([f"{moved} steps have a length, at least {10 * states} are needed"])
     return statistics, starts, slots
 
 

@@ -7,6 +7,33 @@ from analytics.kernels._jit import jit
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+
+
+# n steps, m rows
+@jit
+def step_statistics(
+    distance_m: Floats,
+    turning_rad: Floats,
+    usual: Flags,
+    slots: Integers,
+    out: Floats,
+) -> None:
+    """Fills rows of `out` (m, 7), zeros before, at the `slots` (n) of the steps.
+
+    Has a length above 0, its logarithm, itself; has a turning angle, its cosine, its sine; has
+    length 0. An angle counts if this step and the one before are `usual` (n) and have a length.
+    """
+    for i in range(distance_m.size):
+        row = out[slots[i]]
+        if not usual[i]:
+            continue
+        if distance_m[i] == 0.0:
+            row[6] = 1.0
+            continue
+        row[0], row[1], row[2] = 1.0, np.log(distance_m[i]), distance_m[i]
+        if i > 0 and usual[i - 1] and not np.isnan(turning_rad[i]):
+            row[3], row[4], row[5] = 1.0, np.cos(turning_rad[i]), np.sin(turning_rad[i])
 
 
 # n observations, k states

@@ -35,15 +35,33 @@ RULES = clean.Rules(
 )
 
 
-def _seconds(function, repeats=7):
-    """Median CPU seconds of a call after one that compiles."""
-    function()
-    spent = []
-    for _ in range(repeats):
-        before = time.process_time()
+def _sample(function, calls):
+    before = time.process_time()
+    for _ in range(calls):
         function()
-        spent.append(time.process_time() - before)
-    return statistics.median(spent)
+    return (time.process_time() - before) / calls
+
+
+def _calls(function):
+    """How many calls make a sample of 30 ms, after one that compiles."""
+    function()
+    return max(1, int(0.03 / max(_sample(function, 1), 1e-7)))
+
+
+def _seconds(function, repeats=7):
+    """Median CPU seconds of a call."""
+    calls = _calls(function)
+    return statistics.median(_sample(function, calls) for _ in range(repeats))
+
+
+def _grown(small, large, repeats=7):
+    """Median ratio of CPU seconds, and median seconds of `large`; samples taken in turns.
+
+    In turns, so that what else the machine does falls on both.
+    """
+    few, many = _calls(small), _calls(large)
+    pairs = [(_sample(small, few), _sample(large, many)) for _ in range(repeats)]
+    return statistics.median(b / a for a, b in pairs), statistics.median(b for _, b in pairs)
 
 
 def _row(figure, value, unit, bar, holds, given):
@@ -155,22 +173,37 @@ def _jobs(fixes):
     }
 
 
-def _copy_growth():
-    """How a plain copy of a track's columns grows: caches and new pages, no arithmetic."""
-    seconds = [_seconds(np.ones((3, n)).copy, 15) for n in (10_000, MILLION)]
-    return seconds[1] / seconds[0] / 100
+def _parts(fixes):
+    """The growing parts of methods that also do work of a fixed size, which would hide growth."""
+    from analytics.hidden_markov import fit, starting_values
+    from analytics.kernels.contacts import simultaneous
+    from analytics.segmentation import _statistics
+
+    track, other = herd_track(fixes), herd_track(fixes, seed=2)
+    statistics_, begins, _ = _statistics(track, HOUR_S, 0.25, 3)
+    model = starting_values(statistics_, 3, np.random.default_rng(1))
+    return {
+        "segmentation, statistics": lambda: _statistics(track, HOUR_S, 0.25, 3),
+        "segmentation, one round": lambda: fit(model, statistics_, begins, 1, -1.0),
+        "contacts, pairs": lambda: simultaneous(track.times_s, other.times_s, 60.0),
+    }
+
+
+_CAPPED = ("segmentation, 5 rounds", "contacts")  # see `_parts`
 
 
 def _growth():
-    times = {n: {k: _seconds(f, 5) for k, f in _jobs(n).items()} for n in (10_000, MILLION)}
+    # caches and new pages without arithmetic: what no method that reads and writes can be under
+    ratio, _ = _grown(*(np.ones((3, n)).copy for n in (10_000, MILLION)))
     given = "time per byte, 24 MB over 240 kB"
-    rows = [_row("numpy copy: growth", _copy_growth(), "x", None, True, given)]
-    for name, small in times[10_000].items():
-        large = times[MILLION][name]
-        rows.append(_row(name, large, "s", None, True, "1e6 fixes"))
-        growth = large / small / 100
-        given = "time per fix, 1e6 over 1e4"
-        rows.append(_row(f"{name}: growth", growth, "x", "<= 1.3", growth <= 1.3, given))
+    rows = [_row("numpy copy: growth", ratio / 100, "x", None, True, given)]
+    small, large = (_jobs(n) | _parts(n) for n in (10_000, MILLION))
+    for name in small:
+        ratio, seconds = _grown(small[name], large[name])
+        rows.append(_row(name, seconds, "s", None, True, "1e6 fixes"))
+        if name not in _CAPPED:
+            growth, given = ratio / 100, "time per fix, 1e6 over 1e4"
+            rows.append(_row(f"{name}: growth", growth, "x", "<= 1.3", growth <= 1.3, given))
     return rows
 
 
