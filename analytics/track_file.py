@@ -248,14 +248,17 @@ class _Reader:
             raise TrackFileError(f"{self.path}: no such file")
         try:
             with self.path.open(newline="", encoding="utf-8-sig") as file:
-                rows = csv.reader(file)
+                rows = csv.reader(file, strict=True)
                 self._read_header([name.strip() for name in self._first(rows)])
                 for name, row in self._rows(rows):
                     self._read_row(name, row)
         except UnicodeDecodeError as error:
             raise TrackFileError(f"{self.path}: not text in UTF-8: {error}") from error
         except csv.Error as error:
+            self.line += 1
             raise self._error(str(error)) from error
+        except OSError as error:
+            raise TrackFileError(f"{self.path}: {error.strerror}") from error
 
     def rows_of(self, animal: str) -> Floats:
         """Returns the fixes of an animal in order of time, a line of `_Row` each.
@@ -321,6 +324,11 @@ class _Reader:
         """Yields the rows of animals that are wanted, with their names."""
         column = self.columns.get("animal")
         for row in rows:
+            if rows.line_num > self.line + 1:
+                raise TrackFileError(
+                    f"{self.path}: lines {self.line + 1} to {rows.line_num} are one quoted value: "
+                    "expected a row a line (a stray quotation mark?)"
+                )
             self.line = rows.line_num
             if not row:
                 continue

@@ -2,7 +2,10 @@
 
 import argparse
 import json
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 _Subparsers = argparse._SubParsersAction  # argparse has no public name for it
@@ -59,6 +62,12 @@ def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
     )
     run.add_argument(
         "--no-load", action="store_true", help="only hear and spool; load no database"
+    )
+    run.add_argument(
+        "--until-eof",
+        action="store_true",
+        help="stop, as on SIGTERM, when standard input ends; for a program that runs a station "
+        "and must not leave it behind",
     )
     run.add_argument(
         "--tx-power-dbm",
@@ -140,6 +149,8 @@ def _run(args: argparse.Namespace) -> int:
     from ground_station import settings, station
     from ground_station.errors import LoaderFailed, StationError
 
+    if args.until_eof:
+        threading.Thread(target=_stop_at_eof, name="stdin", daemon=True).start()
     try:
         station.run(settings.from_arguments(args))
     except LoaderFailed as error:
@@ -148,6 +159,13 @@ def _run(args: argparse.Namespace) -> int:
     except StationError as error:
         return _fail(error)
     return 0
+
+
+def _stop_at_eof() -> None:
+    """Wait for the end of standard input, then ask this process to stop."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _status(args: argparse.Namespace) -> int:

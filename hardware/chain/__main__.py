@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,9 @@ _DATABASE_HELP = (
     "to that database. Otherwise it makes a database of its own on the embedded server, anew each "
     "time."
 )
+
+
+_WIDTH = 100  # of the output where there is no terminal
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -59,7 +63,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
             help="serve the map afterwards until Ctrl-C (default: on a terminal, unless SERVE=0)",
         )
         command.add_argument(
-            "--port", type=int, default=0, help="port of the map on loopback (any free one)"
+            "--port", type=_port, default=0, help="port of the map on loopback (any free one)"
         )
         command.add_argument(
             "--report", type=Path, metavar="FILE", help="also write outcome and logs as JSON"
@@ -67,10 +71,19 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _days(text: str) -> float:
-    days = float(text)
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
     if not 0 < days <= 3650:
-        raise argparse.ArgumentTypeError(f"{text}: expected a number of days above 0, up to 3650")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of days, up to 3650")
     return days
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a port, 0 to 65535")
+    return int(text)
 
 
 def _origin(text: str) -> tuple[float, float]:
@@ -94,14 +107,16 @@ def _demo(args: argparse.Namespace) -> int:
 def _replay(args: argparse.Namespace) -> int:
     from analytics.track_file import TrackFileError, read_track
     from hardware.chain.plans import replay_plan
+    from hardware.chain.run import ChainError
 
     try:
         track = read_track(args.track, args.animal, args.origin)
-    except TrackFileError as error:
+        plan = replay_plan(track, args.seed)
+    except (TrackFileError, ChainError) as error:
         return _fail(str(error))
     left_out = ", ".join(f"{count} {reason}" for reason, count in track.left_out.items())
     print(f"{track.animal}: {len(track.times_s)} positions; left out: {left_out or 'none'}")
-    return _run(args, "replay", replay_plan(track, args.seed))
+    return _run(args, "replay", plan)
 
 
 def _run(args: argparse.Namespace, name: str, plan: "Plan") -> int:
@@ -110,20 +125,36 @@ def _run(args: argparse.Namespace, name: str, plan: "Plan") -> int:
 
     from backend.db.embedded import EmbeddedError, data_dir
     from backend.db.errors import DatabaseError
+    from backend.serve import CannotListen, listen
     from hardware.chain import report
     from hardware.chain.run import ChainError, run, work_directory
     from hardware.chain.station import StationError
     from hardware.twin.errors import TwinError
 
-    console = Console()
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGHUP, _end)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     started = time.monotonic()
     try:
+        if args.port and _serves(args.serve):
+            listen("127.0.0.1", args.port).close()  # now, not after the run
+        if args.report:
+            args.report.touch()
         with work_directory(data_dir() / name) as directory:
             dsn = _database(console, name)
             with _Progress(console, plan.days) as progress:
                 outcomes = run(plan, directory, dsn, progress.say, progress)
-    except (ChainError, EmbeddedError, StationError, TwinError, DatabaseError) as error:
+    except (
+        ChainError,
+        EmbeddedError,
+        StationError,
+        TwinError,
+        DatabaseError,
+        CannotListen,
+    ) as error:
         return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}")
     except psycopg.Error as error:
         return _fail(f"the database does not answer: {error}")
     report.print_table(console, outcomes, plan.days)
@@ -135,10 +166,19 @@ def _run(args: argparse.Namespace, name: str, plan: "Plan") -> int:
     if args.report:
         report.write_json(args.report, outcomes)
     if faults := [fault for outcome in outcomes for fault in outcome.faults]:
-        return _fail(f"{len(faults)} faults, see above")
+        return _fail(f"{len(faults)} fault{'s' * (len(faults) > 1)}, see above")
     when = "in these days" if plan.to_the_last else "before the last contact"
     console.print(f"every record taken {when} is in the database, once")
-    return _serve(dsn, args.port) if _serves(args.serve) else 0
+    if _serves(args.serve):
+        return _serve(dsn, args.port)
+    if not os.environ.get("CAPRA_DATABASE_URL"):
+        console.print(f"see the map with: capra serve --name capra_{name}")
+    return 0
+
+
+def _end(signal_number: int, _: object) -> None:
+    """End in order, so that the station ends too."""
+    raise SystemExit(128 + signal_number)
 
 
 def _database(console: "Console", name: str) -> str:
@@ -191,7 +231,8 @@ class _Progress:
         self._bar.update(self._task, completed=min(day, self._days))
         if not self._console.is_terminal and day - self._said_day >= self._days / 6:
             self._said_day = day
-            self._console.print(f"  day {day:.0f} of {self._days:.0f}")
+            decimals = 0 if self._days >= 10 else 1
+            self._console.print(f"  day {day:.{decimals}f} of {self._days:.{decimals}f}")
 
     def say(self, line: str) -> None:
         self._console.print(line)

@@ -3,11 +3,9 @@
 import math
 from datetime import UTC, datetime
 
-import numpy as np
-from numpy.typing import NDArray
-
+from analytics.project import LocalProjection
 from analytics.track_file import RecordedTrack
-from hardware.chain.run import Plan, Wearer
+from hardware.chain.run import ChainError, Plan, Wearer
 from hardware.twin.animal import Ibex, Track
 from hardware.twin.ether import Air
 from hardware.twin.landscape import elevation_m
@@ -53,14 +51,23 @@ def demo_plan(seed: int, days: float) -> Plan:
 
 
 def replay_plan(track: RecordedTrack, seed: int) -> Plan:
-    """One animal that walks along a recorded track, with income enough to follow it.
+    """Return one animal that walks along a recorded track, with income enough to follow it.
 
     The station stands on a mast in the middle of the track with free sight over all of it: the
     track, not the radio, is what a replay is about. (In free sight a wildlife tag has been heard
     over 40 km: Gauld et al. 2023, Animal Biotelemetry 11:17.)
+
+    Raises:
+        ChainError: times that no GNSS receiver tells.
     """
     start_utc_s = math.floor(track.times_s[0])
-    latitude, longitude = (_middle(values) for values in (track.lat_deg, track.lon_deg))
+    years = [datetime.fromtimestamp(time_s, UTC).year for time_s in track.times_s[[0, -1]]]
+    if not 1980 <= years[0] <= years[1] <= 2099:
+        raise ChainError(
+            f"the track runs from {years[0]} to {years[1]}: expected 1980 to 2099, as a GNSS "
+            "receiver tells time (a t_s column counts seconds from 1970)"
+        )
+    latitude, longitude = _middle(track)
     ground = max(
         elevation_m(lat, lon)
         for lat, lon in zip(track.lat_deg.tolist(), track.lon_deg.tolist(), strict=True)
@@ -68,7 +75,7 @@ def replay_plan(track: RecordedTrack, seed: int) -> Plan:
     model = Track(
         (track.times_s - start_utc_s).tolist(), track.lat_deg.tolist(), track.lon_deg.tolist()
     )
-    settings = {"year_least": datetime.fromtimestamp(start_utc_s, UTC).year}
+    settings = {"year_least": years[0]}
     return Plan(
         seed=seed,
         start_utc_s=start_utc_s,
@@ -81,5 +88,9 @@ def replay_plan(track: RecordedTrack, seed: int) -> Plan:
     )
 
 
-def _middle(values: NDArray[np.float64]) -> float:
-    return float(values.min() + values.max()) / 2
+def _middle(track: RecordedTrack) -> tuple[float, float]:
+    """Latitude and longitude of the middle of the track's extent, also over the 180th meridian."""
+    plane = LocalProjection.around(track.lat_deg, track.lon_deg)
+    x_m, y_m = plane.forward(track.lat_deg, track.lon_deg)
+    middle = plane.inverse((x_m.min() + x_m.max()) / 2, (y_m.min() + y_m.max()) / 2)
+    return float(middle[0]), float(middle[1])

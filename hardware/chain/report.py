@@ -5,6 +5,7 @@ import resource
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +24,7 @@ class CollarOutcome:
         fixes_loaded: of these, in the database.
         joules_in: generated and stored [J].
         joules_out: spent, leaked and lost in conversion [J].
+        joules_stored: what the storage holds at the end beyond what it held at the start [J].
         brown_outs: times the supply failed under load.
         area_km2: area of the 95 % kernel home range [km2]; None: too few fixes for one.
         noise_bound_m: no fix of the twin's receiver is further from the animal than this [m].
@@ -37,6 +39,7 @@ class CollarOutcome:
     fixes_loaded: int
     joules_in: float
     joules_out: float
+    joules_stored: float
     brown_outs: int
     area_km2: float | None
     noise_bound_m: float
@@ -46,19 +49,20 @@ class CollarOutcome:
 
 def print_table(console: Console, outcomes: list[CollarOutcome], days: float) -> None:
     """Print one row per collar, and below it every fault."""
-    table = Table(title=f"{days:.0f} days, from the moving animal to the database")
-    table.add_column("collar", justify="right")
-    table.add_column("animal")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("\ncollar", justify="right", no_wrap=True)
+    table.add_column("\nanimal", overflow="fold")
     for heading in (
         "fixes\ntaken",
         "deliv-\nered",
         "in data-\nbase",
         "joules\nin",
         "joules\nout",
+        "change\nof store",
         "brown-\nouts",
         "95 % area\nkm2",
     ):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for outcome in outcomes:
         table.add_row(
             str(outcome.collar),
@@ -68,9 +72,11 @@ def print_table(console: Console, outcomes: list[CollarOutcome], days: float) ->
             str(outcome.fixes_loaded),
             f"{outcome.joules_in:.1f}",
             f"{outcome.joules_out:.1f}",
+            f"{outcome.joules_stored:+.1f}",
             str(outcome.brown_outs),
             "-" if outcome.area_km2 is None else f"{outcome.area_km2:.2f}",
         )
+    console.print(f"\n{days:.0f} days, from the moving animal to the database:")
     console.print(table)
     for outcome in outcomes:
         for fault in outcome.faults:

@@ -8,6 +8,7 @@ collars' own logs.
 
 import fcntl
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from backend.jobs import home_range
 from firmware.wire.data import KIND_FIX, KIND_STATUS
 from hardware.chain.report import CollarOutcome
 from hardware.chain.station import make_keys, running_station
-from hardware.chain.verify import Taken, verify
+from hardware.chain.verify import Taken, Verdict, verify
 from hardware.twin.animal import Animal
 from hardware.twin.ether import Air
 from hardware.twin.world import CollarResult, CollarSpec, World
@@ -94,18 +95,25 @@ def work_directory(directory: Path) -> Iterator[Path]:
     """An empty folder for one run's keys, spool and log; what an earlier run left is removed.
 
     Raises:
-        ChainError: another run is using it.
+        ChainError: another run is using it, or it cannot be written.
     """
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (directory / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ChainError(f"another run is using {directory}; wait for its end") from None
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(directory / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ChainError(
+            f"cannot write to {directory}: {error.strerror}; CAPRA_DATA names another place"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for left in directory.iterdir():
             if left.name.startswith(("station.", "keys.")):
                 left.unlink()
         yield directory
+    except BlockingIOError:
+        raise ChainError(f"another run is using {directory}; wait for its end") from None
+    finally:
+        os.close(lock)
 
 
 def run(
@@ -154,15 +162,20 @@ def run(
             spool=directory / "station.spool",
             log=directory / "station.log",
             dsn=dsn,
-        ):
-            results = world.run(plan.days, progress)
+        ) as station:
+
+            def watch(virtual_s: float) -> None:
+                station.check()
+                progress(virtual_s)
+
+            results = world.run(plan.days, watch)
             results = _drain(plan, world, results)
             say("stopping the station: it loads what it still holds")
     say("comparing the database with the collars' logs, estimating home ranges")
     with psycopg.connect(dsn, autocommit=True) as connection:
         return [
-            _outcome(connection, result, deployed[result.collar], wearer.name, plan, world)
-            for result, wearer in zip(results, plan.wearers, strict=True)
+            _outcome(connection, result, deployed[result.collar], plan, world)
+            for result in results
         ]
 
 
@@ -202,7 +215,6 @@ def _outcome(
     connection: psycopg.Connection,
     result: CollarResult,
     animal: int,
-    name: str,
     plan: Plan,
     world: World,
 ) -> CollarOutcome:
@@ -210,21 +222,32 @@ def _outcome(
         Taken(r.generation, r.record, _KINDS[r.kind], r.recorded_at_s, r.lat_e5, r.lon_e5)
         for r in result.records
     ]
+    row = connection.execute("select name from animal where animal = %s", (animal,)).fetchone()
+    assert row is not None
     verdict = verify(connection, result.collar, taken, plan.due_until_s(result))
     return CollarOutcome(
         collar=result.collar,
-        animal=name,
+        animal=row[0],
         fixes_taken=result.fixes_taken,
         fixes_delivered=sum(r.lat_e5 is not None and r.acknowledged for r in result.records),
         fixes_loaded=verdict.fixes_loaded,
         joules_in=result.joules_in,
         joules_out=sum(result.joules_out.values()),
+        joules_stored=result.joules_end - result.joules_start,
         brown_outs=result.brownouts,
         area_km2=_area_km2(connection, animal),
         noise_bound_m=world.noise_bound_m,
-        faults=verdict.faults if result.fixes_taken else ["the collar took no fix at all"],
+        faults=_faults(result, verdict),
         taken=taken,
     )
+
+
+def _faults(result: CollarResult, verdict: Verdict) -> list[str]:
+    if not result.fixes_taken:
+        return ["it took no fix at all: too short a run, or too little energy"]
+    if verdict.missing and result.last_contact_s is None:
+        return ["the station never heard it: out of its reach?", *verdict.faults]
+    return verdict.faults
 
 
 def _area_km2(connection: psycopg.Connection, animal: int) -> float | None:

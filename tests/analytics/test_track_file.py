@@ -219,3 +219,20 @@ def test_real_files_give_all_their_animals(reference_data: Path) -> None:
         "Pepper": 1725,
     }
     assert found["tracks/ctmm_coati.csv"] == {"Aleja": 1123, "Anna": 79}
+
+
+def test_a_stray_quotation_mark_swallows_no_rows(tmp_path: Path) -> None:
+    rows = _ROWS.replace("gps", '"gps', 1) + _ROWS.replace("gps", 'gps"', 1)
+    for text in (_MOVEBANK + rows, _MOVEBANK + _ROWS.replace("gps", '"gps', 1)):
+        with pytest.raises(TrackFileError, match=r"line|quot"):
+            read_track(_file(tmp_path, text), "Alva")
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "track.csv"
+    path.write_bytes(_MOVEBANK.encode() + "Überläufer".encode("latin-1"))
+    with pytest.raises(TrackFileError, match=r"track\.csv: not text in UTF-8"):
+        read_track(path, "Alva")
+    path.write_text(_MOVEBANK + "x" * 200_000)
+    with pytest.raises(TrackFileError, match=r"line 2: field larger than field limit"):
+        read_track(path, "Alva")

@@ -6,7 +6,10 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -58,6 +61,58 @@ def test_a_record_missing_from_the_database_fails_the_run(
     done = _demo(variables, "--days", "3")
     assert done.returncode == 1
     assert "missing: record" in done.stdout
+
+
+def test_a_station_that_dies_ends_the_run_with_a_clear_line(variables: dict[str, str]) -> None:
+    with _running(variables) as process:
+        station = _child(process.pid)
+        os.kill(station, signal.SIGKILL)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the station ended with code -9" in errors
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_station_outlives_its_run(variables: dict[str, str], how: signal.Signals) -> None:
+    with _running(variables) as process:
+        station = _child(process.pid)
+        process.send_signal(how)
+        process.communicate(timeout=60)
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{station}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{station}").exists()
+
+
+@contextmanager
+def _running(variables: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A long demo that has begun to live."""
+    command = [sys.executable, "-u", "-m", "capra", "demo", "--days", "600", "--no-serve"]
+    with subprocess.Popen(
+        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            next(line for line in process.stdout if "starting the ground station" in line)
+            while not _child(process.pid):
+                time.sleep(0.05)
+            time.sleep(2)
+            yield process
+        finally:
+            process.kill()
+
+
+def _child(parent: int) -> int:
+    """The station's process number; 0 while there is none."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "stat").read_text().rpartition(")")[2].split()
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(words[1]) == parent and b"ground_station\0run" in command:
+            return int(entry.name)
+    return 0
 
 
 def test_the_demo_serves_its_map_until_interrupted(variables: dict[str, str]) -> None:
