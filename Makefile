@@ -2,7 +2,7 @@
 # Words after ARGS= are passed on: make unit ARGS='-k wire -x'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit check screenshot lock clean setup setup-test
+.PHONY: help demo test unit check bench screenshot lock clean setup setup-test
 
 help:
 	@echo 'make demo    set up what is missing, then run the whole chain and show the map'
@@ -10,6 +10,8 @@ help:
 	@echo 'make test    set up what is missing, then run every test that needs no hardware'
 	@echo 'make unit    the tests that need no service, no browser and no emulator'
 	@echo 'make check   style, types, import contracts, generated files'
+	@echo 'make bench   every benchmark; make bench-analytics is one (peers and ours in one run,'
+	@echo '             rows in build/bench; CAPRA_REFERENCE_DATA names the recorded figures)'
 	@echo 'make screenshot  the picture of the map in the README, from the last demo'
 	@echo 'make lock    resolve requirements.lock anew from pyproject.toml'
 	@echo 'make clean   remove what the commands above made inside the checkout'
@@ -52,6 +54,12 @@ check:
 	.venv/bin/python -m hardware.describe --check
 	@! grep -n '://' requirements.lock
 	@! grep -n '"resolved"' backend/web/package-lock.json
+
+bench: bench-analytics
+
+bench-%:
+	@.ci/setup/python.sh bench
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m tests.bench $* $(ARGS)
 
 screenshot: setup-test
 	@CAPRA_CHROMIUM="$$(.ci/setup/chromium.sh --path)" \

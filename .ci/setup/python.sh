@@ -2,6 +2,7 @@
 # The project's Python packages in .venv, at the versions of requirements.lock.
 # usage: python.sh demo    what the programs need
 #        python.sh test    and what tests and checks need
+#        python.sh bench   and the peers that benchmarks run beside ours
 set -eu
 . "$(dirname "$0")/common.sh"
 
@@ -9,7 +10,8 @@ kind=${1:-demo}
 case $kind in
 demo) what=. ;;
 test) what='.[dev]' ;;
-*) die "a kind of set-up: python.sh demo|test, not '$kind'" ;;
+bench) what='.[dev,bench]' ;;
+*) die "a kind of set-up: python.sh demo|test|bench, not '$kind'" ;;
 esac
 
 # What was installed, from which files and for which folder (a moved .venv is no good).
@@ -17,7 +19,7 @@ fingerprint=$(cat "$checkout/pyproject.toml" "$checkout/requirements.lock" "$0" 
 installed() {
     [ -x "$python" ] && [ "$(cat "$venv/.set-up-$1" 2> /dev/null)" = "$fingerprint" ]
 }
-if installed "$kind" || installed test; then
+if installed "$kind" || installed bench || { [ "$kind" = demo ] && installed test; }; then
     say "Python packages: $venv"
     exit
 fi
@@ -38,7 +40,7 @@ if ! { [ -x "$python" ] && "$python" -c "$fits" && "$python" -m pip --version; }
 fi
 say "Python packages: installing into $venv (about 1 min, once)"
 make_work
-rm -f "$venv/.set-up-demo" "$venv/.set-up-test"
+rm -f "$venv"/.set-up-*
 cd "$checkout"
 run "pip install" "$python" -m pip install -q --disable-pip-version-check -c requirements.lock -e "$what" ||
     die "packages that pip could not install (see above); it needs a package index and about 700 MB of disk"
