@@ -21,7 +21,8 @@ import struct
 from collections import namedtuple
 
 from ._typing import TYPE_CHECKING
-from .layout import ADDRESS_BITMAP, ADDRESS_LOG, SLOT_BYTES, SLOTS
+from .layout import ADDRESS_BITMAP, ADDRESS_LOG, SLOT_BYTES
+from .layout import SLOTS as SLOTS
 from .wire.crc import crc16
 from .wire.data import KIND_FIX, KIND_STATUS
 from .wire.fix import Fix

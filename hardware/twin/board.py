@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from firmware import board
 from firmware.drivers.fram import Fram
 from firmware.wire import frame
+from firmware.wire.airtime import header_ms
 from firmware.wire.errors import WireError
 from hardware.twin.animal import Animal
 from hardware.twin.errors import PowerCut, StandbyEntered, WatchdogReset
@@ -143,11 +144,17 @@ class Hardware:
         self.pay()
         self.spend(duration_us, ("processor", *loads))
 
-    def idle(self, duration_us: int, *loads: str) -> None:
-        """Let time pass with the processor stopped; asleep while the receiver's UART is on."""
+    def wait(self, duration_us: int, *loads: str) -> None:
+        """Let time pass with the processor asleep, as its drivers wait for a part."""
         self.pay()
-        waiting = "processor_stop" if self.receiver.session is None else "processor_sleep"
-        self.spend(duration_us, (waiting, *loads))
+        self.spend(duration_us, ("processor_sleep", *loads))
+
+    def idle(self, duration_us: int) -> None:
+        """Let time pass with the processor stopped; asleep while the receiver's UART is on."""
+        if self.receiver.session is not None:
+            return self.wait(duration_us)
+        self.pay()
+        return self.spend(duration_us, ("processor_stop",))
 
     def transfer(self, count: int) -> None:
         """Account for bytes on the memory's bus."""
@@ -170,7 +177,7 @@ class Hardware:
         self.frames_sent += 1
         start_us = self.hub.now_us
         try:
-            self.idle(uplink.end_us - start_us, "radio_tx")
+            self.wait(uplink.end_us - start_us, "radio_tx")
         except (PowerCut, WatchdogReset):
             uplink.aborted = True
             raise
@@ -180,16 +187,15 @@ class Hardware:
     def listen(
         self, freq_hz: int, sf: int, bw_hz: int, window_us: int
     ) -> tuple[bytes, int, int] | None:
-        """Listen for a downlink; longer while one is coming in."""
+        """Listen for a downlink: to its end, or to where a late one's header would have ended."""
         open_us = self.hub.now_us
-        self.idle(window_us, "radio_rx")
+        self.wait(window_us, "radio_rx")
         downlink = self.ether.find_downlink(open_us, self.hub.now_us, freq_hz, sf, bw_hz)
-        if downlink is None:
-            return None
-        self.idle(max(downlink.end_us - self.hub.now_us, 0), "radio_rx")
         place = self.animal.position(self.hub.now_us / 1e6)
-        if not self.ether.reaches(downlink, self.collar, place):
+        if downlink is None or not self.ether.reaches(downlink, self.collar, place):
+            self.wait(header_ms(sf, bw_hz) * 1000, "radio_rx")
             return None
+        self.wait(max(downlink.end_us - self.hub.now_us, 0), "radio_rx")
         self._note_contact(downlink.data)
         return (downlink.data, *reading(downlink))
 
@@ -232,8 +238,9 @@ class _Gauge:
         hardware = self._hardware
         hardware.run(hardware.parts.duration_us["gauge"], "gauge")
         noise = hardware.parts.noise_uv * normal(hardware.seed, "gauge", hardware.hub.now_us)
-        step_uv = 2 * 3_300_000 / 65_536  # divider 1:2, 16 bits of 3.3 V
-        return round(round((hardware.supply.voltage_v * 1e6 + noise) / step_uv) * step_uv)
+        step_uv = hardware.parts.gauge_full_uv / 65_535  # 16 bits
+        steps = round((hardware.supply.voltage_v * 1e6 + noise) / step_uv)
+        return round(min(steps, 65_535) * step_uv)
 
     def temperature_c(self) -> int:
         hardware = self._hardware
@@ -274,6 +281,7 @@ class _Radio:
     def receive(
         self, freq_hz: int, sf: int, bw_hz: int, window_ms: int
     ) -> tuple[bytes, int, int] | None:
+        self._hardware.run(self._hardware.parts.duration_us["radio_startup"])
         return self._hardware.listen(freq_hz, sf, bw_hz, window_ms * 1000)
 
 

@@ -4,9 +4,11 @@ Its radio is the twin's ether, its line a real pseudo-terminal. Ping and Configu
 once by the listening thread. A heard frame is handed to the station while virtual time stands
 still: the hub waits for the station's answer (Release or Transmit), so an acknowledgement is never
 late because virtual time runs faster than the wall clock. What stays unanswered is kept and sent
-again after the next Configure.
+again after the next Configure. A power that its antenna may not radiate is refused; more than its
+amplifier has is given as what it has, as the modem's driver does.
 """
 
+import math
 import threading
 from collections import OrderedDict, deque
 
@@ -20,6 +22,7 @@ from hardware.twin.hub import Hub
 from hardware.twin.line import SerialLine
 
 _FIRMWARE = 1
+_MOST_DBM = 22  # of its amplifier: SX1262 datasheet, high-power amplifier
 _HELD_LIMIT = 256
 _SILENT_WAIT_S = 0.5
 
@@ -147,6 +150,8 @@ class Bridge:
     def _transmit(self, message: wire.Transmit) -> None:
         try:
             band = region.sub_band(message.freq_hz, message.bw_hz)
+            gain_cdbi = math.ceil(100 * self._ether.air.station_gain_db)
+            region.check_power(message.freq_hz, message.bw_hz, message.power_dbm, gain_cdbi)
             length_us = airtime_us(message.sf, message.bw_hz, len(message.data))
         except WireError:
             return self._report(message, wire.RADIO_ERROR, 0)
@@ -156,9 +161,15 @@ class Bridge:
         if not self._affordable(message.at_ticks_us, band, length_us):
             self.refused += 1
             return self._report(message, wire.DUTY_CYCLE_REFUSED, 0)
-        frame = None
-        if message.power_dbm <= band.erp_dbm:
-            frame = self._ether.downlink(message.at_ticks_us, *message[3:])
+        power_dbm = min(message.power_dbm, _MOST_DBM)
+        frame = self._ether.downlink(
+            message.at_ticks_us,
+            message.freq_hz,
+            message.sf,
+            message.bw_hz,
+            power_dbm,
+            message.data,
+        )
         if frame is None:
             return self._report(message, wire.RADIO_ERROR, 0)
         self._sent.append(frame)

@@ -41,8 +41,8 @@ class Air:
         shadowing_db: Standard deviation over places [dB].
         fading_db: Standard deviation over frames [dB].
         noise_figure_db: Of both receivers [dB].
-        station_gain_db: Antenna of the station [dB].
-        collar_gain_db: Antenna of the collar on an animal [dB].
+        station_gain_db: Antenna of the station [dB over the isotropic radiator].
+        collar_gain_db: Antenna of the collar, what neck and body take away included [dB].
         slope_db: Scale of the logistic; 90 % of frames arrive 2.2 of these above its centre.
         capture_db: A frame survives an equal one that is weaker by this.
         demodulators: Frames the station can receive at once.

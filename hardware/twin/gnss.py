@@ -7,21 +7,24 @@ seconds before the position. Epochs are whole UTC seconds. Noise is one error ve
 truncated at four sigma and shrinking as the filter settles, so `noise_bound_m` is a hard bound.
 
 As on the real part, NMEA sentences come out unasked until they are switched off, and bytes sent to
-it before it has started are lost.
+it before it has started are lost. All output goes over one line at its baud rate; what waits for
+the line too long is dropped by the receiver, what is not read in time by the collar's UART.
 """
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hardware.twin import ubx
+from hardware.twin import nmea, ubx
 from hardware.twin.landscape import metres_per_degree
 from hardware.twin.seeded import normal, normal_pair_within, uniform
 
 _KEY_PVT_UART1 = 0x20910007  # CFG-MSGOUT-UBX_NAV_PVT_UART1
 _KEY_NMEA_UART1 = 0x10740002  # CFG-UART1OUTPROT-NMEA
 _SIGMA_LIMIT = 4.0
-_BUFFER_BYTES = 4096  # what the collar's UART keeps between two reads
+_IN_VIEW = 32  # satellites of all systems under open sky
+_BITS_PER_BYTE = 10  # with start and stop bit
 
 Place = tuple[float, float, float]
 
@@ -32,7 +35,10 @@ class GnssParts:
 
     Attributes:
         startup_s: From power to the first byte it understands [s].
-        latency_s: From an epoch or a poll to the last byte of the answer [s].
+        latency_s: From an epoch or a poll to the first byte of the answer on an idle line [s].
+        baud: Of the line.
+        backlog_bytes: Output that may wait for the line before messages are dropped.
+        buffer_bytes: What the collar's UART keeps between two reads.
         ttff_min_s: Fastest cold start [s].
         ttff_open_s: Median of what comes on top under open sky [s].
         ttff_open_spread: Sigma of the logarithm of that.
@@ -46,6 +52,9 @@ class GnssParts:
 
     startup_s: float
     latency_s: float
+    baud: int
+    backlog_bytes: int
+    buffer_bytes: int
     ttff_min_s: float
     ttff_open_s: float
     ttff_open_spread: float
@@ -88,7 +97,8 @@ class GnssReceiver:
         self._place = place
         self._session: Session | None = None
         self._parser = ubx.UbxParser()
-        self._queue: list[tuple[int, bytes]] = []
+        self._queue: deque[tuple[int, bytes]] = deque()  # start on the line, what is to go
+        self._line_free_us = 0
         self._next_epoch_us = 0
         self._pvt_rate = 0
         self._nmea = True
@@ -122,6 +132,7 @@ class GnssReceiver:
         self._parser = ubx.UbxParser()
         self._queue.clear()
         self._pvt_rate, self._nmea = 0, True
+        self._line_free_us = now_us
         first_us = now_us + round(self._parts.startup_s * 1e6)
         self._next_epoch_us = -(-(first_us + self._start_utc_us) // 1_000_000) * 1_000_000
 
@@ -144,9 +155,26 @@ class GnssReceiver:
         if self._session is None:
             return b""
         self._run_to(now_us)
-        ready = [data for at_us, data in self._queue if at_us <= now_us]
-        self._queue = [entry for entry in self._queue if entry[0] > now_us]
-        return b"".join(ready)[:_BUFFER_BYTES]
+        arrived = b""
+        while self._queue and self._queue[0][0] <= now_us:
+            start_us, data = self._queue.popleft()
+            count = (now_us - start_us) // self._byte_us
+            arrived += data[:count]
+            if count < len(data):
+                self._queue.appendleft((start_us + count * self._byte_us, data[count:]))
+                break
+        return arrived[: self._parts.buffer_bytes]
+
+    @property
+    def _byte_us(self) -> int:
+        return _BITS_PER_BYTE * 1_000_000 // self._parts.baud
+
+    def _emit(self, at_us: int, message: bytes) -> None:
+        """Put a message on the line, behind what is already on it."""
+        start_us = max(at_us + round(self._parts.latency_s * 1e6), self._line_free_us)
+        if start_us - at_us <= self._parts.backlog_bytes * self._byte_us:
+            self._queue.append((start_us, message))
+            self._line_free_us = start_us + len(message) * self._byte_us
 
     def _start(self, now_us: int) -> Session:
         parts, seed = self._parts, self._seed
@@ -169,17 +197,16 @@ class GnssReceiver:
         """Put the periodic output of all epochs up to now into the queue."""
         if self._pvt_rate == 0 and not self._nmea:
             return
-        latency_us = round(self._parts.latency_s * 1e6)
         now_utc_us = now_us + self._start_utc_us
         # more than a minute unread has overflowed any buffer: skip what nobody can see
         self._next_epoch_us = max(self._next_epoch_us, (now_utc_us // 1_000_000 - 60) * 1_000_000)
         while self._next_epoch_us <= now_utc_us:
-            at_us = self._next_epoch_us - self._start_utc_us + latency_us
+            at_us = self._next_epoch_us - self._start_utc_us
             utc_s = self._next_epoch_us // 1_000_000
             if self._nmea:
-                self._queue.append((at_us, self._sentence(utc_s)))
+                self._emit(at_us, self._sentences(utc_s))
             if self._pvt_rate and utc_s % self._pvt_rate == 0:
-                self._queue.append((at_us, self._pvt(utc_s)))
+                self._emit(at_us, self._pvt(utc_s))
             self._next_epoch_us += 1_000_000
 
     def _skip_to(self, now_us: int) -> None:
@@ -203,7 +230,7 @@ class GnssReceiver:
         elif kind[0] == ubx.CFG:
             answer = ubx.frame(ubx.ACK_NAK, bytes(kind))
         if answer:
-            self._queue.append((now_us + round(self._parts.latency_s * 1e6), answer))
+            self._emit(now_us, answer)
 
     def _pvt(self, utc_s: int) -> bytes:
         session = self._session
@@ -244,12 +271,11 @@ class GnssReceiver:
             altitude_m + 1.7 * session.height_sigma * sigma_m,
         )
 
-    def _sentence(self, utc_s: int) -> bytes:
+    def _sentences(self, utc_s: int) -> bytes:
         session = self._session
         assert session is not None
         age_us = utc_s * 1_000_000 - self._start_utc_us - session.on_us
-        body = f"GNTXT,01,01,02,AGE={age_us // 1_000_000}"
-        parity = 0
-        for byte in body.encode():
-            parity ^= byte
-        return f"${body}*{parity:02X}\r\n".encode()
+        t_s = (age_us + session.on_us) / 1e6
+        place = self._place(t_s)[:2] if age_us >= session.ttff_us else None
+        seen = min(_IN_VIEW, max(0, _IN_VIEW * age_us // session.ttff_us))
+        return nmea.sentences(utc_s, age_us >= session.time_us, place, seen)

@@ -28,6 +28,7 @@ class Parts:
         wakeup_max_s: longest period of the wake-up timer [s].
         fram_bytes: size of the memory.  bus_hz: its clock.
         drift_ppm: largest error of the clock crystal.  noise_uv: of one voltage reading.
+        gauge_full_uv: storage voltage at which the converter reads its reference, the rail.
         tx_dbm: what the radio's amplifier gives at most.
         income_j_per_day: default of the generator at the storage.  generator_max_w: its limit.
     """
@@ -47,6 +48,7 @@ class Parts:
     bus_hz: int
     drift_ppm: int
     noise_uv: int
+    gauge_full_uv: int
     tx_dbm: int
     income_j_per_day: float
     generator_max_w: float
@@ -95,7 +97,7 @@ def _parts(values: describe.Description) -> Parts:
             "wake": processor["wake_ms"] * 1000,
             "frame": processor["frame_ms"] * 1000,
             "radio_startup": radio["startup_ms"] * 1000,
-            "gauge": gauge["settle_ms"] * 1000,
+            "gauge": (gauge["settle_ms"] + gauge["sample_ms"]) * 1000,
         },
         watchdog_us=processor["watchdog_ms"] * 1000,
         wakeup_max_s=processor["wakeup_max_s"],
@@ -103,6 +105,7 @@ def _parts(values: describe.Description) -> Parts:
         bus_hz=fram["bus_baud"],
         drift_ppm=_section(values, "rtc")["drift_ppm"],
         noise_uv=gauge["noise_uv"],
+        gauge_full_uv=converter["rail_mv"] * 1_000_000 // gauge["divider_permille"],
         tx_dbm=radio["tx_dbm"],
         income_j_per_day=generator["default_mj_per_day"] / 1e3,
         generator_max_w=generator["max_mj_per_day"] / 1e3 / 86_400,
@@ -139,6 +142,9 @@ def _gnss(gnss: dict[str, int]) -> GnssParts:
     return GnssParts(
         startup_s=gnss["startup_ms"] / 1e3,
         latency_s=gnss["latency_ms"] / 1e3,
+        baud=gnss["baud"],
+        backlog_bytes=gnss["backlog_bytes"],
+        buffer_bytes=gnss["buffer_bytes"],
         ttff_min_s=gnss["cold_start_ms"] / 1e3,
         ttff_open_s=(gnss["field_start_ms"] - gnss["cold_start_ms"]) / 1e3,
         ttff_open_spread=gnss["open_spread_permille"] / 1e3,

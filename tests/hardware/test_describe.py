@@ -81,7 +81,7 @@ def test_a_name_without_unit_is_named(toml):
 
 
 def test_all_faults_are_told_at_once(toml):
-    toml("value = 20, ", 'value = "20", ')
+    toml("drift_ppm = { value = 20, ", 'drift_ppm = { value = "20", ')
     path = toml("value = 380, ", "value = -380, ")
     assert len(faults(path)) == 2
 
@@ -89,6 +89,19 @@ def test_all_faults_are_told_at_once(toml):
 def test_contradictions_are_faults(toml):
     path = toml("full_uv = { value = 3800000", "full_uv = { value = 2100000")
     assert faults(path) == ["[storage] expected brownout_uv <= empty_uv < full_uv"]
+
+
+def test_a_divider_that_overloads_the_converter_is_a_fault(toml):
+    path = toml("divider_permille = { value = 500", "divider_permille = { value = 600")
+    assert faults(path) == [
+        "[gauge] divider_permille makes 2280000 uV of the full storage, "
+        "expected more than 0 and at most [converter] rail_mv"
+    ]
+
+
+def test_the_antenna_reaches_the_firmware(toml):
+    path = toml("antenna_gain_dbi = { value = 0", "antenna_gain_dbi = { value = -2")
+    assert describe.costs(describe.load(path))["antenna_gain_cdbi"] == -200
 
 
 def test_a_pin_used_twice_is_a_fault(toml):

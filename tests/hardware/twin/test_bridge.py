@@ -22,9 +22,14 @@ ACK_HZ = region.ACK_CHANNEL.freq_hz
 class Bench:
     """A bridge, its hub and ether, and a line to it as a station would open it."""
 
-    def __init__(self, answer_limit_s=5.0):
+    def __init__(self, answer_limit_s=5.0, station_gain_db=2.0):
         self.hub = Hub()
-        self.ether = Ether(self.hub, Air(fading_db=0.0, shadowing_db=0.0), 1, STATION)
+        self.ether = Ether(
+            self.hub,
+            Air(fading_db=0.0, shadowing_db=0.0, station_gain_db=station_gain_db),
+            1,
+            STATION,
+        )
         self.bridge = Bridge(self.hub, self.ether, START_UTC_S, answer_limit_s=answer_limit_s)
         self.splitter = wire.Splitter()
         self.received = []
@@ -34,6 +39,10 @@ class Bench:
         self.line = serial.Serial(self.bridge.port, exclusive=True, timeout=5)
         self.splitter = wire.Splitter()
         self.received = []
+
+    def close(self):
+        self.line.close()
+        self.bridge.close()
 
     def tell(self, message):
         self.line.write(wire.encode(message))
@@ -158,6 +167,22 @@ def test_what_the_radio_must_not_do_is_an_error(bench, fault):
     bench.transmit(8, 1_000_000, **fault)
     wait_posted(bench)
     assert bench.hear(wire.Transmitted).status == wire.RADIO_ERROR
+
+
+def test_the_antenna_counts_in_what_the_bridge_may_radiate():
+    for gain_db, status in ((2.15, wire.SENT), (2.16, wire.RADIO_ERROR)):
+        with contextlib.closing(Bench(station_gain_db=gain_db)) as bench:
+            bench.transmit(8, 1_000_000, power_dbm=27)
+            wait_posted(bench)
+            bench.hub.run_until(3_000_000)
+            assert bench.hear(wire.Transmitted).status == status
+
+
+def test_no_more_is_sent_than_the_amplifier_has(bench):
+    bench.transmit(8, 1_000_000, power_dbm=27)
+    wait_posted(bench)
+    sent = bench.ether.find_downlink(995_000, 1_045_000, ACK_HZ, 9, 125_000)
+    assert sent.power_dbm == 22
 
 
 def test_an_unanswered_frame_comes_again_after_configure(bench):

@@ -1,4 +1,6 @@
+import functools
 import math
+import operator
 import struct
 
 import pytest
@@ -13,10 +15,17 @@ from hardware.twin.landscape import distance_m
 START_UTC_S = 1_780_272_000
 HERE = (46.66, 10.2, 2100.0)
 POLL = ubx.frame(ubx.NAV_PVT)
+QUIET = ubx.frame(ubx.CFG_VALSET, struct.pack("<BBHIB", 0, 1, 0, 0x10740002, 0))
 
 
 def receiver(seed=1):
     return GnssReceiver(parts.load().gnss, seed, START_UTC_S, lambda _: HERE)
+
+
+def switch_on(device, at_us=0):
+    """Power, and no sentences from the start."""
+    device.power(True, at_us)
+    device.write(QUIET, at_us + 350_000)
 
 
 def solutions(data):
@@ -32,7 +41,7 @@ def poll(device, now_us):
 
 
 def first_fix_s(device, limit_s=600):
-    device.power(True, 0)
+    switch_on(device)
     for second in range(1, limit_s):
         if poll(device, second * 1_000_000)[1] is not None:
             return second
@@ -64,21 +73,21 @@ def test_every_power_on_is_a_cold_start():
     device = receiver()
     first = first_fix_s(device)
     device.power(False, 700_000_000)
-    device.power(True, 701_000_000)
+    switch_on(device, 701_000_000)
     assert poll(device, 720_000_000) == (None, None)
     assert device.searches == 2 and device.failed == 0 and first < 600
 
 
 def test_a_search_without_a_fix_counts_as_failed():
     device = receiver()
-    device.power(True, 0)
+    switch_on(device)
     device.power(False, 20_000_000)
     assert device.failed == 1
 
 
 def test_time_is_valid_some_seconds_before_the_position():
     device = receiver()
-    device.power(True, 0)
+    switch_on(device)
     states = [poll(device, s * 1_000_000) for s in range(1, 90)]
     timed = next(i for i, (unix_s, _) in enumerate(states) if unix_s is not None)
     fixed = next(i for i, (_, solution) in enumerate(states) if solution is not None)
@@ -87,7 +96,7 @@ def test_time_is_valid_some_seconds_before_the_position():
 
 def test_epochs_are_whole_utc_seconds():
     device = receiver()
-    device.power(True, 0)
+    switch_on(device)
     unix_s, solution = poll(device, 400_700_000)
     assert unix_s == solution.unix_s == START_UTC_S + 400
 
@@ -97,7 +106,7 @@ def test_no_position_is_outside_the_noise_bound():
     worst_m = 0.0
     for seed in range(150):
         device = receiver(seed)
-        device.power(True, 0)
+        switch_on(device)
         solution = poll(device, device.fix_at_us() + 1_000_000)[1]
         worst_m = max(
             worst_m, distance_m(HERE, (solution.lat_e7 / 1e7, solution.lon_e7 / 1e7, HERE[2]))
@@ -109,7 +118,7 @@ def test_reported_accuracy_is_honest():
     inside = 0
     for seed in range(200):
         device = receiver(seed)
-        device.power(True, 0)
+        switch_on(device)
         solution = poll(device, device.fix_at_us() + 1_000_000)[1]
         place = (solution.lat_e7 / 1e7, solution.lon_e7 / 1e7, HERE[2])
         inside += distance_m(HERE, place) <= solution.accuracy_mm / 1000
@@ -118,35 +127,104 @@ def test_reported_accuracy_is_honest():
 
 def test_periodic_output_comes_once_a_second_when_asked_for():
     device = receiver()
-    device.power(True, 0)
+    switch_on(device)
     values = struct.pack("<BBHIBIB", 0, 1, 0, 0x20910007, 1, 0x10740002, 0)
+    device.read(1_000_000)
     device.write(ubx.frame(ubx.CFG_VALSET, values), 1_000_000)
-    frames = ubx.UbxParser().feed(device.read(11_500_000))
-    kinds = [kind for kind, _ in frames]
+    stream = b"".join(device.read(half * 500_000) for half in range(3, 24))
+    kinds = [kind for kind, _ in ubx.UbxParser().feed(stream)]
     assert kinds.count(ubx.ACK_ACK) == 1
     assert kinds.count(ubx.NAV_PVT) in (10, 11)
 
 
 def test_malformed_configuration_is_refused():
     device = receiver()
-    device.power(True, 0)
+    switch_on(device)
+    device.read(1_000_000)
     device.write(ubx.frame(ubx.CFG_VALSET, b"\x00\x01\x00\x00\x07"), 1_000_000)
     device.write(ubx.frame((0x06, 0x01), b"\x01\x07\x01"), 1_000_000)
     kinds = [kind for kind, _ in ubx.UbxParser().feed(device.read(2_000_000))]
     assert kinds == [ubx.ACK_NAK, ubx.ACK_NAK]
 
 
-def test_text_sentences_come_unasked():
+def unasked(seconds):
+    """Bytes of each second's read from a receiver nobody has told anything."""
     device = receiver()
     device.power(True, 0)
-    assert device.read(3_000_000).count(b"$GNTXT") in (2, 3)
+    return [device.read(second * 1_000_000) for second in range(1, seconds)]
+
+
+def test_sentences_come_unasked_with_their_checksums():
+    lines = b"".join(unasked(5)).split(b"\r\n")[:-1]
+    assert {line[3:6] for line in lines} == {b"RMC", b"VTG", b"GGA", b"GSA", b"GSV", b"GLL"}
+    for line in lines:
+        body, _, parity = line[1:].partition(b"*")
+        assert functools.reduce(operator.xor, body) == int(parity, 16)
+
+
+def test_sentences_fill_the_line_and_the_buffer():
+    counts = [len(data) for data in unasked(60)]
+    assert counts[3] > 200
+    assert max(counts) == parts.load().gnss.buffer_bytes == 512
+    assert counts[-1] == 512
+
+
+def test_an_answer_waits_for_the_line():
+    device = receiver()
+    device.power(True, 0)
+    for tenth in range(1, 101):
+        device.read(tenth * 100_000)
+    device.write(POLL, 10_050_000)
+    assert not solutions(device.read(10_200_000))
+    assert solutions(b"".join(device.read(tenth * 100_000) for tenth in range(103, 120)))
+
+
+def test_what_the_buffer_has_no_room_for_is_lost():
+    device = receiver()
+    device.power(True, 0)
+    device.read(60_000_000)
+    for tenth in range(3):
+        device.write(POLL, 60_000_000 + tenth * 100_000)
+    assert len(solutions(device.read(64_000_000))) < 3
+
+
+def test_the_collars_search_is_undisturbed_by_sentences():
+    class Port:
+        """Switch and line of the collar, and its clock, in virtual time."""
+
+        def __init__(self):
+            self.device, self.now_us = receiver(), 5_300_000
+
+        def power(self, on):
+            self.device.power(on, self.now_us)
+
+        def write(self, data):
+            self.device.write(data, self.now_us)
+
+        def read(self):
+            return self.device.read(self.now_us)
+
+        def ticks_ms(self):
+            return self.now_us // 1000
+
+        def sleep_ms(self, ms):
+            self.now_us += ms * 1000
+
+    port = Port()
+    outcome = driver.search(port, port, 120_000, 50_000, 600, 2025, lambda: None)
+    took_ms = port.device.searches and outcome.duration_ms
+    device = receiver()
+    device.power(True, 5_300_000)
+    true_ms = device.fix_at_us() // 1000 - 5_300
+    assert outcome.solution is not None
+    assert true_ms <= took_ms <= true_ms + 3000
 
 
 @given(st.binary(max_size=300))
 @settings(derandomize=True, max_examples=100)
 def test_garbage_never_hides_the_next_poll(noise):
     device = receiver()
-    device.power(True, 0)
+    switch_on(device)
     device.write(noise, 1_000_000)
     device.write(bytes(1100) + POLL, 1_000_000)  # longer than any frame the noise may have begun
     device.read(1_000_000)
@@ -160,7 +238,7 @@ def test_checksum_is_the_interface_descriptions():
 
 def test_height_is_near_the_true_one():
     device = receiver()
-    device.power(True, 0)
+    switch_on(device)
     solution = poll(device, 500_000_000)[1]
     assert math.isclose(solution.altitude_mm / 1000, HERE[2], abs_tol=4 * 1.7 * 4)
 
@@ -168,7 +246,7 @@ def test_height_is_near_the_true_one():
 @pytest.mark.parametrize("cut", [1, 2, 5, 7])
 def test_poll_in_two_pieces_is_answered(cut):
     device = receiver()
-    device.power(True, 0)
+    switch_on(device)
     device.write(POLL[:cut], 1_000_000)
     device.write(POLL[cut:], 1_100_000)
     assert len(solutions(device.read(1_900_000))) == 1
