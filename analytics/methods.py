@@ -72,6 +72,8 @@ class Option:
         """
         if value in self.choices or (self.kind is str and not self.choices):
             return value
+        if self.kind is int and isinstance(value, float) and value.is_integer():
+            value = int(value)  # JSON knows one kind of number
         try:
             number = self.kind(str(value))
         except ValueError:

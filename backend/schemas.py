@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
+from backend.jobs.home_range import METHODS_HELP, OPTIONS_HELP, Method
 from backend.params import AnimalNumber, Time, format_time
 
 Utc = Annotated[AwareDatetime, PlainSerializer(format_time, return_type=str, when_used="json")]
@@ -258,18 +259,27 @@ class HomeRangeRequest(Answer):
     )
 
     animal: AnimalNumber
-    method: Literal["kde"] = Field(default="kde", description="kde: kernel density estimate")
+    method: Method = Field(default="kde", description=METHODS_HELP)
     from_time: Time | None = Field(default=None, alias="from", description="Fixes from this time")
     to_time: Time | None = Field(default=None, alias="to", description="Fixes before this time")
-    levels_percent: list[Annotated[float, Field(gt=0, lt=100)]] = Field(
-        default=[50, 95], min_length=1, max_length=20, description="Isopleths to draw"
+    levels_percent: list[Annotated[float, Field(gt=0, le=100)]] = Field(
+        default=[50, 95],
+        min_length=1,
+        max_length=20,
+        description="Isopleths to draw; 100 only where a method works on the fixes alone",
     )
     bandwidth_m: float | None = Field(
         default=None,
         gt=0,
         le=1_000_000,
         allow_inf_nan=False,
-        description="Kernel width [m]; none: the reference bandwidth",
+        description="Kernel width [m]; the same as `bandwidth_m` in `options`",
+    )
+    options: dict[str, int | float | str] = Field(
+        default={},
+        max_length=20,
+        description=f"What the method is told, by name. {OPTIONS_HELP}",
+        examples=[{"weights": "optimal"}],
     )
 
 

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from analytics.errors import AnalyticsError
-from analytics.ranges.isopleth import home_range as isopleths
-from analytics.ranges.kde import kernel_ud
-from analytics.results import HomeRange, software_version
+from analytics.errors import AnalyticsError, ParameterError
+from analytics.methods import FROM_FILE, METHODS, MethodName, RangeResult
+from analytics.results import software_version
+from analytics.study import Job
+from analytics.study import compute as estimate
 from analytics.track import Track
 from backend.db.queries import query
-from backend.errors import CannotCompute, NotFound
+from backend.errors import BadRequest, CannotCompute, NotFound
 
-Method = Literal["kde"]
+Method = MethodName
+
+METHODS_HELP = "; ".join(f"{each.name}: {each.help}" for each in METHODS.values())
+"""What each method is, for people."""
+
+OPTIONS_HELP = "; ".join(
+    f"{each.name}: " + ", ".join(f"{option.name} ({option.help})" for option in each.options)
+    for each in METHODS.values()
+    if each.options
+)
+"""What each method can be told, for people."""
 
 
 class Asked(NamedTuple):
@@ -29,7 +40,7 @@ class Asked(NamedTuple):
 
     method: Method
     levels_percent: list[float]
-    bandwidth_m: float | None
+    options: dict[str, Any]
 
 
 class Stored(NamedTuple):
@@ -47,30 +58,34 @@ def compute(
     from_utc: datetime | None = None,
     to_utc: datetime | None = None,
     levels_percent: Sequence[float] = (50.0, 95.0),
-    bandwidth_m: float | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Stored:
     """Estimate the home range of an animal and store it; the same input is stored once.
 
     Args:
         connection: an open connection, not inside a transaction.
         animal: its number.
-        method: "kde", kernel density.
+        method: one of `analytics.methods.METHODS`.
         from_utc: use fixes from this time.
         to_utc: use fixes before this time.
-        levels_percent: isopleths to store, above 0 and below 100.
-        bandwidth_m: kernel width [m]; None: reference bandwidth.
+        levels_percent: isopleths to store, above 0 and at most 100.
+        options: of the method, by name; `error_m` "file" is the accuracy of each fix.
 
     Raises:
         NotFound: no such animal.
+        BadRequest: an option that the method does not have, or a value that cannot be meant.
         CannotCompute: too few fixes, or fixes without spread; the message says which.
     """
     if connection.execute(query("has_animal"), {"value": animal}).fetchone() is None:
         raise NotFound("animal", animal)
+    try:
+        complete = METHODS[method].complete(options or {})
+    except ParameterError as error:
+        raise BadRequest(f"options.{error.name}", error.value, error.expected) from error
     values = {"animal": animal, "from_time": from_utc, "to_time": to_utc}
     fixes = connection.execute(query("home_range_fixes"), values).fetchall()
-    table = np.array(fixes, dtype=np.float64).reshape(-1, 3)
-    levels = sorted({float(level) for level in levels_percent})
-    asked = Asked(method, levels, bandwidth_m)
+    table = np.array(fixes, dtype=np.float64).reshape(-1, 4)
+    asked = Asked(method, sorted({float(level) for level in levels_percent}), complete)
     input_hash = _hash(animal, asked, table)
     known = connection.execute(query("home_range_by_hash"), {"input_hash": input_hash}).fetchone()
     if known is not None:
@@ -83,42 +98,55 @@ def _hash(animal: int, asked: Asked, table: NDArray[np.float64]) -> str:
     return hashlib.sha256(question.encode() + table.astype("<f8").tobytes()).hexdigest()
 
 
-def _estimate(animal: int, table: NDArray[np.float64], asked: Asked) -> HomeRange:
+def _estimate(animal: int, table: NDArray[np.float64], asked: Asked) -> RangeResult:
     if not len(table):
         raise CannotCompute(f"animal {animal} has no fixes in this time range")
-    times_s, lat_deg, lon_deg = table.T
+    times_s, lat_deg, lon_deg, accuracy_m = table.T
+    options = dict(asked.options)
+    if options.get("error_m") == FROM_FILE:
+        if unknown := int((~(accuracy_m > 0)).sum()):
+            why = f"{unknown} of {len(table)} fixes have no accuracy: give options.error_m"
+            raise CannotCompute(f"animal {animal}: {why}")
+        options["error_m"] = accuracy_m
     try:
         track = Track.from_geographic(times_s, lat_deg, lon_deg)
-        ud = kernel_ud(track, "reference" if asked.bandwidth_m is None else asked.bandwidth_m)
-        return isopleths(ud, asked.levels_percent)
+        return estimate(
+            Job(str(animal), track, asked.method, tuple(asked.levels_percent), options)
+        )
     except AnalyticsError as error:
         raise CannotCompute(f"animal {animal}, {len(table)} fixes: {error}") from error
 
 
 def _store(
-    connection: Connection[Any], animal: int, asked: Asked, input_hash: str, result: HomeRange
+    connection: Connection[Any], animal: int, asked: Asked, input_hash: str, result: RangeResult
 ) -> Stored:
-    estimate = result.estimate
+    made = result.home_range.estimate
     parameters = {
-        "estimator": estimate.method,
-        **estimate.parameters,
+        "estimator": made.method,
+        **made.parameters,
         "levels_percent": asked.levels_percent,
-        "projection": estimate.projection.crs if estimate.projection else None,
+        "projection": made.projection.crs if made.projection else None,
+        "effective_size": result.effective_size,
+        "area_intervals_km2": {
+            f"{level:g}": [interval.low, interval.high]
+            for level, interval in result.intervals.items()
+        },
+        "warnings": list(result.warnings),
     }
     values = {
         "animal": animal,
         "method": asked.method,
         "parameters": Jsonb(parameters),
-        "from_time_s": estimate.from_time_s,
-        "to_time_s": estimate.to_time_s,
-        "fixes": estimate.fixes,
-        "software_version": estimate.software_version,
+        "from_time_s": made.from_time_s,
+        "to_time_s": made.to_time_s,
+        "fixes": made.fixes,
+        "software_version": made.software_version,
         "input_hash": input_hash,
     }
     with connection.transaction():
         row = connection.execute(query("add_home_range"), values).fetchone()
         if row is not None:
-            for feature in result.to_geojson()["features"]:  # type: ignore[attr-defined]
+            for feature in result.home_range.to_geojson()["features"]:  # type: ignore[attr-defined]
                 _add_isopleth(connection, int(row[0]), feature)
             return Stored(int(row[0]), created=True)
         row = connection.execute(query("home_range_by_hash"), values).fetchone()

@@ -62,6 +62,9 @@ def compute_home_range(
     """
     if wanted.from_time and wanted.to_time and wanted.from_time >= wanted.to_time:
         raise BadRequest("from", str(wanted.from_time), f"a time before 'to' ({wanted.to_time})")
+    options = dict(wanted.options)
+    if wanted.bandwidth_m is not None:
+        options["bandwidth_m"] = wanted.bandwidth_m
     stored = job.compute(
         database,
         wanted.animal,
@@ -69,7 +72,7 @@ def compute_home_range(
         wanted.from_time,
         wanted.to_time,
         wanted.levels_percent,
-        wanted.bandwidth_m,
+        options,
     )
     place = f"{request.url}/{stored.home_range}"
     answer = _answer(database, place, home_range=stored.home_range)

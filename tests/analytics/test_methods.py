@@ -107,7 +107,7 @@ def test_words_and_numbers_keep_their_kinds():
     option = Option("variance", float, "", choices=("likelihood",))
     assert option.parse("likelihood") == "likelihood"
     assert option.parse("2.5") == option.parse(2.5) == 2.5
-    assert Option("k", int, "").parse(7) == 7
+    assert Option("k", int, "").parse(7) == Option("k", int, "").parse(7.0) == 7
 
 
 def test_listing_the_methods_imports_no_numbers():

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from shapely.geometry import Point, shape
 
+from analytics.methods import METHODS
 from backend.db import ingest
 from backend.errors import CannotCompute, NotFound
 from backend.jobs import home_range
@@ -53,7 +54,7 @@ def test_the_same_question_is_answered_by_the_stored_result(
 
 def test_new_fixes_or_parameters_make_a_new_row(connection: Connection, own_herd: Herd) -> None:
     first = home_range.compute(connection, own_herd.flurina)
-    wider = home_range.compute(connection, own_herd.flurina, bandwidth_m=900.0)
+    wider = home_range.compute(connection, own_herd.flurina, options={"bandwidth_m": 900.0})
     ingest.load(connection, ingest.Batch(walk(1, 70, seed=1)))
     later = home_range.compute(connection, own_herd.flurina)
     assert len({first.home_range, wider.home_range, later.home_range}) == 3
@@ -98,3 +99,52 @@ def test_too_few_fixes_are_refused_with_the_reason(connection: Connection, own_h
 def test_an_unknown_animal_is_refused(connection: Connection) -> None:
     with pytest.raises(NotFound, match="no animal 99"):
         home_range.compute(connection, 99)
+
+
+def test_every_method_is_offered_and_stored(client: httpx.Client, own_herd: Herd) -> None:
+    told = {
+        "bridge": {"error_m": 10},
+        "dynamic-bridge": {"error_m": 10, "window": 15, "margin": 5},
+        "biased-bridge": {"relocation_sd_m": 50, "longest_step_s": 20_000},
+    }
+    for name in METHODS:
+        body = {"animal": own_herd.flurina, "method": name, "options": told.get(name, {})}
+        response = client.post(URL, json=body)
+        assert response.status_code == 201, (name, response.text)
+        outer, inner = response.json()["features"]
+        assert outer["properties"]["method"] == name
+        assert outer["properties"]["area_km2"] > inner["properties"]["area_km2"] > 0
+
+
+def test_akde_brings_its_intervals_and_its_effective_size(
+    client: httpx.Client, own_herd: Herd
+) -> None:
+    body = {"animal": own_herd.flurina, "method": "akde"}
+    properties = client.post(URL, json=body).json()["features"][0]["properties"]
+    low, high = properties["parameters"]["area_intervals_km2"]["95"]
+    assert low < properties["area_km2"] < high
+    assert 1 < properties["parameters"]["effective_size"] <= properties["fixes"]
+
+
+def test_accuracies_of_the_fixes_are_their_errors(client: httpx.Client, own_herd: Herd) -> None:
+    body = {"animal": own_herd.flurina, "method": "bridge"}
+    stated = client.post(URL, json=body).json()["features"][0]["properties"]["parameters"]
+    assert stated["error_m"] != 500
+    body["options"] = {"error_m": 500}
+    given = client.post(URL, json=body).json()["features"][0]["properties"]["parameters"]
+    assert given["error_m"] == 500
+
+
+def test_fixes_without_accuracy_need_an_error(connection: Connection, own_herd: Herd) -> None:
+    connection.execute("update fix set accuracy_m = null where record = 3")
+    with pytest.raises(CannotCompute, match=r"1 of 60 fixes have no accuracy: give options"):
+        home_range.compute(connection, own_herd.flurina, "bridge")
+
+
+def test_the_hull_of_all_fixes_has_its_level(client: httpx.Client, own_herd: Herd) -> None:
+    body = {"animal": own_herd.gian, "method": "mcp", "levels_percent": [100]}
+    (feature,) = client.post(URL, json=body).json()["features"]
+    assert feature["properties"]["level_percent"] == 100
+    refused = client.post(URL, json=body | {"method": "kde"})
+    assert refused.status_code == 409
+    assert "level_percent is 100.0" in refused.json()["detail"]

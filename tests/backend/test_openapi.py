@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from analytics import methods
 from backend.app import create_app
 from backend.settings import Settings
 
@@ -67,3 +68,11 @@ def references(node: Any) -> list[str]:
 def test_unused_models_are_not_described(document: dict[str, Any]) -> None:
     used = {name.rpartition("/")[2] for name in references(document)}
     assert set(document["components"]["schemas"]) == used
+
+
+def test_methods_of_home_ranges_are_listed_and_explained(document: dict[str, Any]) -> None:
+    members = document["components"]["schemas"]["HomeRangeRequest"]["properties"]
+    assert members["method"]["enum"] == list(methods.METHODS)
+    for name, method in methods.METHODS.items():
+        assert f"{name}: {method.help}" in members["method"]["description"]
+        assert all(option.name in members["options"]["description"] for option in method.options)
