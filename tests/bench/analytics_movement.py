@@ -1,7 +1,8 @@
 """Speed, growth and memory of movement, cleaning, segmentation and contacts.
 
 `python -m tests.bench.analytics_movement` prints the figures. Peers (extra `bench`) run in the
-same process where they are installed; what R took is read from CAPRA_REFERENCE_DATA.
+same process where they are installed; what R took is read from CAPRA_REFERENCE_DATA. One thread
+(`OPENBLAS_NUM_THREADS=1`, as the Makefile sets): a waiting second one counts as CPU time.
 """
 
 import importlib.util
