@@ -6,47 +6,24 @@ from datetime import UTC, datetime
 from analytics.project import LocalProjection
 from analytics.track_file import RecordedTrack
 from hardware.chain.run import ChainError, Plan, Wearer
-from hardware.twin.animal import Ibex, Track
+from hardware.twin.animal import Track
 from hardware.twin.ether import Air
 from hardware.twin.landscape import elevation_m
+from hardware.twin.scenario import START_UTC_S, STATION, named_ibexes
 
-_DEMO_START_UTC_S = 1_780_272_000  # 2026-06-01T00:00:00Z
-_DEMO_STATION = (46.662, 10.215)
-_DEMO_HOMES = {  # a few kilometres apart; two ranges overlap
-    "Alva": (46.672, 10.190),
-    "Bruna": (46.655, 10.180),
-    "Corsin": (46.648, 10.235),
-}
-_DEMO_SHAPES = ((610.0, 440.0, 35.0), (520.0, 480.0, 110.0), (700.0, 380.0, 150.0))
 _REPLAY_INCOME_J_PER_DAY = 60.0  # two dozen fixes a day at about 1.2 J, and as much again
 _MAST_M = 50.0  # height of the replay's station above the highest ground under the track
 
 
 def demo_plan(seed: int, days: float) -> Plan:
     """Three ibex around one station in the Swiss National Park."""
-    wearers = [
-        Wearer(
-            name,
-            "Capra ibex",
-            Ibex(
-                seed=seed * 1000 + number,
-                home=home,
-                start_utc_s=_DEMO_START_UTC_S,
-                sigma_m=shape[:2],
-                axis_deg=shape[2],
-            ),
-        )
-        for number, ((name, home), shape) in enumerate(
-            zip(_DEMO_HOMES.items(), _DEMO_SHAPES, strict=True)
-        )
-    ]
     return Plan(
         seed=seed,
-        start_utc_s=_DEMO_START_UTC_S,
+        start_utc_s=START_UTC_S,
         days=days,
         station="demo-hut",
-        station_position=(*_DEMO_STATION, elevation_m(*_DEMO_STATION)),
-        wearers=wearers,
+        station_position=(*STATION, elevation_m(*STATION)),
+        wearers=[Wearer(name, "Capra ibex", model) for name, model in named_ibexes(seed).items()],
     )
 
 

@@ -1,4 +1,4 @@
-"""Ready-made worlds: a few ibex in an alpine valley and one station in a hut."""
+"""Ready-made worlds, for the demo and the bench: ibex in an alpine valley, a station in a hut."""
 
 from hardware.twin.animal import Ibex
 from hardware.twin.errors import ScenarioError
@@ -8,13 +8,32 @@ from hardware.twin.seeded import uniform
 ORIGIN = (46.66, 10.20)
 """Latitude and longitude [deg] of the middle of the landscape: near the Swiss National Park."""
 
-STATION = (46.665, 10.215)
+STATION = (46.662, 10.215)
 """Where the hut with the station stands."""
 
 START_UTC_S = 1_780_272_000
 """2026-06-01T00:00:00Z."""
 
+_NAMED = {  # home, extent and direction of its range; a few kilometres apart, two of them overlap
+    "Alva": ((46.672, 10.190), (610.0, 440.0), 35.0),
+    "Bruna": ((46.655, 10.180), (520.0, 480.0), 110.0),
+    "Corsin": ((46.648, 10.235), (700.0, 380.0), 150.0),
+}
 _SPREAD_M = 2500.0  # homes lie within this of the origin
+
+
+def named_ibexes(seed: int, start_utc_s: int = START_UTC_S) -> dict[str, Ibex]:
+    """Return the three animals of the demo by name."""
+    return {
+        name: Ibex(
+            seed=seed * 1000 + number,
+            home=home,
+            start_utc_s=start_utc_s,
+            sigma_m=sigma_m,
+            axis_deg=axis_deg,
+        )
+        for number, (name, (home, sigma_m, axis_deg)) in enumerate(_NAMED.items())
+    }
 
 
 def ibexes(

@@ -1,4 +1,5 @@
 from firmware import config, layout, link, log, schedule, state
+from firmware.board import Costs
 from firmware.wire import ack, data, frame
 from firmware.wire.fix import Fix
 
@@ -163,7 +164,8 @@ def test_a_full_ledger_silences_the_collar_for_the_hour():
 
 def test_power_above_the_limit_is_never_sent():
     on = desk()
-    on.costs = on.costs._replace(antenna_gain_cdbi=216)
+    on.costs = Costs(*(on.costs[:-1] + (216,)))  # antenna_gain_cdbi
+    assert on.costs.antenna_gain_cdbi == 216
     on.wakes(5)
     assert not on.sent
     assert remembered(on).error_name.rstrip(b"\x00") == b"BadValue"

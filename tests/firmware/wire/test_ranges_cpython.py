@@ -48,28 +48,6 @@ def test_merge_does_not_care_about_the_order(a, b, c):
 
 
 @repeatable
-@given(RANGES, NUMBER)
-def test_contains_is_membership(held, number):
-    assert ranges.contains(held, number) == (number in numbers(held))
-
-
-@repeatable
-@given(RANGES, NUMBER, NUMBER)
-def test_missing_is_difference(held, first, last):
-    gaps = ranges.missing(held, first, last)
-    assert is_normal(gaps)
-    assert numbers(gaps) == set(range(first, last + 1)) - numbers(held)
-
-
-@repeatable
-@given(RANGES, NUMBER, NUMBER)
-def test_overlapping_is_the_components_that_touch(held, first, last):
-    touched = ranges.overlapping(held, first, last)
-    span = set(range(first, last + 1))
-    assert touched == [item for item in held if numbers([item]) & span]
-
-
-@repeatable
 @given(st.lists(NUMBER, max_size=60))
 def test_from_numbers_is_the_set(members):
     held = ranges.from_numbers(members)
