@@ -12,7 +12,9 @@ S(t; theta, phi) = 1 / (1 + exp((theta - t) / phi)),
 
 theta is the middle of a journey, phi the time from there to three quarters of the way (times
 1.1). Displacements in a row resemble each other; taken as independent, as in the paper, AICc finds
-mixed migrants among residents. Look at distances and times before believing a name.
+mixed migrants among residents. A name is a suggestion: of simulated years not used to set the
+limits, 99 of 100 migrants were named rightly, but only 32 of 50 dispersers and 16 of 25 residents,
+the rest mostly as migrants of some kind. Look at distances and times before believing one.
 
 Source: Bunnefeld et al. 2011, doi:10.1111/j.1365-2656.2010.01776.x; the resident shape, Boerger &
 Fryxell 2012, doi:10.1093/acprof:oso/9780199608898.003.0017.
