@@ -1,29 +1,40 @@
-"""Commands of the backend: `serve` and `migrate`."""
+"""Commands of the backend: `serve`, `migrate` and `database`."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from backend import database_command
+
+if TYPE_CHECKING:
+    from backend.settings import Settings
 
 _DATABASE_HELP = (
-    "libpq URL or DSN of a PostgreSQL server (default: CAPRA_DATABASE_URL, else the embedded one)"
+    "libpq URL or DSN of a PostgreSQL server (default: CAPRA_DATABASE_URL, else the embedded "
+    "one). Everybody on this machine can read it in the list of processes: give a password by "
+    "CAPRA_DATABASE_URL, or in the file that PGPASSFILE names"
 )
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add `serve` and `migrate` to a command line."""
+    """Add `serve`, `migrate` and `database` to a command line."""
     serve = subparsers.add_parser(
         "serve",
         help="serve the API and the map page",
         description="Serve the API and the map page; brings the database to the present schema "
         "first. There is no log-in yet: keep to loopback unless the network is yours.",
-        epilog="example: capra serve --port 8080 --database postgresql://capra@db.example/capra",
+        epilog="example: capra serve --port 8080 --database postgresql://capra@db.example/capra; "
+        "after a demo: capra serve --name capra_demo",
     )
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     serve.add_argument("--port", type=int, default=8000, help="0: any free port (%(default)s)")
     serve.add_argument("--database", metavar="URL", help=_DATABASE_HELP)
+    serve.add_argument(
+        "--name", metavar="NAME", help="which database of the embedded server (default: capra)"
+    )
     serve.add_argument("--no-migrate", action="store_true", help="leave the schema as it is")
     serve.set_defaults(run=_serve)
 
@@ -36,66 +47,88 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     migrate.add_argument("--database", metavar="URL", help=_DATABASE_HELP)
     migrate.set_defaults(run=_migrate)
 
+    database_command.add_command(subparsers)
+
 
 def _migrate(args: argparse.Namespace) -> int:
     import psycopg
 
     from backend.db.embedded import EmbeddedError, resolve
-    from backend.db.errors import MigrationError
+    from backend.db.errors import BadAddress, MigrationError, describe
     from backend.db.migrate import migrate
     from backend.settings import Settings
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         new = migrate(resolve(args.database or Settings().database_url))
+    except BadAddress as error:
+        return _fail(str(error), 2)
     except (MigrationError, EmbeddedError) as error:
         return _fail(str(error))
     except psycopg.Error as error:
-        return _fail(f"the database does not answer: {error}")
+        return _fail(f"the database does not answer: {describe(error)}")
     print(f"applied {', '.join(new)}" if new else "nothing to do: the schema is up to date")
     return 0
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from backend.db.embedded import EmbeddedError, resolve
+    import psycopg
+
+    from backend.db.embedded import EmbeddedError
+    from backend.db.errors import BadAddress, describe
     from backend.serve import CannotListen, serve
     from backend.settings import Settings
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     settings = Settings(**({"database_url": args.database} if args.database else {}))
+    if args.name and settings.database_url:
+        given = "--database" if args.database else "CAPRA_DATABASE_URL"
+        return _fail(
+            f"--name is of the embedded server, and {given} names another: expected one", 2
+        )
     try:
-        dsn = resolve(settings.database_url)
+        dsn = _database(settings, args.name)
         settings = settings.model_copy(update={"database_url": dsn})
         if not args.no_migrate:
             _migrate_before(dsn)
         serve(settings, args.host, args.port, ready=_say_ready)
+    except BadAddress as error:
+        return _fail(str(error), 2)
     except (CannotListen, EmbeddedError) as error:
         return _fail(str(error))
+    except psycopg.Error as error:  # of the embedded server: another may be away for a while
+        return _fail(f"the embedded server does not answer: {describe(error)}")
     except KeyboardInterrupt:
         pass
     return 0
+
+
+def _database(settings: Settings, name: str | None) -> str:
+    from backend.db.embedded import find_database, resolve
+
+    return find_database(name) if name else resolve(settings.database_url)
 
 
 def _migrate_before(dsn: str) -> None:
     """Update the schema; where that fails (away, read-only), reading may still work."""
     import psycopg
 
-    from backend.db.errors import MigrationError
+    from backend.db.errors import MigrationError, describe
     from backend.db.migrate import migrate
 
     try:
         migrate(dsn)
     except (psycopg.Error, MigrationError) as error:
-        print(f"schema not updated, serving all the same: {error}", file=sys.stderr)
+        print(f"schema not updated, serving all the same: {describe(error)}", file=sys.stderr)
 
 
 def _say_ready(url: str) -> None:
     print(f"serving {url} (Ctrl-C ends)", flush=True)
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, code: int = 1) -> int:
     print(f"capra: {message.strip()}", file=sys.stderr)
-    return 1
+    return code
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -32,12 +32,14 @@ from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
 from backend.db import binaries
+from backend.db.address import check
 from backend.db.binaries import Binaries, EmbeddedError, cache_dir, folder_for
 
 __all__ = [
     "EmbeddedError",
     "cache_dir",
     "data_dir",
+    "find_database",
     "resolve",
     "start",
     "stop",
@@ -70,8 +72,32 @@ def data_dir() -> Path:
 
 
 def resolve(url: str | None, database: str = "capra") -> str:
-    """Return `url` where one is given, else the DSN of the embedded server, started if need be."""
-    return url if url else start(database)
+    """Return `url` where one is given, else the DSN of the embedded server, started if need be.
+
+    Raises:
+        BadAddress: the URL can never work.
+        EmbeddedError: the embedded server cannot run here.
+    """
+    return check(url) if url else start(database)
+
+
+def find_database(name: str) -> str:
+    """Start the embedded server if need be and return the DSN of a database that it holds.
+
+    Raises:
+        EmbeddedError: it holds none of that name (`capra` is made), or cannot run here.
+    """
+    if name == "capra":
+        return start()
+    dsn = start("postgres")
+    query = "select datname from pg_database where datname not like 'template_' order by 1"
+    with psycopg.connect(dsn) as connection:
+        names = [str(row[0]) for row in connection.execute(query)]
+    if name not in names:
+        raise EmbeddedError(
+            f"no database {name!r} on the embedded server, which holds {', '.join(names)}"
+        )
+    return make_conninfo(dsn, dbname=name)
 
 
 def start(

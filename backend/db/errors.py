@@ -108,8 +108,9 @@ def describe(error: BaseException) -> str:
     if error.diag.message_primary:
         return _first_line(error.diag.message_primary)
     text = str(error)
-    if isinstance(error, psycopg.ProgrammingError):  # without a word of the server: of the driver
-        return str(BadAddress(malformed(text)))
+    if isinstance(error, psycopg.ProgrammingError):  # not a word of a server: of a URL, mostly
+        fault = _kind(text)
+        return str(BadAddress(fault)) if fault else _first_line(_QUOTED.sub("...", text))
     line = _first_line(text) or type(error).__name__
     if line.startswith(("invalid ", "could not match")):  # a value of the URL
         return str(BadAddress(_QUOTED.sub("...", line)))
@@ -118,14 +119,15 @@ def describe(error: BaseException) -> str:
 
 def malformed(text: str) -> str:
     """Say what libpq finds wrong in a URL, in words that hold nothing of it."""
+    return _kind(text) or _QUOTED.sub("...", text).strip()
+
+
+def _kind(text: str) -> str | None:
     if keyword := _KEYWORD.search(text):
         known = [option.keyword.decode() for option in pq.Conninfo.get_defaults()]
         close = difflib.get_close_matches(keyword[1], known, 1)
         return "an unknown keyword" + (f" (is {close[0]} meant?)" if close else "")
-    for part, words in _MALFORMED.items():
-        if part in text:
-            return words
-    return _QUOTED.sub("...", text).strip()
+    return next((words for part, words in _MALFORMED.items() if part in text), None)
 
 
 def _first_line(text: str) -> str:

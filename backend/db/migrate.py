@@ -16,7 +16,7 @@ from typing import LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
-from backend.db.errors import MigrationError
+from backend.db.errors import MigrationError, describe
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +84,7 @@ def migrate(dsn: str) -> list[str]:
 
     Raises:
         MigrationError: a file fails (its name and the server's message), the database was made by
-            a
-            newer version, or the server is too old.
+            a newer version, or the server is too old.
         psycopg.OperationalError: the database does not answer.
     """
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -143,7 +142,7 @@ def _apply(connection: psycopg.Connection[tuple[object, ...]], migration: Migrat
     except psycopg.OperationalError:
         raise
     except psycopg.Error as error:
-        raise MigrationError(f"migration {migration.name}: {error}") from error
+        raise MigrationError(f"migration {migration.name}: {describe(error)}") from error
 
 
 def _log_notice(diagnostic: psycopg.errors.Diagnostic) -> None:

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from backend.db import binaries, embedded
+from backend.db.errors import BadAddress
 
 pytestmark = pytest.mark.db
 
@@ -230,6 +231,11 @@ def test_release_that_the_wheel_lacks_is_named() -> None:
 
 def test_given_url_is_used_as_it_is() -> None:
     assert embedded.resolve("postgresql://example/herd") == "postgresql://example/herd"
+
+
+def test_given_url_that_can_never_work_is_refused() -> None:
+    with pytest.raises(BadAddress, match="its port is not a number"):
+        embedded.resolve("postgresql://example:port/herd")
 
 
 def test_temporary_server_leaves_nothing_behind() -> None:

@@ -1,6 +1,7 @@
 """Migrations: with and without TimescaleDB, several at once, and schema.sql as their sum."""
 
 import logging
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -98,6 +99,20 @@ def test_series_are_hypertables_where_the_server_has_them(database_url: str) -> 
         query = "select from pg_available_extensions where name = 'timescaledb'"
         available = connection.execute(query).fetchone() is not None
     assert hypertables(database_url) == ({"fix", "status", "reception"} if available else set())
+
+
+def test_no_job_runs_that_the_licence_of_timescaledb_forbids(server_folder: Path) -> None:
+    dsn = embedded.start("herd", server_folder)
+    migrate.migrate(dsn)
+    with psycopg.connect(dsn) as connection:
+        scheduler = "select from pg_stat_activity where backend_type like '%Scheduler%'"
+        while hypertables(dsn) and not connection.execute(scheduler).rowcount:
+            connection.rollback()  # else the view would not change
+            time.sleep(0.02)
+        connection.execute("select pg_sleep(0.5)")  # it reads its jobs at once
+    embedded.stop(server_folder)
+    log = (server_folder / "log").read_text()
+    assert "threw an error" not in log and "license" not in log
 
 
 def test_a_server_that_gains_timescaledb_keeps_its_rows(

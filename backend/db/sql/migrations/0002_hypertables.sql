@@ -38,3 +38,20 @@ exception
         raise notice 'plain tables, no TimescaleDB: %', sqlerrm;
 end
 $$;
+
+-- The Apache edition brings a job that its own licence forbids to run: the server would write that
+-- into its log as an error. alter_job is forbidden too, so the table itself is changed.
+do $$
+begin
+    if current_setting('timescaledb.license', true) = 'apache'
+        and exists (select from pg_extension where extname = 'timescaledb')
+    then
+        update _timescaledb_config.bgw_job
+        set scheduled = false
+        where proc_name = 'policy_job_stat_history_retention' and scheduled;
+    end if;
+exception
+    when insufficient_privilege or undefined_table or undefined_column then
+        null; -- a line in the log of a server that is not ours
+end
+$$;
