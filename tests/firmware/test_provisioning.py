@@ -117,7 +117,7 @@ def test_a_change_of_number_cut_at_any_byte_shows_no_record_of_the_other():
 
 def test_what_a_new_chip_is_delivered_with_does_not_count():
     memory = Memory()
-    for address in range(0, layout.ADDRESS_BITMAP, 32):
+    for address in range(0, layout.ADDRESS_LEDGER + 256, 32):
         memory.write(address, bytes(range(1, 33)))
     state.write_identity(memory, 7, 3, KEY)
     assert state.begin_wake(memory) == 1
