@@ -24,10 +24,11 @@ def print_table(console: "Console", found: Sequence[Done]) -> None:
     sizes = any(result.effective_size is not None for _, result in results)
     table = Table(caption=_caption(results), caption_justify="left")
     for name in ("animal", *(["period"] if periods else []), "method"):
-        table.add_column(name)
-    table.add_column("fixes", justify="right")
-    for name in ("from", "to", "bandwidth or model"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
+    table.add_column("fixes", justify="right", no_wrap=True)
+    for name in ("from", "to"):
+        table.add_column(name, min_width=len("2026-06-01"), no_wrap=True)
+    table.add_column("bandwidth or model")
     for level in levels:
         table.add_column(f"{level:g} % [km²]".replace("[", r"\["), justify="right")
     if sizes:
@@ -38,7 +39,7 @@ def print_table(console: "Console", found: Sequence[Done]) -> None:
         cells += [str(estimate.fixes), _day(estimate.from_time_s), _day(estimate.to_time_s)]
         cells += [result.about, *(area_text(result, level) for level in levels)]
         if sizes:
-            cells.append("" if result.effective_size is None else f"{result.effective_size:.3g}")
+            cells.append("" if result.effective_size is None else f"{result.effective_size:#.3g}")
         table.add_row(*(escape(cell) for cell in cells))
     console.print(table)
     for done, result in results:

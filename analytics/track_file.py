@@ -8,11 +8,12 @@ visible, repeats.
 
 import csv
 import math
+from array import array
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,9 @@ _HDOP = ("gps:hdop", "hdop")
 
 DEFAULT_ORIGIN = (46.66, 10.20)
 """Latitude and longitude [deg] where tracks in metres are laid out: the Swiss National Park."""
+
+
+_NUMBERS = 5  # of each fix
 
 
 class TrackFileError(ValueError):
@@ -105,16 +109,6 @@ class TrackFile:
 
     animals: tuple[AnimalTrack, ...]
     refused: dict[str, str]
-
-
-class _Row(NamedTuple):
-    """One fix: time [s], longitude and latitude [deg] or x and y [m], error [m], HDOP."""
-
-    time_s: float
-    first: float
-    second: float
-    error_m: float
-    hdop: float
 
 
 def read_track(
@@ -234,7 +228,9 @@ class _Reader:
         self.columns: dict[str, int] = {}
         self.outliers: list[int] = []
         self.width = 0
-        self.found: dict[str, dict[float, _Row]] = {}
+        self.found: dict[str, array[float]] = {}  # five numbers for each fix, see `rows_of`
+        self._pair = (0, 0)  # columns of longitude and latitude, or of x and y
+        self._marks = False  # whether rows can be marked as not to be used
         self.left_out: dict[str, dict[str, int]] = {}
         self.others: set[str] = set()
 
@@ -261,7 +257,10 @@ class _Reader:
             raise TrackFileError(f"{self.path}: {error.strerror}") from error
 
     def rows_of(self, animal: str) -> Floats:
-        """Returns the fixes of an animal in order of time, a line of `_Row` each.
+        """Returns the fixes of an animal in order of time, the first of those of one time.
+
+        Returns:
+            (n, 5) float64: time [s], longitude and latitude [deg] or x and y [m], error [m], HDOP.
 
         Raises:
             TrackFileError: there are none.
@@ -273,7 +272,11 @@ class _Reader:
             raise TrackFileError(
                 f"{self.path}: no position of animal {animal!r}; animals there: {known}"
             )
-        return np.array([found[time] for time in sorted(found)])
+        table = np.frombuffer(found).reshape(-1, _NUMBERS)
+        _, first = np.unique(table[:, 0], return_index=True)
+        if repeats := len(table) - len(first):
+            self.left_out.setdefault(animal, {})["same time as an earlier row"] = repeats
+        return table[first]
 
     def has(self, column: str) -> bool:
         return column in self.columns
@@ -307,6 +310,9 @@ class _Reader:
             if (at := _first_of(choices, names)) is not None:
                 self.columns[key] = at
         self.outliers = [at for name in _OUTLIER if (at := _first_of((name,), names)) is not None]
+        keys = ("lon", "lat") if self.geographic else ("x", "y")
+        self._pair = (self.columns.get(keys[0], 0), self.columns.get(keys[1], 0))
+        self._marks = bool(self.outliers) or "visible" in self.columns
         missing = []
         if "animal" not in self.columns and not self.one_without_name:
             missing.append(_ANIMAL[0])
@@ -344,26 +350,23 @@ class _Reader:
 
     def _read_row(self, name: str, row: list[str]) -> None:
         """Keep the fix of a row, or count why not."""
-        if reason := self._doubt(row):
+        if self._marks and (reason := self._doubt(row)):
             self._leave_out(name, reason)
             return
-        keys = ("lon", "lat") if self.geographic else ("x", "y")
-        texts = [row[self.columns[key]].strip() for key in keys]
-        if "" in texts:
+        first_text, second_text = row[self._pair[0]].strip(), row[self._pair[1]].strip()
+        if not first_text or not second_text:
             self._leave_out(name, "no coordinates")
             return
-        first, second = (self._number(text) for text in texts)
-        if self.geographic and not (-180 <= first <= 180 and -90 <= second <= 90):
+        first, second = self._number(first_text), self._number(second_text)
+        if not (-180 <= first <= 180 and -90 <= second <= 90) and self.geographic:
             raise self._error(
                 f"longitude {first}, latitude {second}: expected -180..180 and -90..90"
             )
-        time_s = self._time(row)
-        fixes = self.found.setdefault(name, {})
-        if time_s in fixes:
-            self._leave_out(name, "same time as an earlier row")
-            return
-        error_m, hdop = self._optional(row, "error"), self._optional(row, "hdop")
-        fixes[time_s] = _Row(time_s, first, second, error_m, hdop)
+        error_m = self._optional(row, "error") if "error" in self.columns else math.nan
+        hdop = self._optional(row, "hdop") if "hdop" in self.columns else math.nan
+        if (fixes := self.found.get(name)) is None:
+            fixes = self.found[name] = array("d")
+        fixes.extend((self._time(row), first, second, error_m, hdop))
 
     def _doubt(self, row: list[str]) -> str | None:
         """Why the owner of the data does not want a row used."""
@@ -380,8 +383,7 @@ class _Reader:
         return column is not None and row[column].strip().lower() == word
 
     def _optional(self, row: list[str], key: str) -> float:
-        column = self.columns.get(key)
-        text = "" if column is None else row[column].strip()
+        text = row[self.columns[key]].strip()
         return self._number(text) if text else math.nan
 
     def _time(self, row: list[str]) -> float:
@@ -400,11 +402,11 @@ class _Reader:
     def _number(self, text: str) -> float:
         try:
             number = float(text)
+            if math.isfinite(number):
+                return number
         except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise self._error(f"{text!r} is not a number")
-        return number
+            pass
+        raise self._error(f"{text!r} is not a number")
 
     def _leave_out(self, name: str, reason: str) -> None:
         reasons = self.left_out.setdefault(name, {})

@@ -1,6 +1,7 @@
 """The commands on track files as programs of their own."""
 
 import csv
+import io
 import json
 import os
 import subprocess
@@ -10,8 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from rich.console import Console
 from shapely.geometry import Point, shape
 
+from analytics.methods import METHODS
+from analytics.progress import Progress
+from analytics.study import Done, compute, jobs_of
+from analytics.table import print_table
+from analytics.track_file import read_tracks
 from capra import main
 from tests.analytics.dask_cluster import ROOT, dask_cluster
 from tests.analytics.tracks import GOLDEN, IN_THE_ALPS, cloud
@@ -250,3 +257,26 @@ def test_real_tracks_need_nothing_but_the_file(reference_data, tmp_path):
     assert "OUF anisotropic" in done.stdout
     areas = [f["properties"]["area_km2"] for f in json.loads(out.read_text())["features"]]
     assert all(0.1 < area < 5 for area in areas)
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere():
+    texts = {}
+    for terminal in (True, False):
+        out = io.StringIO()
+        with Progress(Console(file=out, force_terminal=terminal, width=80), 3) as progress:
+            for name in ("Alva", "Bruna", "Kid"):
+                progress.step(name)
+        texts[terminal] = out.getvalue()
+    assert "3 of 3" in texts[True]
+    assert "━" in texts[True]
+    assert texts[False] == "3 of 3 home ranges\n"
+
+
+def test_the_table_fits_a_terminal(herd_file):
+    file = read_tracks(herd_file, ["Alva"])
+    (asked,) = jobs_of(file.animals[0], METHODS["akde"], {})
+    out = io.StringIO()
+    print_table(Console(file=out, width=100), [Done(asked, compute(asked))])
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 100
+    assert sum("2026-06-01" in line for line in lines) == 1
