@@ -15,7 +15,7 @@ from .errors import BadValue, check_range
 EU868 = 1  # number of the region on the serial line
 
 SubBand = namedtuple("SubBand", ("low_hz", "high_hz", "duty_permille", "erp_dbm"))
-Channel = namedtuple("Channel", ("freq_hz", "bw_hz", "power_dbm"))
+Channel = namedtuple("Channel", ("freq_hz", "bw_hz"))
 
 SUB_BANDS = (
     SubBand(863_000_000, 865_000_000, 1, 14),
@@ -28,12 +28,12 @@ SUB_BANDS = (
 DUTY_WINDOW_S = 3600
 
 UPLINK_CHANNELS = (
-    Channel(868_100_000, 125_000, 14),
-    Channel(868_300_000, 125_000, 14),
-    Channel(868_500_000, 125_000, 14),
+    Channel(868_100_000, 125_000),
+    Channel(868_300_000, 125_000),
+    Channel(868_500_000, 125_000),
 )
 # Acknowledgements; with the spreading factor of the uplink.
-ACK_CHANNEL = Channel(869_525_000, 125_000, 27)
+ACK_CHANNEL = Channel(869_525_000, 125_000)
 
 SF_MIN = 7
 SF_MAX = 12
