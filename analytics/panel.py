@@ -20,6 +20,8 @@ Box = tuple[float, float, float, float]
 """Left, bottom, right and top of a picture [m]."""
 
 INK = "#333333"
+_FIXES = 20_000  # more are a blot, and a file of 100 MB
+_PIECE = 2000  # fixes of one line
 _MARGIN = 0.06  # of the larger side, around everything drawn
 
 
@@ -48,8 +50,12 @@ def frame(axes: "Axes", box: Box, plane: LocalProjection | None) -> None:
 
 
 def draw_track(axes: "Axes", x_m: Floats, y_m: Floats, colour: str, alpha: float) -> None:
-    """Draws fixes and the straight lines between them."""
-    axes.plot(x_m, y_m, color=colour, alpha=alpha, linewidth=0.35, zorder=3)
+    """Draws fixes and the straight lines between them; of very many every n-th."""
+    every = -(-x_m.size // _FIXES)
+    x_m, y_m = x_m[::every], y_m[::every]
+    for start in range(0, x_m.size, _PIECE):  # long lines that cross themselves are refused
+        piece = slice(start, start + _PIECE + 1)
+        axes.plot(x_m[piece], y_m[piece], color=colour, alpha=alpha, linewidth=0.35, zorder=3)
     size = min(max(1500 / max(x_m.size, 1), 0.6), 5.0)
     axes.scatter(x_m, y_m, s=size, color=colour, linewidths=0, zorder=4)
 

@@ -39,7 +39,7 @@ def print_table(console: "Console", found: Sequence[Done]) -> None:
         cells += [str(estimate.fixes), _day(estimate.from_time_s), _day(estimate.to_time_s)]
         cells += [result.about, *(area_text(result, level) for level in levels)]
         if sizes:
-            cells.append("" if result.effective_size is None else f"{result.effective_size:#.3g}")
+            cells.append("" if result.effective_size is None else _size(result.effective_size))
         table.add_row(*(escape(cell) for cell in cells))
     console.print(table)
     for done, result in results:
@@ -93,6 +93,10 @@ def _figures(value: float) -> str:
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:#.4g}" if value >= 1e-4 else f"{value:.2g}"
+
+
+def _size(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def _day(time_s: float) -> str:

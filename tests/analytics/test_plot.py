@@ -57,6 +57,15 @@ def test_areas_and_track_are_where_they_are():
     assert right > outer.bounds[2]
 
 
+def test_very_long_tracks_are_drawn_by_every_nth_fix(tmp_path):
+    long = cloud(fixes=50_001, spread_m=500.0)
+    one = done(method="mcp", track=long, levels=(95.0,))
+    (axes,) = panels(figure([one]))
+    (dots,) = axes.collections
+    assert len(dots.get_offsets()) == 16_667
+    draw(tmp_path / "out.png", [one])
+
+
 def test_holes_stay_open():
     one = done(track=ring(projection=IN_THE_ALPS), levels=(50.0,))
     picture = figure([one])
