@@ -15,13 +15,17 @@ _EPILOGS = {
   capra station run --port /dev/serial/by-id/usb-Capra_bridge-if00 \\
       --keys keys.json --spool spool.sqlite --station cluozza
 
-The port is a device path or a pyserial URL (socket://host:port). Without --database the station
-loads the database of CAPRA_DATABASE_URL, else the embedded one. SIGTERM or Ctrl-C: load what
-waits, then exit 0.""",
+The port is a device path or a pyserial URL (socket://host:port); one that is missing or busy is
+tried again until it is there. Without --database the station loads the database of
+CAPRA_DATABASE_URL, else the embedded one. SIGTERM or Ctrl-C: load what waits, then exit 0.""",
     "status": """example:
   capra station status --spool spool.sqlite""",
     "keys": """example:
   capra station keys add --keys keys.json --collar 17""",
+    "number": """example:
+  capra station keys number --keys keys.json 2""",
+    "list": """example:
+  capra station keys list --keys keys.json""",
     "add": """example:
   capra station keys add --keys keys.json --collar 17 --replace
 
@@ -52,7 +56,9 @@ def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
     run.add_argument(
         "--database",
         metavar="URL",
-        help="PostgreSQL to load (default: CAPRA_DATABASE_URL, else embedded)",
+        help="PostgreSQL to load (default: CAPRA_DATABASE_URL, else embedded). Everybody on this "
+        "machine can read it in the list of processes: give a password by CAPRA_DATABASE_URL, or "
+        "in the file that PGPASSFILE names",
     )
     run.add_argument(
         "--clock",
@@ -102,7 +108,8 @@ def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
     add = actions.add_parser(
         "add",
         help="make a key for a collar",
-        description="Make a key for a collar, or the next one with --replace.",
+        description="Make a key for a collar, or the next one with --replace. The key file is "
+        "made if there is none, its folder is not.",
         epilog=_EPILOGS["add"],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -124,11 +131,20 @@ def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
         help="give this station its number",
         description="Give this station its number. Stations that hold the same collar's key must "
         "differ in it: after copying a key file to a second station, number that one anew.",
+        epilog=_EPILOGS["number"],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     number.add_argument("--keys", required=True, type=Path, metavar="FILE", help="key file")
     number.add_argument("number", type=int, metavar="N", help="0..4095, unlike any other station")
     number.set_defaults(run=_number_station)
-    listing = actions.add_parser("list", help="list the collars that have a key")
+    listing = actions.add_parser(
+        "list",
+        help="list the collars that have a key",
+        description="List the collars that have a key, and the epoch of each one's newest. "
+        "No key is printed.",
+        epilog=_EPILOGS["list"],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     listing.add_argument("--keys", required=True, type=Path, metavar="FILE", help="key file")
     listing.set_defaults(run=_list_keys)
 

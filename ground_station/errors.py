@@ -6,6 +6,7 @@ StationError
 ├── KeyFileError          the key file cannot be used                      exit code 2
 ├── SpoolError            the spool cannot be used                         exit code 2
 │   └── SpoolBusy         another station writes this spool
+├── PortImpossible        there never will be a port of that name          exit code 2
 ├── LoaderFailed          the loader ended by a fault of the program    exit code 1
 └── ReceiverError         no receiver for now; the station tries again
     ├── PortMissing       no such port
@@ -50,6 +51,18 @@ class SpoolError(StationError):
 
 class SpoolBusy(SpoolError):
     """Another station writes this spool."""
+
+
+class PortImpossible(StationError):
+    """What is named as the port can never be one: trying again would not help."""
+
+    def __init__(self, port: str, fault: str) -> None:
+        self.port = port
+        self.fault = fault
+        super().__init__(
+            f"port {port}: {fault}, expected a device path (/dev/serial/by-id/...) or a pyserial "
+            "URL (socket://HOST:PORT)"
+        )
 
 
 class LoaderFailed(StationError):

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from firmware.wire.identity import MAX_COLLAR, MAX_EPOCH
 from ground_station.errors import KeyFileError
+from ground_station.folders import need_folder
 
 KEY_BYTES = 16
 MAX_STATION_NUMBER = 4095
@@ -92,7 +93,7 @@ def load_keys(path: Path) -> KeyRing:
 
 
 def add_key(path: Path, collar: int, *, replace: bool = False) -> CollarKey:
-    """Make a key for a collar and store it; the file is made if there is none.
+    """Make a key for a collar and store it; the file is made if there is none, its folder is not.
 
     Args:
         path: the key file.
@@ -212,7 +213,7 @@ def _is_hex(value: Any) -> bool:
 def _locked(path: Path) -> Iterator[None]:
     """Keep other writers out, by a lock on the folder: the file itself is replaced."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        need_folder(path)
         folder = os.open(path.parent, os.O_RDONLY)
     except OSError as error:
         raise KeyFileError(path, f"{error.strerror or error}") from error

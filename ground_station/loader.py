@@ -8,7 +8,7 @@ from typing import NamedTuple
 import psycopg
 
 from backend.db.embedded import EmbeddedError, resolve
-from backend.db.errors import BadRow, DatabaseError
+from backend.db.errors import BadRow, DatabaseError, describe
 from backend.db.ingest import Batch, FixRow, ReceptionRow, StatusRow, load
 from backend.db.migrate import migrate
 from firmware.wire import data, fix, frame, status
@@ -153,9 +153,9 @@ class Loader(threading.Thread):
         except KeyFileError as error:
             return str(error)
         except psycopg.errors.UndefinedTable as error:
-            return f"database: {_first_line(error)}; expected the tables of `capra migrate`"
+            return f"database: {describe(error)}; expected the tables of `capra migrate`"
         except (psycopg.Error, DatabaseError, EmbeddedError) as error:
-            return f"database: {_first_line(error)}"
+            return f"database: {describe(error)}"
         if self._delayed:
             self._delayed = False
             log("loading resumed")
@@ -193,7 +193,7 @@ class Loader(threading.Thread):
         except BadRow as error:
             return f"{error.field}: expected {error.expected}"
         except _UNSTORABLE as error:
-            return _first_line(error)
+            return describe(error)
         return None
 
     def _mark_loaded(self, spool: Spool, rows: list[Rows]) -> None:
@@ -320,8 +320,3 @@ def _batches_by_row(rows: Rows) -> list[Batch]:
     batches = [Batch(fixes=[row]) for row in rows.fixes]
     batches += [Batch(statuses=[row]) for row in rows.statuses]
     return [*batches, Batch(receptions=[rows.reception])]
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -8,6 +8,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.db.address import check
+from backend.db.errors import BadAddress
 from firmware.wire import region
 from firmware.wire.errors import WireError
 from ground_station.errors import SettingsError
@@ -51,9 +53,20 @@ class Settings:
             )
         if self.clock not in CLOCKS:
             faults.append(f"clock {self.clock!r}: expected one of {', '.join(CLOCKS)}")
+        if self.database and self.load:
+            faults += _address_faults(self.database)
         faults += _power_faults(self.tx_power_dbm, self.antenna_gain_dbi)
         if faults:
             raise SettingsError("; ".join(faults))
+
+
+def _address_faults(database: str) -> list[str]:
+    """Return what is wrong with a database URL that can never work, without a value of it."""
+    try:
+        check(database)
+    except BadAddress as error:
+        return [str(error)]
+    return []
 
 
 def _power_faults(tx_power_dbm: int, antenna_gain_dbi: float) -> list[str]:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Self
 
 from ground_station.errors import SpoolBusy, SpoolError
+from ground_station.folders import need_folder
 from ground_station.memory import (
     Airtime,
     Change,
@@ -339,7 +340,7 @@ def lock(path: Path) -> Iterator[None]:
     """
     lock_path = path.with_name(path.name + ".lock")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        need_folder(path)
         file = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise SpoolError(path, f"{error.strerror or error}") from error

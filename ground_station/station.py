@@ -27,7 +27,7 @@ from ground_station.loader import Loader
 from ground_station.memory import Change, State
 from ground_station.metrics import Totals
 from ground_station.receiver import Event, Noise, Receiver
-from ground_station.receivers.bridge import BridgeReceiver
+from ground_station.receivers.bridge import BridgeReceiver, refuse_impossible
 from ground_station.session import Accepted, Refusal, Session
 from ground_station.settings import Settings
 from ground_station.spool import Spool, lock
@@ -307,10 +307,12 @@ def run(settings: Settings) -> None:
     """Run a station until SIGTERM or SIGINT, then load what waits and return.
 
     Raises:
+        PortImpossible: there never will be a port of that name.
         KeyFileError: the key file cannot be used.
         SpoolError: the spool cannot be used.
         LoaderFailed: the loader ended before its time.
     """
+    refuse_impossible(settings.port)
     keys = load_keys(settings.keys)
     with lock(settings.spool), Spool(settings.spool) as spool:
         totals = Totals(spool.restore().totals)

@@ -4,10 +4,14 @@
 reaches one behind a network. Opening configures it; a bridge that stays silent is an error.
 """
 
+import contextlib
 import errno
+import os
+import stat
 import time
 from collections import deque
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import serial
 
@@ -16,6 +20,7 @@ from firmware.wire.errors import WireError
 from ground_station.errors import (
     BridgeSilent,
     PortBusy,
+    PortImpossible,
     PortLost,
     PortMissing,
     PortRefused,
@@ -164,6 +169,39 @@ class BridgeReceiver(Receiver):
             self._serial.write(prefix + bridge.encode(message))
         except OSError as error:
             raise PortLost(self.port, _reason(error)) from error
+
+
+def refuse_impossible(port: str) -> None:
+    """Refuse what can never be a port; one that is missing or busy may yet come.
+
+    Raises:
+        PortImpossible: a URL that pyserial cannot read, or a file that is no serial device.
+    """
+    if "://" in port:
+        return _refuse_impossible_url(port)
+    try:
+        found = os.stat(port)
+        if stat.S_ISCHR(found.st_mode):
+            device = f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
+            kind = os.path.basename(os.readlink(f"/sys/dev/char/{device}/subsystem"))
+            if kind != "tty":
+                raise PortImpossible(port, f"a device of the kind {kind!r}")
+            return
+    except OSError:  # not there yet, or a pseudo-terminal, which the system does not list
+        return
+    kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a file that is no device"
+    raise PortImpossible(port, kind)
+
+
+def _refuse_impossible_url(port: str) -> None:
+    try:
+        parts = urlsplit(port)
+        if parts.scheme in ("socket", "rfc2217") and not (parts.hostname and parts.port):
+            raise PortImpossible(port, "a URL without a host and a port number")
+        with contextlib.suppress(OSError):  # no such device is plugged in, for now
+            serial.serial_for_url(port, do_not_open=True)
+    except ValueError as error:
+        raise PortImpossible(port, str(error)) from error
 
 
 def _open_port(port: str) -> Any:  # pyserial's handlers share no typed base

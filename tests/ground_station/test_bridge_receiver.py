@@ -13,6 +13,7 @@ from firmware.wire import bridge as wire
 from ground_station.errors import (
     BridgeSilent,
     PortBusy,
+    PortImpossible,
     PortLost,
     PortMissing,
     PortRefused,
@@ -20,7 +21,7 @@ from ground_station.errors import (
 )
 from ground_station.receiver import Event, Noise
 from ground_station.receivers import bridge as module
-from ground_station.receivers.bridge import BridgeReceiver
+from ground_station.receivers.bridge import BridgeReceiver, refuse_impossible
 from tests.ground_station.scripted import BRIDGE, Collar, PtyBridge
 
 
@@ -110,6 +111,35 @@ def test_missing_port_and_refused_socket_are_missing(tmp_path: Path) -> None:
 def test_what_is_no_serial_port_is_refused(port: str) -> None:
     with pytest.raises(PortRefused, match="expected a"):
         BridgeReceiver(port).open()
+
+
+@pytest.mark.parametrize(
+    ("port", "fault"),
+    [
+        ("bogus://x", "invalid URL, protocol 'bogus' not known"),
+        ("socket://bridge.example", "a URL without a host and a port number"),
+        ("socket://bridge.example:99999", "Port out of range 0-65535"),
+        ("rfc2217://:4000", "a URL without a host and a port number"),
+        (__file__, "a file that is no device"),
+        ("/dev", "a folder"),
+        ("/dev/null", "a device of the kind 'mem'"),
+    ],
+)
+def test_what_can_never_be_a_port_is_told_from_one_that_is_away(port: str, fault: str) -> None:
+    with pytest.raises(PortImpossible) as caught:
+        refuse_impossible(port)
+    assert str(caught.value).startswith(f"port {port}: {fault}, expected a device path ")
+
+
+@pytest.mark.parametrize(
+    "port", ["/dev/ttyACM99", "/dev/absent/port", "/dev/ptmx", "socket://h:1", "hwgrep://absent"]
+)
+def test_port_that_may_yet_come_is_let_through(port: str) -> None:
+    refuse_impossible(port)
+
+
+def test_pseudo_terminal_is_a_port(bridge: PtyBridge) -> None:
+    refuse_impossible(str(bridge.link))
 
 
 def test_port_that_does_not_answer_is_silent(

@@ -29,14 +29,29 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     return text
 
 
-@pytest.mark.parametrize("command", ["run", "status", "keys"])
+COMMANDS = ["run", "status", "keys", "keys add", "keys list", "keys number"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     assert ended.value.code == 0
-    assert "example:\n  capra station " in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert f"example:\n  capra station {command}" in text
+    assert text.split("\n\n")[1][0].isupper()  # a description stands before the arguments
+
+
+def test_help_says_that_the_list_of_processes_shows_a_password(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "in the list of processes: give a password by CAPRA_DATABASE_URL" in text
+    assert "PGPASSFILE" in text
 
 
 def test_keys_are_added_and_listed_but_never_printed(
@@ -110,6 +125,47 @@ def test_unusable_key_file_ends_the_station_with_one_line(
     write_keys(tmp_path / "keys.json").write_text("{")
     assert run(tmp_path) == 2
     assert "not JSON" in one_line(capsys)
+
+
+@pytest.mark.parametrize("source", ["--database", "CAPRA_DATABASE_URL"])
+def test_hopeless_database_url_ends_the_station_and_its_password_is_not_shown(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+) -> None:
+    write_keys(tmp_path / "keys.json", Collar(1))
+    url = "postgresql://capra:s3cretpw@[bad/x"
+    files = ["--keys", str(tmp_path / "keys.json"), "--spool", str(tmp_path / "spool")]
+    command = ["run", "--port", "/dev/none", *files]
+    if source == "--database":
+        command += ["--database", url]
+    else:
+        monkeypatch.setenv(source, url)
+    assert main(command) == 2
+    line = one_line(capsys)
+    assert "the database URL cannot be used: an address in [ ]" in line and "cret" not in line
+
+
+@pytest.mark.parametrize("port", ["bogus://x", __file__])
+def test_what_can_never_be_a_port_ends_the_station_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], port: str
+) -> None:
+    write_keys(tmp_path / "keys.json", Collar(1))
+    assert run(tmp_path, "--port", port) == 2
+    assert f"port {port}: " in one_line(capsys)
+
+
+def test_folder_that_is_missing_is_named_and_not_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent = tmp_path / "absent"
+    assert main(["keys", "add", "--keys", str(absent / "k.json"), "--collar", "1"]) == 2
+    assert f"no folder {absent}" in one_line(capsys)
+    write_keys(tmp_path / "keys.json", Collar(1))
+    assert run(tmp_path, "--spool", str(absent / "spool")) == 2
+    assert f"no folder {absent}" in one_line(capsys)
+    assert not absent.exists()
 
 
 def test_unusable_spool_ends_the_station_with_one_line(

@@ -27,11 +27,29 @@ def faults_of(path: Path, document: object) -> str:
 
 
 def test_added_key_is_private_and_random(tmp_path: Path) -> None:
-    path = tmp_path / "sub" / "keys.json"
+    path = tmp_path / "keys.json"
     first, second = add_key(path, 1), add_key(path, 65_535)
     assert path.stat().st_mode & 0o777 == 0o600
     assert first.key != second.key and len(first.key) == 16
     assert load_keys(path).collars() == [1, 65_535]
+
+
+def test_missing_folder_is_named_and_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "absent" / "keys.json"
+    with pytest.raises(KeyFileError, match=f"no folder {path.parent}, expected one"):
+        add_key(path, 1)
+    assert not path.parent.exists()
+
+
+def test_folder_in_the_data_folder_is_made_for_us_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAPRA_DATA", str(tmp_path / "data"))
+    add_key(tmp_path / "data" / "station" / "valley" / "keys.json", 1)
+    for folder in ("station", "station/valley"):
+        assert (tmp_path / "data" / folder).stat().st_mode & 0o777 == 0o700
+    with pytest.raises(KeyFileError, match="no folder"):
+        add_key(tmp_path / "data" / ".." / "absent" / "keys.json", 1)
 
 
 def test_second_key_needs_replace_and_keeps_the_first(tmp_path: Path) -> None:

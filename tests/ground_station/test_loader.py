@@ -231,9 +231,11 @@ def test_unreachable_database_ends_a_drain_soon_and_keeps_the_frames(
     write_keys(tmp_path / "keys.json", collar)
     with Spool(tmp_path / "spool") as spool:
         put(spool, collar, encode(make_fix(1)))
-        load_all(tmp_path, f"host={tmp_path} dbname=none")
+        load_all(tmp_path, f"host={tmp_path} dbname=none password=s3cretpw")
         assert spool.count(State.WAITING) == 1
-    assert "loading delayed" in capfd.readouterr().err
+    lines = capfd.readouterr().err
+    assert 'loading delayed fault="database: connection to server on socket ' in lines
+    assert "cret" not in lines
 
 
 class FaultyLoader(Loader):

@@ -196,6 +196,12 @@ def test_spool_in_a_place_without_folder_is_refused(tmp_path: Path) -> None:
         Spool(tmp_path / "file" / "s")
 
 
+def test_lock_makes_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(SpoolError, match="no folder"), lock(tmp_path / "absent" / "spool"):
+        pass
+    assert not (tmp_path / "absent").exists()
+
+
 def test_spool_belongs_to_one_station_at_a_time(tmp_path: Path) -> None:
     with (
         lock(tmp_path / "s"),
