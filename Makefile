@@ -14,7 +14,8 @@ help:
 	@echo '             rows in build/bench; CAPRA_REFERENCE_DATA names the recorded figures)'
 	@echo 'make screenshot  the picture of the map in the README, from the last demo'
 	@echo 'make lock    resolve requirements.lock anew from pyproject.toml'
-	@echo 'make clean   remove what the commands above made inside the checkout'
+	@echo 'make clean   remove what the commands above made inside the checkout; stops no server'
+	@echo '             and removes no data (to stop it, before: .venv/bin/capra database stop)'
 	@echo
 	@echo 'What is built outside of Python is kept in CAPRA_CACHE (root: /var/cache/capra, else'
 	@echo '~/.cache/capra), databases in CAPRA_DATA (root: /var/lib/capra, else ~/.local/share/capra).'

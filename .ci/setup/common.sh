@@ -14,14 +14,19 @@ elif [ "$(id -u)" = 0 ]; then
 else
     cache=${XDG_CACHE_HOME:-$HOME/.cache}/capra
 fi
-mkdir -p "$cache"
-cache=$(cd "$cache" && pwd)
 
 say() { printf 'setup: %s\n' "$*"; }
 die() {
     printf 'setup: MISSING: %s\n' "$*" >&2
     exit 1
 }
+
+no_cache() {
+    die "a place for what is built: $cache cannot be $1; set CAPRA_CACHE to a folder of your own," \
+        "such as \$HOME/capra-cache"
+}
+mkdir -p "$cache" 2> /dev/null || no_cache made
+cache=$(cd "$cache" 2> /dev/null && pwd) || no_cache entered
 
 # A private build folder whose path holds no blank (make and cmake cannot quote one); gone at exit.
 make_work() {
@@ -58,6 +63,7 @@ run() {
 
 # fetch_source PACKAGE: Debian's source archive unpacked (unpatched) into $work/PACKAGE.
 fetch_source() {
+    [ -w "$cache" ] || no_cache written # told before minutes of building, not after
     command -v apt-get > /dev/null || { say "  no apt-get here to fetch the sources of $1" >&2; return 1; }
     run "fetching the sources of $1" "$checkout/.ci/setup/apt-src.sh" "$work/apt" trixie "$1" || return 1
     "$python" -c '

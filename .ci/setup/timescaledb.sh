@@ -19,9 +19,9 @@ skip() {
     say "TimescaleDB: NOT BUILT: $*; going on with plain PostgreSQL"
     exit 0
 }
-for tool in apt-get gcc make; do
-    command -v "$tool" > /dev/null || skip "no $tool here; get it with: apt-get install gcc libc6-dev make"
-done
+command -v apt-get > /dev/null || skip "no apt-get here to fetch its sources with: this step needs Debian or Ubuntu"
+command -v gcc > /dev/null || skip "no gcc here; get it with: apt-get install gcc libc6-dev"
+command -v make > /dev/null || skip "no make here; get it with: apt-get install make"
 [ -f /usr/include/stdlib.h ] || skip "no C library headers here; get them with: apt-get install libc6-dev"
 
 say "TimescaleDB: building from Debian's source package (about 30 s, once)"
