@@ -15,7 +15,7 @@ from backend.db import embedded
 from backend.db.pool import open_pool
 from backend.deps import PROBLEMS
 from backend.guard import Guard
-from backend.routes import animals, collars, fixes, health, home_ranges, page, tracks
+from backend.routes import animals, collars, corridors, fixes, health, home_ranges, page, tracks
 from backend.settings import Settings
 
 API = "/api/v1"
@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     api = APIRouter(prefix=API, responses=PROBLEMS)
-    for module in (animals, collars, fixes, tracks, home_ranges, health):
+    for module in (animals, collars, fixes, tracks, home_ranges, corridors, health):
         api.include_router(module.router)
     app.include_router(api)
     page.add_page(app, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -11,7 +12,7 @@ from psycopg.rows import DictRow, dict_row
 
 from backend.db.pool import Pool
 from backend.db.queries import query
-from backend.errors import NotFound
+from backend.errors import BadRequest, NotFound
 from backend.problems import MEDIA_TYPE
 
 
@@ -46,6 +47,16 @@ def require(connection: Connection[Any], kind: str, value: int | None) -> None:
     """
     if value is not None and not rows(connection, f"has_{kind}", value=value):
         raise NotFound(kind, value)
+
+
+def require_order(from_time: datetime | None, to_time: datetime | None) -> None:
+    """Check the time range in a body.
+
+    Raises:
+        BadRequest: it ends before it begins.
+    """
+    if from_time and to_time and from_time >= to_time:
+        raise BadRequest("from", str(from_time), f"a time before 'to' ({to_time})")
 
 
 def _problem_response(description: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 ```
 BackendError
-├── NotFound                no such animal, collar, home range
+├── NotFound                no such animal, collar, home range, corridor
 ├── BadRequest              input that cannot be meant: name, value, what was expected
 │   └── UnknownParameter    a query parameter this operation does not have
 ├── CannotCompute           the data do not allow what was asked (too few fixes, ...)

@@ -15,6 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 LIMIT_DEFAULT = 1000
 LIMIT_MAX = 10_000
+CORRIDORS_DEFAULT = 10
+CORRIDORS_MAX = 100
 
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -51,6 +53,11 @@ def format_time(time: datetime) -> str:
 def clamp_limit(limit: int) -> int:
     """More than the maximum counts as the maximum; the next link leads on."""
     return min(limit, LIMIT_MAX)
+
+
+def clamp_corridors(limit: int) -> int:
+    """The same for computations of corridors, which are large."""
+    return min(limit, CORRIDORS_MAX)
 
 
 @dataclass(frozen=True)
@@ -165,6 +172,22 @@ class HomeRangeQuery(NoQuery):
     history: bool = Field(
         default=False,
         description="All that were ever computed, not only the newest of each animal and method",
+    )
+
+
+class CorridorQuery(NoQuery):
+    """Which stored corridors, and how many at once."""
+
+    animal: AnimalNumber | None = Field(
+        default=None, description="Only computations with this animal in the herd"
+    )
+    limit: int = Field(
+        default=CORRIDORS_DEFAULT,
+        ge=1,
+        description=f"Computations per page; more than {CORRIDORS_MAX} counts as {CORRIDORS_MAX}",
+    )
+    after: Number | None = Field(
+        default=None, description="Go on behind this computation: taken from a next link"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
+from backend.jobs.corridor import MotionVariance
 from backend.jobs.home_range import METHODS_HELP, OPTIONS_HELP, Method
 from backend.params import AnimalNumber, Time, format_time
 
@@ -179,6 +180,32 @@ class HomeRangeProperties(Answer):
     parameters: dict[str, Any] = Field(description="Everything that fixes the result")
 
 
+class CorridorProperties(Answer):
+    """Land that at least so many animals of a herd use."""
+
+    corridor: int = Field(description="Number of the computation")
+    animals: int = Field(description="At least so many of the herd use this land")
+    share_percent: float = Field(description="The same as part of the herd")
+    area_km2: float
+    area_grid_km2: float = Field(description="The same counted on the grid of the computation")
+    width_narrowest_m: float | None = Field(
+        description="The bottleneck, across the direction of travel; null: no way leads through"
+    )
+    width_median_m: float | None
+    width_widest_m: float | None
+    width_sections: int | None = Field(description="Places where the width was measured")
+    width_bottleneck_lon_lat: Position | None = Field(description="Where it is narrowest")
+    herd: list[int] = Field(description="Animals it was computed from", examples=[[1, 2, 3]])
+    fixes: int
+    from_time: Utc = Field(description="First fix used")
+    to_time: Utc = Field(description="Last fix used")
+    computed_at: Utc
+    software_version: str
+    parameters: dict[str, Any] = Field(
+        description="Everything that fixes the result; animals left out, and why; warnings"
+    )
+
+
 class FixFeature(Answer):
     """GeoJSON Feature: a fix."""
 
@@ -215,6 +242,15 @@ class HomeRangeFeature(Answer):
     properties: HomeRangeProperties
 
 
+class CorridorFeature(Answer):
+    """GeoJSON Feature: a level of use; without geometry where no land is used by so many."""
+
+    type: Literal["Feature"]
+    id: str = Field(description="corridor-animals", examples=["3-2"])
+    geometry: Area | None
+    properties: CorridorProperties
+
+
 class Collection(Answer):
     """What all GeoJSON FeatureCollections here have."""
 
@@ -246,6 +282,12 @@ class HomeRanges(Collection):
     """Isopleths of home ranges, widest first."""
 
     features: list[HomeRangeFeature]
+
+
+class Corridors(Collection):
+    """Levels of use of corridors: newest computation first, in each the widest land first."""
+
+    features: list[CorridorFeature]
 
 
 class HomeRangeRequest(Answer):
@@ -283,6 +325,52 @@ class HomeRangeRequest(Answer):
     )
 
 
+class CorridorRequest(Answer):
+    """Corridors to compute."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"from": "2026-05-01T00:00:00Z", "to": "2026-06-15T00:00:00Z"}]
+        },
+    )
+
+    animals: list[AnimalNumber] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=1000,
+        description="The herd; null: all animals with fixes enough in the time range",
+    )
+    from_time: Time | None = Field(default=None, alias="from", description="Fixes from this time")
+    to_time: Time | None = Field(default=None, alias="to", description="Fixes before this time")
+    shares_percent: list[Annotated[float, Field(ge=0, le=100)]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=20,
+        description="Parts of the herd whose land to draw, 0 being any animal; null: 0, 10 and 20,"
+        " in small herds 1, 2 and 3 animals",
+    )
+    error_m: float | None = Field(
+        default=None,
+        gt=0,
+        le=100_000,
+        description="Location error in each direction [m]; null: median of the fixes' accuracies",
+    )
+    motion_variance: MotionVariance = Field(
+        default="likelihood",
+        description="likelihood: one for each track; dynamic: one for each step",
+    )
+    max_gap_s: float | None = Field(
+        default=None, gt=0, le=1e10, description="Longer gaps between fixes are left out [s]"
+    )
+    cell_m: float | None = Field(
+        default=None,
+        gt=0,
+        le=100_000,
+        description="Width of the grid's cells [m]; null: by tracks",
+    )
+
+
 class ServiceHealth(Answer):
     """How the service is doing."""
 
@@ -290,4 +378,4 @@ class ServiceHealth(Answer):
     version: str
     postgresql: str = Field(examples=["16.14"])
     timescaledb: str | None = Field(description="Null: plain tables", examples=["2.19.3"])
-    migration: str = Field(description="Last one applied", examples=["0002_hypertables"])
+    migration: str = Field(description="Last one applied", examples=["0003_corridors"])

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 
 from backend import deps, geojson, schemas
 from backend.deps import Database
-from backend.errors import BadRequest, NotFound
+from backend.errors import NotFound
 from backend.geojson import GeoJSONResponse
 from backend.jobs import home_range as job
 from backend.params import HomeRangeQuery, Number, Query_
@@ -60,8 +60,7 @@ def compute_home_range(
 
     The same question on the same fixes is answered by the stored result (status 200).
     """
-    if wanted.from_time and wanted.to_time and wanted.from_time >= wanted.to_time:
-        raise BadRequest("from", str(wanted.from_time), f"a time before 'to' ({wanted.to_time})")
+    deps.require_order(wanted.from_time, wanted.to_time)
     options = dict(wanted.options)
     if wanted.bandwidth_m is not None:
         options["bandwidth_m"] = wanted.bandwidth_m

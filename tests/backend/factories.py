@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psycopg
 
+from backend.db import ingest, registry
 from backend.db.ingest import FixRow, ReceptionRow, StatusRow
 from backend.serve import Server, listen, url_of
 from backend.settings import Settings
@@ -54,6 +56,34 @@ def walk(
         position = (round(float(lat), 5), round(float(lon), 5))
         rows.append(FixRow(collar, 0, i + 1, at_us, *position, 2400.5, 1.6, i % 3))
     return rows
+
+
+def march(collar: int, lat_deg: float = 46.66) -> list[FixRow]:
+    """96 hourly fixes on the way east, from a range of its own over a pass at 10.26 E."""
+    rng = np.random.default_rng(collar)
+    aside_m = np.zeros(2)
+    rows = []
+    for i, way in enumerate(np.linspace(-1, 1, 96)):
+        aside_m = 0.6 * aside_m + rng.normal(0, 60, 2)
+        lat = lat_deg + 0.006 * (collar - 2) * way**2 + aside_m[1] / 111_200
+        lon = 10.26 + 0.06 * way + aside_m[0] / (111_200 * np.cos(np.radians(lat_deg)))
+        at_us = START_US + i * HOUR_US
+        position = (round(float(lat), 5), round(float(lon), 5))
+        rows.append(FixRow(collar, 0, i + 1, at_us, *position, 2400.5, 8.0, 0))
+    return rows
+
+
+def settle_marchers(database_url: str, animals: int = 3, apart_deg: float = 0.0) -> None:
+    """Put ibex that `march` into an empty database, and one more that has two fixes."""
+    with psycopg.connect(database_url) as connection:
+        fixes = []
+        for number in range(1, animals + 2):
+            collar = registry.add_collar(connection, f"collar {number}")
+            animal = registry.add_animal(connection, f"Ibex {number}", "Capra ibex")
+            registry.deploy(connection, collar, animal, START, START.replace(year=2027))
+            way = march(collar, 46.66 + apart_deg * number)
+            fixes += way if number <= animals else way[:2]
+        ingest.load(connection, ingest.Batch(fixes))
 
 
 @contextmanager

@@ -174,7 +174,7 @@ def test_a_collar_tells_how_it_is(reader: httpx.Client, herd: Herd) -> None:
 def test_health_names_the_server_and_the_schema(reader: httpx.Client) -> None:
     health = get(reader, "/health")
     assert health["status"] == "ok"
-    assert health["migration"] == "0002_hypertables"
+    assert health["migration"] == "0003_corridors"
 
 
 def test_every_answer_keeps_the_page_on_this_machine(reader: httpx.Client) -> None:

@@ -48,7 +48,8 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_migrate_says_what_it_did(database_url: str) -> None:
     first = backend("migrate", "--database", database_url)
-    assert (first.returncode, first.stdout) == (0, "applied 0001_tables, 0002_hypertables\n")
+    applied = "applied 0001_tables, 0002_hypertables, 0003_corridors\n"
+    assert (first.returncode, first.stdout) == (0, applied)
     again = backend("migrate", "--database", database_url)
     assert again.stdout == "nothing to do: the schema is up to date\n"
 

@@ -18,7 +18,7 @@ from tests.backend.factories import DAY_US, START_US, fix_row
 
 pytestmark = pytest.mark.db
 WITHOUT_TIMESCALEDB = {"shared_preload_libraries": ""}
-NAMES = ["0001_tables", "0002_hypertables"]
+NAMES = ["0001_tables", "0002_hypertables", "0003_corridors"]
 
 COLUMNS = """
 select table_name, column_name, data_type, is_nullable, column_default, is_identity

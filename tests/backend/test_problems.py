@@ -29,7 +29,7 @@ def problem(response: httpx.Response, status: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "path",
     ["/animals", "/animals/1", "/collars", "/collars/1", "/fixes", "/latest", "/tracks",
-     "/home-ranges", "/home-ranges/1", "/health"],
+     "/home-ranges", "/home-ranges/1", "/corridors", "/corridors/1", "/health"],
 )  # fmt: skip
 def test_an_unknown_parameter_is_named_everywhere(reader: httpx.Client, path: str) -> None:
     document = problem(reader.get(API + path, params={"animall": "1"}), 400)
@@ -64,6 +64,8 @@ def test_a_bad_value_is_named(reader: httpx.Client, query: str, detail: str) -> 
         ("/tracks?animal=7", "no animal 7"),
         ("/home-ranges?animal=7", "no animal 7"),
         ("/home-ranges/7", "no home range 7"),
+        ("/corridors?animal=7", "no animal 7"),
+        ("/corridors/7", "no corridor 7"),
         ("/nosuch", "GET /api/v1/nosuch: Not Found"),
     ],
 )
@@ -114,7 +116,7 @@ def test_no_value_of_a_parameter_is_a_fault(reader: httpx.Client) -> None:
     strange = ["", "-1", "1e3", "nan", "\0", "🐐", "9" * 30, "true", "' or 1=1 --", "a" * 3000]
     strange += ["0001-01-01T00:00:00+23:59", "2026-06-01T23:59:60Z", "0.0.0.0", "9.9.9.9999999999"]
     names = ("animal", "collar", "from", "to", "limit", "after", "history")
-    for path in ("/fixes", "/tracks", "/home-ranges"):
+    for path in ("/fixes", "/tracks", "/home-ranges", "/corridors"):
         for name in names:
             for value in strange:
                 response = reader.get(API + path, params={name: value})

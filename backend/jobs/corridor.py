@@ -1,0 +1,230 @@
+"""Corridors of a herd: fixes from the database, through analytics, back as a result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from analytics.corridors.observed import SHARES_PERCENT, observed_corridors
+from analytics.corridors.results import ObservedCorridors
+from analytics.errors import AnalyticsError, TrackError
+from analytics.project import LocalProjection
+from analytics.results import software_version
+from analytics.study import _collected as collected
+from analytics.track import Track, check_spread
+from backend.db.queries import query
+from backend.errors import CannotCompute, NotFound
+
+MotionVariance = Literal["likelihood", "dynamic"]
+
+LEAST_ANIMALS = (1, 2, 3)
+"""What `SHARES_PERCENT` of a herd come to at least: a fifth of five animals is no herd's way."""
+
+_LEVEL = dict.fromkeys(
+    (
+        "width_narrowest_m",
+        "width_median_m",
+        "width_widest_m",
+        "width_sections",
+        "width_bottleneck_lon_lat",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to compute, besides which fixes.
+
+    Attributes:
+        shares_percent: parts of the herd for which to draw the land; None: any animal, a tenth
+            and a fifth of the herd, but of small herds 1, 2 and 3 animals.
+        error_m: standard deviation of a fix in each direction [m]; None: the median of the
+            accuracies stored with the fixes.
+        motion_variance: "likelihood", one for each track, or "dynamic", one for each step.
+        max_gap_s: bridges that last longer are left out.
+        cell_m: width of the grid's cells; None: by the tracks.
+    """
+
+    shares_percent: tuple[float, ...] | None = None
+    error_m: float | None = None
+    motion_variance: MotionVariance = "likelihood"
+    max_gap_s: float | None = None
+    cell_m: float | None = None
+
+
+class Stored(NamedTuple):
+    """Corridors in the database."""
+
+    corridor: int
+    created: bool
+    """False: the same question had been answered on the same fixes before"""
+
+
+class Herd(NamedTuple):
+    """The animals a computation is made from."""
+
+    tables: dict[int, NDArray[np.float64]]
+    """By number: (n, 4) Unix time [s], latitude, longitude [deg], accuracy [m] or NaN"""
+    tracks: dict[str, Track]
+    left_out: dict[int, str]
+    """Why others have no part in it; only where no animals were named"""
+
+
+def compute(
+    connection: Connection[Any],
+    animals: Sequence[int] | None = None,
+    from_utc: datetime | None = None,
+    to_utc: datetime | None = None,
+    asked: Asked | None = None,
+) -> Stored:
+    """Find the corridors of a herd and store them; the same input is stored once.
+
+    Args:
+        connection: an open connection, not inside a transaction.
+        animals: their numbers; None: all that have fixes enough in the time range.
+        from_utc: use fixes from this time.
+        to_utc: use fixes before this time.
+        asked: how; by default all at their defaults.
+
+    Raises:
+        NotFound: no such animal.
+        CannotCompute: fewer than two animals, or a track that has no bridges; the message says
+            which and why.
+    """
+    asked = asked or Asked()
+    for animal in animals or ():
+        if connection.execute(query("has_animal"), {"value": animal}).fetchone() is None:
+            raise NotFound("animal", animal)
+    wanted = None if animals is None else sorted(set(animals))
+    values = {"animals": wanted, "from_time": from_utc, "to_time": to_utc}
+    fixes = connection.execute(query("corridor_fixes"), values).fetchall()
+    herd = _herd(np.array(fixes, dtype=np.float64).reshape(-1, 5), wanted)
+    input_hash = _hash(herd, asked)
+    known = connection.execute(query("corridor_by_hash"), {"input_hash": input_hash}).fetchone()
+    if known is not None:
+        return Stored(int(known[0]), created=False)
+    return _store(connection, herd, input_hash, *_observe(herd, asked))
+
+
+def _herd(fixes: NDArray[np.float64], wanted: list[int] | None) -> Herd:
+    """Returns the herd on one plane; animals that cannot take part are refused where named."""
+    numbers = wanted or [int(animal) for animal in np.unique(fixes[:, 0])]
+    tables = {animal: fixes[fixes[:, 0] == animal, 1:] for animal in numbers}
+    used, tracks, left_out = {}, {}, {}
+    plane = LocalProjection.around(fixes[:, 2], fixes[:, 3]) if len(fixes) else None
+    for animal, table in tables.items():
+        try:
+            track = Track.from_geographic(table[:, 0], table[:, 1], table[:, 2], plane)
+            check_spread(track)
+        except TrackError as error:
+            left_out[animal] = (
+                "; ".join(error.faults) if len(table) else "no fixes in this time range"
+            )
+            continue
+        used[animal], tracks[f"animal {animal}"] = table, track
+    if (wanted and left_out) or len(used) < 2:
+        why = [f"animal {animal}: {reason}" for animal, reason in left_out.items()]
+        need = f"{len(used)} of at least 2 animals have a usable track in this time range"
+        raise CannotCompute("; ".join([need, *why]))
+    return Herd(used, tracks, left_out)
+
+
+def _hash(herd: Herd, asked: Asked) -> str:
+    sizes = [(animal, len(table)) for animal, table in herd.tables.items()]
+    question = [sizes, sorted(herd.left_out.items()), asdict(asked), software_version()]
+    digest = hashlib.sha256(json.dumps(question).encode())
+    for table in herd.tables.values():
+        digest.update(table.astype("<f8").tobytes())
+    return digest.hexdigest()
+
+
+def _observe(herd: Herd, asked: Asked) -> tuple[ObservedCorridors, dict[str, Any]]:
+    """Returns the corridors and what there is to say of them beside their own parameters."""
+    error_m, source = asked.error_m, "given"
+    if error_m is None:
+        error_m, source = _median_accuracy(herd), "median of the fixes' accuracies"
+    shares = asked.shares_percent or default_shares(len(herd.tracks))
+    try:
+        with collected() as said:
+            found = observed_corridors(
+                herd.tracks,
+                error_m,
+                asked.motion_variance,
+                shares,
+                max_gap_s=asked.max_gap_s,
+                cell_m=asked.cell_m,
+            )
+    except AnalyticsError as error:
+        raise CannotCompute(f"{len(herd.tracks)} animals: {error}") from error
+    left_out = [{"animal": animal, "reason": why} for animal, why in herd.left_out.items()]
+    notes = {"error_source": source, "left_out": left_out, "warnings": list(dict.fromkeys(said))}
+    return found, notes
+
+
+def _median_accuracy(herd: Herd) -> float:
+    accuracy_m = np.concatenate([table[:, 3] for table in herd.tables.values()])
+    stated = accuracy_m[accuracy_m > 0]
+    if not len(stated):
+        raise CannotCompute(f"none of {len(accuracy_m)} fixes has an accuracy: give error_m")
+    return float(np.median(stated))
+
+
+def default_shares(animals: int) -> list[float]:
+    """Returns the parts of a herd [percent] whose land is drawn unless others are asked for."""
+    counts = {
+        max(least, math.ceil(animals * share / 100 - 1e-9))
+        for share, least in zip(SHARES_PERCENT, LEAST_ANIMALS, strict=True)
+    }
+    return [100 * count / animals for count in sorted(counts) if count <= animals]
+
+
+def _store(
+    connection: Connection[Any],
+    herd: Herd,
+    input_hash: str,
+    found: ObservedCorridors,
+    notes: Mapping[str, Any],
+) -> Stored:
+    made = found.estimate
+    projection = made.projection.crs if made.projection else None
+    parameters = {"estimator": made.method, **made.parameters, "projection": projection, **notes}
+    values = {
+        "herd": list(herd.tables),
+        "parameters": Jsonb(parameters),
+        "from_time_s": made.from_time_s,
+        "to_time_s": made.to_time_s,
+        "fixes": made.fixes,
+        "software_version": made.software_version,
+        "input_hash": input_hash,
+    }
+    features = [level.to_geojson() for level in found.levels]
+    with connection.transaction():
+        row = connection.execute(query("add_corridor"), values).fetchone()
+        if row is not None:
+            for feature in features:
+                _add_level(connection, int(row[0]), feature)
+            return Stored(int(row[0]), created=True)
+        row = connection.execute(query("corridor_by_hash"), values).fetchone()
+    assert row is not None  # the insert waited for the one that stored it
+    return Stored(int(row[0]), created=False)
+
+
+def _add_level(connection: Connection[Any], corridor: int, feature: dict[str, Any]) -> None:
+    geometry = feature["geometry"]
+    values = {
+        **_LEVEL,
+        **feature["properties"],
+        "corridor": corridor,
+        "geometry": Jsonb(geometry) if geometry["coordinates"] else None,
+    }
+    connection.execute(query("add_corridor_level"), values)

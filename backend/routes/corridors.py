@@ -1,0 +1,104 @@
+"""Corridors: what was computed over a herd, and computing them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from backend import deps, geojson, schemas
+from backend.deps import Database
+from backend.errors import NotFound
+from backend.geojson import GeoJSONResponse
+from backend.jobs import corridor as job
+from backend.params import CorridorQuery, Number, Query_, clamp_corridors
+
+router = APIRouter(prefix="/corridors", tags=["corridors"], default_response_class=GeoJSONResponse)
+
+_KNOWN: deps.Responses = {
+    200: {"model": schemas.Corridors, "description": "Stored before, on the same fixes"}
+}
+
+
+@router.get("", summary="Corridors", response_model=schemas.Corridors, responses=deps.NOT_FOUND)
+def list_corridors(
+    database: Database, request: Request, wanted: Annotated[CorridorQuery, Query()]
+) -> GeoJSONResponse:
+    """Stored corridors, the newest computation first: a feature per level of use.
+
+    Long answers come in pages: follow the link with `rel` = `next` until there is none.
+    """
+    deps.require(database, "animal", wanted.animal)
+    limit = clamp_corridors(wanted.limit)
+    found = _rows(database, animal=wanted.animal, after=wanted.after, limit=limit + 1)
+    numbers = list(dict.fromkeys(row["corridor"] for row in found))
+    links = [geojson.link("self", request.url)]
+    if len(numbers) > limit:
+        last = numbers[limit - 1]
+        links.append(geojson.link("next", request.url.include_query_params(after=last)))
+        found = [row for row in found if row["corridor"] >= last]
+    return _answer(found, links)
+
+
+@router.get(
+    "/{corridor}",
+    summary="One computation of corridors",
+    response_model=schemas.Corridors,
+    responses=deps.NOT_FOUND,
+)
+def get_corridor(
+    corridor: Number, database: Database, request: Request, _: Query_
+) -> GeoJSONResponse:
+    """The levels of use of one computation, by its number."""
+    return _one(database, corridor, request.url)
+
+
+@router.post(
+    "",
+    summary="Compute corridors",
+    status_code=201,
+    response_model=schemas.Corridors,
+    responses=deps.NOT_FOUND | deps.CANNOT_COMPUTE | _KNOWN,
+)
+def compute_corridors(
+    wanted: schemas.CorridorRequest, database: Database, request: Request, _: Query_
+) -> GeoJSONResponse:
+    """Find the land that animals of a herd pass through, by how many of them, and store it.
+
+    Meant for migrations: on the ranges at their ends animals spend most of their time, so give
+    the time range of the way between. The same question on the same fixes is answered by the
+    stored result (status 200).
+    """
+    deps.require_order(wanted.from_time, wanted.to_time)
+    asked = job.Asked(
+        tuple(wanted.shares_percent) if wanted.shares_percent else None,
+        wanted.error_m,
+        wanted.motion_variance,
+        wanted.max_gap_s,
+        wanted.cell_m,
+    )
+    stored = job.compute(database, wanted.animals, wanted.from_time, wanted.to_time, asked)
+    place = f"{request.url}/{stored.corridor}"
+    answer = _one(database, stored.corridor, place)
+    answer.status_code = 201 if stored.created else 200
+    answer.headers["Location"] = place
+    return answer
+
+
+def _one(database: Database, corridor: int, place: object) -> GeoJSONResponse:
+    found = _rows(database, corridor=corridor, limit=1)
+    if not found:
+        raise NotFound("corridor", corridor)
+    return _answer(found, [geojson.link("self", place)])
+
+
+def _rows(database: Database, **wanted: Any) -> list[dict[str, Any]]:
+    values = {"corridor": None, "animal": None, "after": None} | wanted
+    return deps.rows(database, "corridors", **values)
+
+
+def _answer(found: list[dict[str, Any]], links: list[dict[str, str]]) -> GeoJSONResponse:
+    return GeoJSONResponse(geojson.collection([_feature(row) for row in found], links))
+
+
+def _feature(row: dict[str, Any]) -> dict[str, Any]:
+    geometry = row.pop("geometry")
+    return geojson.feature(f"{row['corridor']}-{row['animals']}", geometry, row)
