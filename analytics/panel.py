@@ -21,6 +21,7 @@ Box = tuple[float, float, float, float]
 
 INK = "#333333"
 _FIXES = 20_000  # more are a blot, and a file of 100 MB
+_CLEAR = 4000  # more fixes are drawn paler
 _PIECE = 2000  # fixes of one line
 _MARGIN = 0.06  # of the larger side, around everything drawn
 
@@ -53,11 +54,12 @@ def draw_track(axes: "Axes", x_m: Floats, y_m: Floats, colour: str, alpha: float
     """Draws fixes and the straight lines between them; of very many every n-th."""
     every = -(-x_m.size // _FIXES)
     x_m, y_m = x_m[::every], y_m[::every]
+    alpha *= min(1.0, _CLEAR / x_m.size)
     for start in range(0, x_m.size, _PIECE):  # long lines that cross themselves are refused
         piece = slice(start, start + _PIECE + 1)
         axes.plot(x_m[piece], y_m[piece], color=colour, alpha=alpha, linewidth=0.35, zorder=3)
     size = min(max(1500 / max(x_m.size, 1), 0.6), 5.0)
-    axes.scatter(x_m, y_m, s=size, color=colour, linewidths=0, zorder=4)
+    axes.scatter(x_m, y_m, s=size, color=colour, alpha=min(1.0, 3 * alpha), lw=0, zorder=4)
 
 
 def fill(axes: "Axes", area: MultiPolygon, colour: str, strength: float) -> None:
@@ -75,7 +77,9 @@ def fill(axes: "Axes", area: MultiPolygon, colour: str, strength: float) -> None
         PathPatch(outline, facecolor=colour, edgecolor="none", alpha=0.12 + 0.22 * strength)
     )
     axes.add_patch(
-        PathPatch(outline, facecolor="none", edgecolor=colour, linewidth=0.7 + 0.7 * strength)
+        PathPatch(
+            outline, facecolor="none", edgecolor=colour, linewidth=0.7 + 0.7 * strength, zorder=5
+        )
     )
 
 
