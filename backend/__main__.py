@@ -72,10 +72,8 @@ def _migrate(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    import psycopg
-
     from backend.db.embedded import EmbeddedError
-    from backend.db.errors import BadAddress, describe
+    from backend.db.errors import BadAddress
     from backend.serve import CannotListen, serve
     from backend.settings import Settings
 
@@ -96,8 +94,6 @@ def _serve(args: argparse.Namespace) -> int:
         return _fail(str(error), 2)
     except (CannotListen, EmbeddedError) as error:
         return _fail(str(error))
-    except psycopg.Error as error:  # of the embedded server: another may be away for a while
-        return _fail(f"the embedded server does not answer: {describe(error)}")
     except KeyboardInterrupt:
         pass
     return 0

@@ -45,18 +45,13 @@ def add_command(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def _url(args: argparse.Namespace) -> int:
-    import psycopg
-
     from backend.db import embedded
-    from backend.db.errors import describe
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         print(embedded.find_database(args.name))
     except embedded.EmbeddedError as error:
         return _fail(str(error))
-    except psycopg.Error as error:
-        return _fail(describe(error))
     return 0
 
 

@@ -170,6 +170,9 @@ class HomeRangeProperties(Answer):
     animal: int
     name: str
     method: str = Field(examples=["kde"])
+    about: str = Field(
+        description="The method in words", examples=["kernel density, reference bandwidth"]
+    )
     level_percent: float = Field(examples=[95.0])
     area_km2: float
     fixes: int
@@ -177,7 +180,10 @@ class HomeRangeProperties(Answer):
     to_time: Utc = Field(description="Last fix used")
     computed_at: Utc
     software_version: str
-    parameters: dict[str, Any] = Field(description="Everything that fixes the result")
+    parameters: dict[str, Any] = Field(
+        description="Everything that fixes the result, and where the method knows them the "
+        "`effective_size` of the sample and `area_intervals_km2` of the areas, by level; warnings"
+    )
 
 
 class CorridorProperties(Answer):

@@ -34,6 +34,7 @@ from psycopg.conninfo import make_conninfo
 from backend.db import binaries
 from backend.db.address import check
 from backend.db.binaries import Binaries, EmbeddedError, cache_dir, folder_for
+from backend.db.errors import describe
 
 __all__ = [
     "EmbeddedError",
@@ -91,7 +92,7 @@ def find_database(name: str) -> str:
         return start()
     dsn = start("postgres")
     query = "select datname from pg_database where datname not like 'template_' order by 1"
-    with psycopg.connect(dsn) as connection:
+    with _translated(_server_directory(None)), psycopg.connect(dsn) as connection:
         names = [str(row[0]) for row in connection.execute(query)]
     if name not in names:
         raise EmbeddedError(
@@ -186,9 +187,11 @@ def temporary_server(directory: Path | None = None) -> Iterator[str]:
 
 @contextmanager
 def _translated(directory: Path) -> Iterator[None]:
-    """Turn what the operating system refuses (a full disk, a read-only one) into our own error."""
+    """Turn into our own error what the system refuses (a full disk), and a server that ends."""
     try:
         yield
+    except psycopg.Error as error:
+        raise EmbeddedError(f"the embedded server in {directory}: {describe(error)}") from error
     except OSError as error:
         raise EmbeddedError(f"the embedded server in {directory}: {error}") from error
 

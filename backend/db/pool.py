@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
+
+from backend.db.errors import describe
 
 Pool = ConnectionPool[Connection[Any]]
 
@@ -40,3 +43,15 @@ def open_pool(dsn: str, size: int = 8, wait_s: float = 3.0) -> Pool:
     )
     pool.open(wait=False)
     return pool
+
+
+def _describe_arguments(record: logging.LogRecord) -> bool:
+    """Let the driver's pool say in one line why it cannot connect."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            describe(value) if isinstance(value, Exception) else value for value in record.args
+        )
+    return True
+
+
+logging.getLogger("psycopg.pool").addFilter(_describe_arguments)

@@ -27,6 +27,12 @@ Method = MethodName
 METHODS_HELP = "; ".join(f"{each.name}: {each.help}" for each in METHODS.values())
 """What each method is, for people."""
 
+
+def about(method: str) -> str:
+    """A method in words; one that is no longer offered by its name."""
+    return METHODS[method].help if method in METHODS else method
+
+
 OPTIONS_HELP = "; ".join(
     f"{each.name}: " + ", ".join(f"{option.name} ({option.help})" for option in each.options)
     for each in METHODS.values()

@@ -91,4 +91,5 @@ def _answer(database: Database, place: object, **wanted: Any) -> GeoJSONResponse
 
 def _feature(row: dict[str, Any]) -> dict[str, Any]:
     geometry = row.pop("geometry")
+    row["about"] = job.about(row["method"])
     return geojson.feature(f"{row['home_range']}-{row['level_percent']:g}", geometry, row)

@@ -73,12 +73,15 @@ def test_serve_goes_on_without_a_database_and_says_why_in_one_line() -> None:
     command = [sys.executable, "-m", "backend", "serve", "--port", "0", "--database", AWAY]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, env=ENVIRONMENT, **pipes) as process:  # type: ignore[call-overload]
-        assert process.stdout.readline().startswith("serving http://127.0.0.1:")
+        url = process.stdout.readline()
         line = process.stderr.readline()
+        port = re.findall(r":(\d+)/", url)[0]
+        httpx.get(f"http://127.0.0.1:{port}/api/v1/health", trust_env=False, timeout=30)
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert line.startswith("schema not updated, serving all the same: connection to server at ")
-    assert process.returncode == 0 and "Is the server running" not in line + rest
+    assert process.returncode == 0 and "Is the server running" not in rest
+    assert "error connecting in 'capra': connection to server at " in rest
 
 
 @pytest.mark.parametrize("source", ["--database", "CAPRA_DATABASE_URL"])

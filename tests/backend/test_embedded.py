@@ -175,6 +175,22 @@ def test_disk_that_refuses_is_told_as_an_error_of_the_server(directory: Path) ->
     directory.with_name("server.lock").rmdir()
 
 
+def test_server_that_ends_during_the_start_is_told_in_one_line(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded.start("capra", directory)
+    make_database = embedded._make_database
+
+    def stop_first(dsn: str, database: str) -> None:
+        cut_power(directory)
+        make_database(dsn, database)
+
+    monkeypatch.setattr(embedded, "_make_database", stop_first)
+    with pytest.raises(embedded.EmbeddedError, match="connection to server on socket") as caught:
+        embedded.start("capra", directory)
+    assert "\n" not in str(caught.value)
+
+
 def test_wheel_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "_WHEEL", "no-such-wheel")
     with pytest.raises(embedded.EmbeddedError, match="is not installed here"):

@@ -14,9 +14,19 @@ async function get(path) {
   return (await response.json()).features;
 }
 
-/** Tracks, latest positions and home ranges; and one entry per animal, or collar on no animal, seen so far. */
-export async function load() {
-  const [tracks, latest, ranges] = await Promise.all([get('tracks'), get('latest'), get('home-ranges')]);
+/**
+ * Tracks, latest positions, home ranges by one method and the newest corridors; and one entry per
+ * animal, or collar on no animal, seen so far.
+ *
+ * The method is the one asked for, else the one most animals have a range by, else the newest.
+ */
+export async function load(wantedMethod) {
+  const [tracks, latest, allRanges, corridors] = await Promise.all(
+    ['tracks', 'latest', 'home-ranges', 'corridors?limit=1'].map(get),
+  );
+  const methods = methodsOf(allRanges);
+  const method = methods.find((one) => one.method === wantedMethod) ?? methods[0] ?? null;
+  const ranges = allRanges.filter(({properties}) => properties.method === method?.method);
   const entries = tracks.filter(({properties}) => properties.fixes > 0).map(({properties, geometry}) => ({
     key: `animal ${properties.animal}`,
     name: properties.name,
@@ -25,8 +35,8 @@ export async function load() {
     complete: properties.complete,
     from: new Date(properties.from_time),
     to: new Date(properties.to_time),
-    area_km2: ranges.find((range) => range.properties.animal === properties.animal
-      && range.properties.level_percent === 95)?.properties.area_km2,
+    range: ranges.find((range) => range.properties.animal === properties.animal
+      && range.properties.level_percent === 95)?.properties,
     geometries: geometry ? [geometry] : [],
   }));
   for (const {properties, geometry} of latest) {
@@ -41,7 +51,24 @@ export async function load() {
   for (const {properties, geometry} of ranges) {
     entries.find(({key}) => key === `animal ${properties.animal}`)?.geometries.push(geometry);
   }
-  return {entries, tracks, latest, ranges};
+  return {entries, tracks, latest, ranges, methods, method, corridors};
+}
+
+/** Methods that any range was made by, the one of most animals first, then the newest. */
+function methodsOf(ranges) {
+  const found = new Map();
+  for (const {properties: {method, about, animal, computed_at}} of ranges) {
+    const one = found.get(method) ?? {method, about, animals: new Set(), newest: ''};
+    one.animals.add(animal);
+    if (computed_at > one.newest) one.newest = computed_at;
+    found.set(method, one);
+  }
+  return [...found.values()].sort((a, b) => b.animals.size - a.animals.size || (a.newest < b.newest ? 1 : -1));
+}
+
+/** Confidence interval of a range's area [km²], where its method knows one. */
+export function interval({level_percent, parameters}) {
+  return parameters.area_intervals_km2?.[level_percent];
 }
 
 /** Corners [west, south, east, north] around GeoJSON geometries; null around none. */

@@ -21,3 +21,20 @@ export function area(km2) {
   const digits = km2 >= 100 ? 0 : km2 >= 10 ? 1 : 2;
   return km2.toLocaleString('en-GB', {minimumFractionDigits: digits, maximumFractionDigits: digits});
 }
+
+/** Metres to two significant digits: a width is no surveyed line. */
+export function width(metres) {
+  return Number(metres.toPrecision(2)).toLocaleString('en-GB');
+}
+
+/** Who uses land of a level, in words. */
+export function users({animals, herd}) {
+  if (animals === herd.length) return `all ${animals} animals`;
+  return animals === 1 ? 'any animal' : `${animals} or more animals`;
+}
+
+/** The part of a method's description that names it. */
+export function methodName({about}) {
+  const name = about.split(':')[0];
+  return name[0].toUpperCase() + name.slice(1);
+}

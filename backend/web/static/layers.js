@@ -1,13 +1,19 @@
 // How things look on the map. Colours come from the style sheet, so that light and dark are set in one place.
 
 export const GROUPS = {
+  'show-corridor': ['corridor-fill', 'corridor-line', 'corridor-neck', 'corridor-neck-name'],
   'show-range-95': ['range-95-fill', 'range-95-line'],
   'show-range-50': ['range-50-fill', 'range-50-line'],
   'show-track': ['track'],
   'show-latest': ['latest', 'latest-name'],
 };
-export const CLICKABLE = ['latest', 'track', 'range-50-fill', 'range-95-fill'];
+export const CLICKABLE = ['latest', 'corridor-neck', 'track', 'range-50-fill', 'corridor-fill', 'range-95-fill'];
 
+/** Of one level of corridors; they add up. */
+export const LEVEL_OPACITY = 0.2;
+
+const LAND = ['!=', ['geometry-type'], 'Point'];
+const NECK = ['==', ['geometry-type'], 'Point'];
 const EMPTY = {type: 'FeatureCollection', features: []};
 
 export function color(name) {
@@ -17,12 +23,15 @@ export function color(name) {
 export function emptyStyle() {
   return {
     version: 8,
-    sources: Object.fromEntries(['graticule', 'ranges', 'tracks', 'latest'].map(
+    sources: Object.fromEntries(['graticule', 'corridors', 'ranges', 'tracks', 'latest'].map(
       (name) => [name, {type: 'geojson', data: EMPTY}],
     )),
     layers: [
       {id: 'ground', type: 'background', paint: {'background-color': color('--ground')}},
       {id: 'graticule', type: 'line', source: 'graticule', paint: {'line-color': color('--grid'), 'line-width': 1}},
+      // levels lie one in the other, so that the land gets darker the more animals use it
+      {id: 'corridor-fill', type: 'fill', source: 'corridors', filter: LAND, paint: {'fill-color': color('--corridor'), 'fill-opacity': LEVEL_OPACITY}},
+      {id: 'corridor-line', type: 'line', source: 'corridors', filter: LAND, paint: {'line-color': color('--corridor'), 'line-width': 1}},
       fill('95', 0.1),
       fill('50', 0.2),
       {
@@ -39,6 +48,15 @@ export function emptyStyle() {
         id: 'graticule-name', type: 'symbol', source: 'graticule', filter: ['==', ['geometry-type'], 'Point'],
         layout: {'text-field': ['get', 'name'], 'text-size': 11, 'text-anchor': ['get', 'anchor'], 'text-offset': ['get', 'offset'], 'text-allow-overlap': true, 'text-ignore-placement': true},
         paint: {'text-color': color('--quiet'), 'text-halo-color': color('--ground'), 'text-halo-width': 1.5},
+      },
+      {
+        id: 'corridor-neck', type: 'circle', source: 'corridors', filter: NECK,
+        paint: {'circle-radius': 4, 'circle-color': color('--panel'), 'circle-stroke-color': color('--corridor'), 'circle-stroke-width': 2.5},
+      },
+      {
+        id: 'corridor-neck-name', type: 'symbol', source: 'corridors', filter: NECK,
+        layout: {'text-field': ['get', 'label'], 'text-size': 12, 'text-variable-anchor': ['top', 'bottom', 'right', 'left'], 'text-radial-offset': 0.8},
+        paint: {'text-color': color('--text'), 'text-halo-color': color('--ground'), 'text-halo-width': 2},
       },
       {
         id: 'latest', type: 'circle', source: 'latest',

@@ -1,7 +1,7 @@
 // The page: asks the API, fills the panel, draws the map. Nothing here leads off this machine.
 
-import {bounds, load} from '/static/data.js';
-import {area, time} from '/static/format.js';
+import {bounds, interval, load} from '/static/data.js';
+import {area, count, methodName, period, time, users, width} from '/static/format.js';
 import {CLICKABLE, GROUPS, color, emptyStyle, graticule} from '/static/layers.js';
 import {say, show} from '/static/panel.js';
 
@@ -9,10 +9,12 @@ const AGAIN_MS = 60_000;
 const AFTER_ERROR_MS = 5_000;
 const COLORS = 6;
 
-let shown = {entries: [], tracks: [], latest: [], ranges: []};
+let shown = {entries: [], tracks: [], latest: [], ranges: [], methods: [], method: null, corridors: []};
 let map = null;
 let maplibregl = null;
 let popup = null;
+let noMap = null;
+let wantedMethod;
 
 function setState(state) {
   document.body.dataset.state = state;
@@ -58,17 +60,36 @@ function draw() {
     type: 'FeatureCollection',
     features: features.filter(({geometry}) => geometry).map((feature) => {
       const entry = shown.entries.find((one) => one.key === key(feature.properties));
-      const {recorded_at_s, ...properties} = feature.properties;
-      return {...feature, properties: {...properties, color: color(entry?.color ?? '--none'), label: entry?.name ?? ''}};
+      const {recorded_at_s, parameters, ...properties} = feature.properties;
+      return {...feature, properties: {...properties, id: feature.id, color: color(entry?.color ?? '--none'), label: entry?.name ?? ''}};
     }),
   });
+  map.getSource('corridors').setData(corridorFeatures());
   map.getSource('ranges').setData(colored(shown.ranges));
   map.getSource('tracks').setData(colored(shown.tracks));
   map.getSource('latest').setData(colored(shown.latest));
 }
 
-function fit(entries) {
-  const box = bounds(entries.flatMap(({geometries}) => geometries));
+/** Land of each level, and the narrowest place of the innermost that has one. */
+function corridorFeatures() {
+  const features = shown.corridors.filter(({geometry}) => geometry).map((feature, i) => ({
+    ...feature, properties: {rank: i},
+  }));
+  const level = shown.corridors.findLast(({properties}) => properties.width_bottleneck_lon_lat);
+  if (level) {
+    const {width_bottleneck_lon_lat: coordinates, width_narrowest_m: narrowest} = level.properties;
+    const rank = shown.corridors.indexOf(level);
+    features.push({type: 'Feature', geometry: {type: 'Point', coordinates}, properties: {label: `${width(narrowest)} m`, rank}});
+  }
+  return {type: 'FeatureCollection', features};
+}
+
+function everything() {
+  return [...shown.entries.flatMap(({geometries}) => geometries), ...shown.corridors.map(({geometry}) => geometry).filter(Boolean)];
+}
+
+function fit(geometries) {
+  const box = bounds(geometries);
   if (!map || !box) return;
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
   map.fitBounds(box, {padding: 70, maxZoom: 15, animate: !still && document.body.dataset.state === 'ready', duration: 600});
@@ -105,19 +126,39 @@ function describe(feature, point) {
     const fix = nearestFix(properties.animal, point);
     return fix ? {lines: [`Was here ${time(fix.at)} UTC`], position: fix.position} : {lines: ['Track']};
   }
-  return {lines: [
-    `Home range, ${properties.level_percent} % of use: ${area(properties.area_km2)} km²`,
-    `Kernel density of ${properties.fixes.toLocaleString('en-GB')} fixes`,
-  ]};
+  if (feature.layer.id.startsWith('corridor')) return describeCorridor(feature);
+  const range = shown.ranges.find(({id}) => id === properties.id).properties;
+  const {parameters} = range;
+  const lines = [`Home range, ${range.level_percent} % of use: ${area(range.area_km2)} km²`];
+  const ends = interval(range);
+  if (ends) lines.push(`95 % confidence: ${area(ends[0])} to ${area(ends[1])} km²`);
+  const size = parameters.effective_size;
+  const enough = size ? `, worth ${count(Number(size.toPrecision(2)), 'independent one', 'independent ones')}` : '';
+  lines.push(`${methodName(range)}, ${count(range.fixes, 'fix', 'fixes')}${enough}`, ...(parameters.warnings ?? []));
+  return {lines};
+}
+
+function describeCorridor({geometry, properties}) {
+  const level = shown.corridors[properties.rank].properties;
+  const words = `Land of ${users(level)}`;
+  const lines = geometry.type === 'Point'
+    ? [`${words} is narrowest here: ${width(level.width_narrowest_m)} m`]
+    : [`${words}: ${area(level.area_km2)} km²`];
+  if (geometry.type !== 'Point' && level.width_median_m !== null) {
+    lines.push(`${width(level.width_narrowest_m)} to ${width(level.width_widest_m)} m wide, usually ${width(level.width_median_m)} m`);
+  }
+  const when = period(new Date(level.from_time), new Date(level.to_time));
+  lines.push(`${count(level.herd.length, 'animal', 'animals')}, ${count(level.fixes, 'fix', 'fixes')}, ${when}`, ...level.parameters.warnings);
+  return {lines, title: 'Corridor', position: geometry.type === 'Point' ? geometry.coordinates : undefined};
 }
 
 function onClick({point, lngLat}) {
   const feature = featureAt(point);
   if (!feature) return;
-  const {lines, position} = describe(feature, point);
+  const {lines, position, title} = describe(feature, point);
   const content = document.createElement('div');
   content.className = 'popup';
-  for (const [tag, text] of [['h2', feature.properties.label], ...lines.map((line) => ['p', line])]) {
+  for (const [tag, text] of [['h2', title ?? feature.properties.label], ...lines.map((line) => ['p', line])]) {
     content.append(Object.assign(document.createElement(tag), {textContent: text}));
   }
   popup?.remove();
@@ -125,9 +166,10 @@ function onClick({point, lngLat}) {
 }
 
 function bindControls() {
-  document.getElementById('fit').addEventListener('click', () => fit(shown.entries));
+  document.getElementById('fit').addEventListener('click', () => fit(everything()));
   document.addEventListener('keydown', ({key}) => { if (key === 'Escape') popup?.remove(); });
   document.getElementById('layers').addEventListener('change', applyVisibility);
+  document.getElementById('methods').addEventListener('change', ({target}) => { wantedMethod = target.value; refresh(); });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
     map?.setStyle(emptyStyle(), {diff: false});
     map?.once('styledata', () => { drawGraticule(); draw(); applyVisibility(); });
@@ -141,10 +183,10 @@ function applyVisibility() {
   }
 }
 
-async function refresh(noMap) {
+async function refresh() {
   const first = shown.entries.length === 0;
   try {
-    shown = await load();
+    shown = await load(wantedMethod);
   } catch (error) {
     say(error.message, first ? 'No data' : undefined);
     if (first) setState('error');
@@ -157,9 +199,10 @@ async function refresh(noMap) {
     return AFTER_ERROR_MS;
   }
   say(noMap);
-  show(shown.entries, !noMap, (entry) => fit([entry]));
+  show(shown, !noMap, fit);
+  applyVisibility();
   draw();
-  if (first) fit(shown.entries);
+  if (first) fit(everything());
   if (map) await map.once('idle');
   setState(noMap ? 'no-map' : 'ready');
   return AGAIN_MS;
@@ -167,9 +210,9 @@ async function refresh(noMap) {
 
 async function main() {
   bindControls();
-  const noMap = await makeMap();
+  noMap = await makeMap();
   for (;;) {
-    const wait_ms = await refresh(noMap);
+    const wait_ms = await refresh();
     await new Promise((resolve) => setTimeout(resolve, wait_ms));
   }
 }
