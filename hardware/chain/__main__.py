@@ -124,7 +124,7 @@ def _run(args: argparse.Namespace, name: str, plan: "Plan") -> int:
     from rich.console import Console
 
     from backend.db.embedded import EmbeddedError, data_dir
-    from backend.db.errors import DatabaseError
+    from backend.db.errors import BadAddress, DatabaseError, describe
     from backend.serve import CannotListen, listen
     from hardware.chain import report
     from hardware.chain.run import ChainError, run, work_directory
@@ -144,6 +144,8 @@ def _run(args: argparse.Namespace, name: str, plan: "Plan") -> int:
             dsn = _database(console, name)
             with _Progress(console, plan.days) as progress:
                 outcomes = run(plan, directory, dsn, progress.say, progress)
+    except BadAddress as error:
+        return _fail(str(error), 2)
     except (
         ChainError,
         EmbeddedError,
@@ -156,7 +158,7 @@ def _run(args: argparse.Namespace, name: str, plan: "Plan") -> int:
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}")
     except psycopg.Error as error:
-        return _fail(f"the database does not answer: {error}")
+        return _fail(f"the database does not answer: {describe(error)}")
     report.print_table(console, outcomes, plan.days)
     own, children = report.peak_memory_mb()
     console.print(
@@ -172,7 +174,8 @@ def _run(args: argparse.Namespace, name: str, plan: "Plan") -> int:
     if _serves(args.serve):
         return _serve(dsn, args.port)
     if not os.environ.get("CAPRA_DATABASE_URL"):
-        console.print(f"see the map with: capra serve --name capra_{name}")
+        console.print(f"see the map with: .venv/bin/capra serve --name capra_{name}")
+        console.print("the embedded PostgreSQL goes on running: .venv/bin/capra database stop")
     return 0
 
 
@@ -186,9 +189,10 @@ def _database(console: "Console", name: str) -> str:
     import psycopg
     from psycopg import sql
 
-    from backend.db import embedded
+    from backend.db import address, embedded
 
     if url := os.environ.get("CAPRA_DATABASE_URL"):
+        address.check(url)
         console.print("using the database of CAPRA_DATABASE_URL")
         return url
     console.print("starting the embedded PostgreSQL")
@@ -261,9 +265,9 @@ def _serve(dsn: str, port: int) -> int:
     return 0
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, code: int = 1) -> int:
     print(f"capra: {message.strip()}", file=sys.stderr)
-    return 1
+    return code
 
 
 def main(argv: list[str] | None = None) -> int:
