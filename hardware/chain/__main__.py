@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analytics.arguments import origin
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -47,7 +49,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
     replay.add_argument("--animal", required=True, metavar="ID", help="which animal of the file")
     replay.add_argument(
         "--origin",
-        type=_origin,
+        type=origin,
         default=(46.66, 10.20),
         metavar="LAT,LON",
         help="where the middle of a track in metres is laid [deg] (46.66,10.20)",
@@ -84,18 +86,6 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a port, 0 to 65535")
     return int(text)
-
-
-def _origin(text: str) -> tuple[float, float]:
-    try:
-        latitude, longitude = (float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: expected LAT,LON such as 46.66,10.20"
-        ) from None
-    if not (-90 < latitude < 90 and -180 <= longitude <= 180):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected degrees within -90..90,-180..180")
-    return latitude, longitude
 
 
 def _demo(args: argparse.Namespace) -> int:

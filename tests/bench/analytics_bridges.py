@@ -9,6 +9,7 @@ import json
 import math
 import os
 import statistics
+import sys
 import time
 import tracemalloc
 from pathlib import Path
@@ -22,6 +23,7 @@ from analytics.ranges.bridge_density import even_rule
 from analytics.ranges.bridges import brownian_bridge_ud
 from analytics.ranges.dynamic_bridge import dynamic_bridge_ud, dynamic_motion_variance
 from analytics.track import Track
+from tests.bench.rows import row as _row
 
 STEPS = 10
 SUPPORT_SD = 5.5
@@ -247,17 +249,6 @@ def _growth_rows():
     ]
 
 
-def _row(figure, value, unit, bar, holds, given):
-    return {
-        "figure": figure,
-        "value": float(value),
-        "unit": unit,
-        "bar": bar,
-        "holds": bool(holds),
-        "input": given,
-    }
-
-
 def figures() -> list[dict]:
     """Returns a row per figure: what, how much, the bar, whether it holds, on what."""
     folder = os.environ.get("CAPRA_REFERENCE_DATA")
@@ -266,9 +257,6 @@ def figures() -> list[dict]:
 
 
 if __name__ == "__main__":
-    for row in figures():
-        mark = "" if row["bar"] is None else ("ok " if row["holds"] else "MISSED")
-        print(
-            f"{row['figure']:<48} {row['value']:>12.4g} {row['unit']:<14}"
-            f" {row['bar'] or '':<9} {mark:<7} {row['input']}"
-        )
+    from tests.bench.__main__ import main
+
+    sys.exit(main(["analytics", "bridges"]))

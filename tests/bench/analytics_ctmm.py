@@ -23,6 +23,7 @@ from analytics.errors import FitError
 from analytics.ranges.akde import autocorrelated_ud
 from analytics.ranges.akde_bootstrap import bootstrap_area
 from tests.analytics.tracks import stored_track
+from tests.bench.rows import row as _row
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 REAL = {
@@ -49,17 +50,6 @@ def _cpu_s(function, repeats=5):
         function()
         spent.append(time.process_time() - before)
     return statistics.median(spent)
-
-
-def _row(figure, value, unit, bar, holds, given):
-    return {
-        "figure": figure,
-        "value": float(value),
-        "unit": unit,
-        "bar": bar,
-        "holds": bool(holds),
-        "input": given,
-    }
 
 
 def figures() -> list[dict]:

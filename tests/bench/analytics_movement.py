@@ -21,6 +21,7 @@ from analytics.contacts import find_contacts
 from analytics.migration import classify
 from analytics.segmentation import Behaviour, segment, simulate
 from analytics.track import Track
+from tests.bench.rows import row as _row
 
 MILLION = 1_000_000
 MOVINGPANDAS_S = 60.7  # speed, direction and angle of 1e6 fixes, recorded before, one run
@@ -63,17 +64,6 @@ def _grown(small, large, repeats=7):
     few, many = _calls(small), _calls(large)
     pairs = [(_sample(small, few), _sample(large, many)) for _ in range(repeats)]
     return statistics.median(b / a for a, b in pairs), statistics.median(b for _, b in pairs)
-
-
-def _row(figure, value, unit, bar, holds, given):
-    return {
-        "figure": figure,
-        "value": float(value),
-        "unit": unit,
-        "bar": bar,
-        "holds": bool(holds),
-        "input": given,
-    }
 
 
 def herd_track(fixes: int, seed: int = 1) -> Track:

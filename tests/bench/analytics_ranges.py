@@ -30,6 +30,7 @@ from analytics.ranges.kde import kernel_ud
 from analytics.ranges.locoh import local_convex_hull
 from analytics.ranges.mcp import minimum_convex_polygon
 from analytics.track import Track
+from tests.bench.rows import row as _row
 
 MILLION = 1_000_000
 NODES = 500
@@ -46,17 +47,6 @@ def _seconds(function, repeats=7):
         function()
         spent.append(time.process_time() - before)
     return statistics.median(spent)
-
-
-def _row(figure, value, unit, bar, holds, given):
-    return {
-        "figure": figure,
-        "value": float(value),
-        "unit": unit,
-        "bar": bar,
-        "holds": bool(holds),
-        "input": given,
-    }
 
 
 def _at_least(figure, ratio, bar, given):
