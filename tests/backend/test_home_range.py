@@ -113,6 +113,7 @@ def test_every_method_is_offered_and_stored(client: httpx.Client, own_herd: Herd
         assert response.status_code == 201, (name, response.text)
         outer, inner = response.json()["features"]
         assert outer["properties"]["method"] == name
+        assert outer["properties"]["about"] == METHODS[name].help
         assert outer["properties"]["area_km2"] > inner["properties"]["area_km2"] > 0
 
 

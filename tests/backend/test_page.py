@@ -1,6 +1,7 @@
 """The map page in a real browser: what people see, and that nothing leaves the machine."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,13 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from backend.db import embedded
+from backend.db import embedded, ingest
 from backend.db.migrate import migrate
 from tests.backend.conftest import Herd
-from tests.backend.factories import serving
+from tests.backend.factories import serving, settle_marchers, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.db]
 READY_MS = 30_000
@@ -112,7 +114,7 @@ def test_a_click_on_the_map_tells_what_is_there(seen: Visit) -> None:
 
 
 def test_hidden_layers_answer_no_click(seen: Visit) -> None:
-    boxes = seen.page.locator("#layers input")
+    boxes = seen.page.locator("#layers input:enabled")
     for i in range(boxes.count()):
         boxes.nth(i).uncheck()
     seen.page.wait_for_timeout(300)
@@ -139,6 +141,84 @@ def test_the_table_has_headings_for_screen_readers(seen: Visit) -> None:
     assert headings.count() == 4
     expect(seen.page.get_by_role("rowheader", name="Flurina")).to_be_visible()
     expect(seen.page.get_by_role("region", name="The table of animals holds")).to_be_visible()
+
+
+def test_without_corridors_their_layer_is_off_and_says_so(seen: Visit) -> None:
+    assert seen.page.is_disabled("#show-corridor")
+    assert not seen.page.is_checked("#show-corridor")
+    expect(seen.page.locator("#no-corridor")).to_have_text("none computed yet")
+    assert seen.page.locator("#corridors").is_hidden()
+
+
+def test_the_legend_says_by_which_method_ranges_are(seen: Visit) -> None:
+    name = "Home ranges by: Kernel density, reference bandwidth"
+    expect(seen.page.locator("#method-name")).to_have_text(name)
+    assert seen.page.locator("#methods").is_hidden()
+
+
+@pytest.fixture
+def marching(browser: Browser, client: httpx.Client, migrated_url: str) -> Visit:
+    """Three ibex that cross a pass and one that stays: corridors, and ranges by two methods."""
+    settle_marchers(migrated_url)
+    with psycopg.connect(migrated_url) as connection:
+        ingest.load(connection, ingest.Batch(walk(4, 60, seed=4)))
+    for body in ({"animal": 1}, {"animal": 4}, {"animal": 4, "method": "akde"}):
+        client.post("/api/v1/home-ranges", json=body).raise_for_status()
+    client.post("/api/v1/corridors", json={"animals": [1, 2, 3]}).raise_for_status()
+    return visit(browser, client, "ready")
+
+
+def test_the_table_says_how_wide_the_corridors_are(marching: Visit, client: httpx.Client) -> None:
+    expect(marching.page.locator("#herd")).to_have_text(
+        "of 3 animals, 1 Jun 2026 to 4 Jun 2026", use_inner_text=True
+    )
+    rows = [row.inner_text().split("\t") for row in marching.page.query_selector_all("#levels tr")]
+    assert [row[0].strip() for row in rows] == ["1 or more", "2 or more", "All 3"]
+    for row, one in zip(rows, client.get("/api/v1/corridors").json()["features"], strict=True):
+        level = one["properties"]
+        assert float(row[1]) == pytest.approx(level["area_km2"], abs=0.05)
+        told = [float(text.replace(",", "")) for text in row[2:]]
+        widths = [level["width_median_m"], level["width_narrowest_m"]]
+        assert told == pytest.approx(widths, rel=0.06)
+    assert marching.complaints == []
+
+
+def test_the_narrowest_place_is_reached_by_keyboard_and_tells_its_width(marching: Visit) -> None:
+    page = marching.page
+    page.locator("#levels tr:last-child .place").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(1200)
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator(".popup h2")).to_have_text("Corridor")
+    told = page.locator(".popup p").first
+    expect(told).to_contain_text("Land of all 3 of the animals is narrowest here")
+
+
+def test_corridors_can_be_hidden(marching: Visit) -> None:
+    page = marching.page
+    assert page.is_checked("#show-corridor")
+    for name in ("corridor", "track", "range-50", "range-95", "latest"):
+        page.uncheck(f"#show-{name}")
+    page.locator("#levels tr:last-child .place").click()
+    page.wait_for_timeout(1200)
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(300)
+    assert page.locator(".popup").count() == 0
+
+
+def test_another_method_is_shown_with_its_intervals(marching: Visit) -> None:
+    page = marching.page
+    names = page.locator("#methods option").all_inner_texts()
+    assert names == ["Kernel density, reference bandwidth", "Autocorrelated kernel density"]
+    assert page.locator(".interval").count() == 0
+    page.select_option("#methods", "akde")
+    interval = page.locator("#animals tr:nth-child(4) .interval")
+    expect(interval).to_have_text(re.compile(r"^[\d.,]+–[\d.,]+$"))
+    expect(page.locator("#animals tr:first-child td:last-child")).to_have_text("–")
 
 
 def test_dark_and_light_follow_the_system(browser: Browser, served: httpx.Client) -> None:

@@ -27,10 +27,14 @@ export function width(metres) {
   return Number(metres.toPrecision(2)).toLocaleString('en-GB');
 }
 
-/** Who uses land of a level, in words. */
+/** How many animals use land of a level, in words. */
 export function users({animals, herd}) {
-  if (animals === herd.length) return `all ${animals} animals`;
-  return animals === 1 ? 'any animal' : `${animals} or more animals`;
+  return animals === herd.length ? `all ${animals}` : `${animals} or more`;
+}
+
+/** Both ends of an interval of areas [km²]. */
+export function areas([low, high]) {
+  return `${area(low)}–${area(high)}`;
 }
 
 /** The part of a method's description that names it. */

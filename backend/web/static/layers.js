@@ -1,7 +1,7 @@
 // How things look on the map. Colours come from the style sheet, so that light and dark are set in one place.
 
 export const GROUPS = {
-  'show-corridor': ['corridor-fill', 'corridor-line', 'corridor-neck', 'corridor-neck-name'],
+  'show-corridor': ['corridor-fill', 'corridor-casing', 'corridor-line', 'corridor-neck', 'corridor-neck-name'],
   'show-range-95': ['range-95-fill', 'range-95-line'],
   'show-range-50': ['range-50-fill', 'range-50-line'],
   'show-track': ['track'],
@@ -9,8 +9,11 @@ export const GROUPS = {
 };
 export const CLICKABLE = ['latest', 'corridor-neck', 'track', 'range-50-fill', 'corridor-fill', 'range-95-fill'];
 
+/** Of the ranges of one or two animals. */
+export const RANGE_OPACITY = {'range-95-fill': 0.1, 'range-50-fill': 0.2};
+
 /** Of one level of corridors; they add up. */
-export const LEVEL_OPACITY = 0.2;
+export const LEVEL_OPACITY = 0.27;
 
 const LAND = ['!=', ['geometry-type'], 'Point'];
 const NECK = ['==', ['geometry-type'], 'Point'];
@@ -29,11 +32,12 @@ export function emptyStyle() {
     layers: [
       {id: 'ground', type: 'background', paint: {'background-color': color('--ground')}},
       {id: 'graticule', type: 'line', source: 'graticule', paint: {'line-color': color('--grid'), 'line-width': 1}},
+      fill('95'),
+      fill('50'),
       // levels lie one in the other, so that the land gets darker the more animals use it
       {id: 'corridor-fill', type: 'fill', source: 'corridors', filter: LAND, paint: {'fill-color': color('--corridor'), 'fill-opacity': LEVEL_OPACITY}},
-      {id: 'corridor-line', type: 'line', source: 'corridors', filter: LAND, paint: {'line-color': color('--corridor'), 'line-width': 1}},
-      fill('95', 0.1),
-      fill('50', 0.2),
+      {id: 'corridor-casing', type: 'line', source: 'corridors', filter: ['all', LAND, ['==', ['get', 'rank'], 0]], paint: {'line-color': color('--ground'), 'line-width': 3.5, 'line-opacity': 0.8}},
+      {id: 'corridor-line', type: 'line', source: 'corridors', filter: LAND, paint: {'line-color': color('--corridor'), 'line-width': ['case', ['==', ['get', 'rank'], 0], 1.4, 0.5]}},
       {
         id: 'track', type: 'line', source: 'tracks', layout: {'line-join': 'round', 'line-cap': 'round'},
         paint: {
@@ -74,10 +78,11 @@ export function emptyStyle() {
 // Inner isopleths (up to 50 %) are solid, outer ones dashed, so that they differ without colour too.
 const WHICH = {50: ['<=', ['get', 'level_percent'], 50], 95: ['>', ['get', 'level_percent'], 50]};
 
-function fill(level, opacity) {
+function fill(level) {
+  const id = `range-${level}-fill`;
   return {
-    id: `range-${level}-fill`, type: 'fill', source: 'ranges', filter: WHICH[level],
-    paint: {'fill-color': ['get', 'color'], 'fill-opacity': opacity},
+    id, type: 'fill', source: 'ranges', filter: WHICH[level],
+    paint: {'fill-color': ['get', 'color'], 'fill-opacity': RANGE_OPACITY[id]},
   };
 }
 

@@ -1,8 +1,8 @@
 // The page: asks the API, fills the panel, draws the map. Nothing here leads off this machine.
 
 import {bounds, interval, load} from '/static/data.js';
-import {area, count, methodName, period, time, users, width} from '/static/format.js';
-import {CLICKABLE, GROUPS, color, emptyStyle, graticule} from '/static/layers.js';
+import {area, areas, count, methodName, period, time, users, width} from '/static/format.js';
+import {CLICKABLE, GROUPS, RANGE_OPACITY, color, emptyStyle, graticule} from '/static/layers.js';
 import {say, show} from '/static/panel.js';
 
 const AGAIN_MS = 60_000;
@@ -66,20 +66,24 @@ function draw() {
   });
   map.getSource('corridors').setData(corridorFeatures());
   map.getSource('ranges').setData(colored(shown.ranges));
+  const animals = new Set(shown.ranges.map(({properties}) => properties.animal)).size;
+  for (const [layer, opacity] of Object.entries(RANGE_OPACITY)) {
+    map.setPaintProperty(layer, 'fill-opacity', opacity / Math.max(1, Math.sqrt(animals / 2)));  // many lie on each other
+  }
   map.getSource('tracks').setData(colored(shown.tracks));
   map.getSource('latest').setData(colored(shown.latest));
 }
 
 /** Land of each level, and the narrowest place of the innermost that has one. */
 function corridorFeatures() {
-  const features = shown.corridors.filter(({geometry}) => geometry).map((feature, i) => ({
-    ...feature, properties: {rank: i},
-  }));
+  const features = shown.corridors
+    .map((feature, rank) => ({...feature, properties: {rank}}))
+    .filter(({geometry}) => geometry);
   const level = shown.corridors.findLast(({properties}) => properties.width_bottleneck_lon_lat);
   if (level) {
     const {width_bottleneck_lon_lat: coordinates, width_narrowest_m: narrowest} = level.properties;
     const rank = shown.corridors.indexOf(level);
-    features.push({type: 'Feature', geometry: {type: 'Point', coordinates}, properties: {label: `${width(narrowest)} m`, rank}});
+    features.push({type: 'Feature', geometry: {type: 'Point', coordinates}, properties: {label: `narrowest ${width(narrowest)} m`, rank}});
   }
   return {type: 'FeatureCollection', features};
 }
@@ -131,7 +135,7 @@ function describe(feature, point) {
   const {parameters} = range;
   const lines = [`Home range, ${range.level_percent} % of use: ${area(range.area_km2)} km²`];
   const ends = interval(range);
-  if (ends) lines.push(`95 % confidence: ${area(ends[0])} to ${area(ends[1])} km²`);
+  if (ends) lines.push(`95 % interval of the area: ${areas(ends)} km²`);
   const size = parameters.effective_size;
   const enough = size ? `, worth ${count(Number(size.toPrecision(2)), 'independent one', 'independent ones')}` : '';
   lines.push(`${methodName(range)}, ${count(range.fixes, 'fix', 'fixes')}${enough}`, ...(parameters.warnings ?? []));
@@ -140,7 +144,7 @@ function describe(feature, point) {
 
 function describeCorridor({geometry, properties}) {
   const level = shown.corridors[properties.rank].properties;
-  const words = `Land of ${users(level)}`;
+  const words = `Land of ${users(level)} of the animals`;
   const lines = geometry.type === 'Point'
     ? [`${words} is narrowest here: ${width(level.width_narrowest_m)} m`]
     : [`${words}: ${area(level.area_km2)} km²`];

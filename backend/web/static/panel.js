@@ -1,7 +1,7 @@
 // The panel: the same as the map in words, by keyboard and for screen readers.
 
 import {interval} from '/static/data.js';
-import {area, count, methodName, period, time, users, width} from '/static/format.js';
+import {area, areas, count, methodName, period, time, users, width} from '/static/format.js';
 import {LEVEL_OPACITY} from '/static/layers.js';
 
 const element = (id) => document.getElementById(id);
@@ -42,7 +42,7 @@ function row(entry, onChoose) {
 function rangeCell(range) {
   const made = cell('td', range ? area(range.area_km2) : '–', {class: 'number'});
   const ends = range && interval(range);
-  if (ends) made.append(cell('span', `${area(ends[0])} to ${area(ends[1])}`, {class: 'interval'}));
+  if (ends) made.append(cell('span', areas(ends), {class: 'interval'}));
   return made;
 }
 
