@@ -21,9 +21,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 HEAP = "64k"
 _HANGS_S = 300  # not a speed limit: no file takes a tenth of it
 
-# Runs on MicroPython. `dir` there is unordered, hence sorted; the heap is swept before each test,
-# and early while files are compiled: MicroPython 1.25, sweeping only when the heap is full, reports
-# at some sizes no memory in the middle of an import although more than half is free.
+# Runs on MicroPython. `dir` there is unordered, hence sorted; the heap is swept before each
+# test, and early while files are compiled: MicroPython 1.25, sweeping only when it is full,
+# reports at some sizes no memory in the middle of an import although more than half is free.
 _DEVICE = """
 import gc, sys
 gc.threshold(16384)
