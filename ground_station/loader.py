@@ -267,7 +267,7 @@ def read_frame(waiting: Waiting, keys: KeyRing) -> Rows | Unreadable:
         return Unreadable(waiting.number, State.NO_KEY, note)
     try:
         _, payload = frame.open_frame(encrypt, frame.UPLINK, waiting.epoch, waiting.sealed)
-        generation, records = data.decode(payload)
+        generation, records, _ = data.decode(payload)
     except WireError as error:
         note = f"collar {waiting.collar}: {error.what}: expected {error.expected}"
         return Unreadable(waiting.number, State.UNDECODABLE, note)

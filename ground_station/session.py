@@ -234,7 +234,7 @@ class Session:
             fields = {"collar": collar, "counter": counter, "highest": known.highest}
             return Refusal(REPLAYED, {**fields, "expected": "a counter not seen yet"})
         try:
-            generation, records = data.decode(payload)
+            generation, records, _ = data.decode(payload)
         except WireError as error:  # without the value: it may be half a position
             fault = f"{error.what}: expected {error.expected}"
             return Accepted(collar, epoch, counter, None, [], window, fault)

@@ -16,6 +16,8 @@ Differences between records run on through the whole payload (chain.py).
 To add a kind: a file with its layout, a constant here, and a line in `_append` and `_read`.
 """
 
+from collections import namedtuple
+
 from . import fix as _fix
 from . import status as _status
 from . import varint
@@ -30,7 +32,15 @@ except ImportError:  # MicroPython, which ignores annotations
 
 KIND_FIX = 1
 KIND_STATUS = 2
+KIND_ACTIVITY = 3
+KIND_ALARM = 4
+KIND_HEALTH = 5
 FLAG_GAP = 0x80
+
+# What a payload holds. records: Fix, Status, Activity, Alarm, Health, with their time, ascending.
+# undated: (era, record), whose recorded_at_s counts the seconds of that era of the collar's clock:
+# to be shown, but neither acknowledged nor stored; the collar sends them again with their time.
+Data = namedtuple("Data", ("generation", "records", "undated"))
 
 
 def _head(record: "_fix.Fix | _status.Status") -> int:
@@ -139,8 +149,8 @@ def _read_opening(data: bytes, pos: int) -> tuple[int, int, int, int]:
     return head, gap, count, pos
 
 
-def decode(payload: bytes) -> "tuple[int, list[_fix.Fix | _status.Status]]":
-    """Return the generation and the records, Fix and Status, of a DATA payload.
+def decode(payload: bytes) -> Data:
+    """Return the generation and the records of a DATA payload.
 
     Raises:
         WireError: the bytes are no such payload, whole or in part.
@@ -160,4 +170,4 @@ def decode(payload: bytes) -> "tuple[int, list[_fix.Fix | _status.Status]]":
             item, pos = _read(payload, pos, head, record, chain)
             records.append(item)
             record += 1
-    return generation, records
+    return Data(generation, records, [])

@@ -82,7 +82,7 @@ class Station:
         header, payload = frame.open_frame(self.encrypt, frame.UPLINK, EPOCH, sealed)
         assert self.nonces.get(header.counter, sealed) == sealed, "nonce used twice"
         self.nonces[header.counter] = sealed
-        generation, records = data.decode(payload)
+        generation, records, _ = data.decode(payload)
         held = self.held.get(generation, [])
         for record in records:
             known = self.records.get((generation, record.record), record)

@@ -16,14 +16,14 @@ def test_records_come_back():
     records = [fix(1), fix(2), status(3), fix(4), status(5), status(6), fix(7)]
     payload, used = data.encode(9, records, 210)
     assert used == 7
-    assert data.decode(payload) == (9, records)
+    assert data.decode(payload) == (9, records, [])
 
 
 def test_gaps_come_back():
     records = [fix(1), fix(2), fix(4), status(5), status(500), fix(70_000)]
     payload, used = data.encode(0, records, 210)
     assert used == 6
-    assert data.decode(payload) == (0, records)
+    assert data.decode(payload) == (0, records, [])
 
 
 def test_run_of_one_kind_is_one_section():
@@ -37,7 +37,7 @@ def test_run_of_one_kind_is_one_section():
 def test_fixes_with_and_without_altitude_come_back():
     records = [fix(1), fix(2, None), fix(3, None), fix(4)]
     payload, _ = data.encode(0, records, 210)
-    assert data.decode(payload) == (0, records)
+    assert data.decode(payload) == (0, records, [])
 
 
 def test_fixes_with_and_without_quality_come_back():
@@ -45,7 +45,7 @@ def test_fixes_with_and_without_quality_come_back():
         records = [fix(i + 1, accuracy_class=value) for i, value in enumerate(classes)]
         payload, used = data.encode(0, records, 210)
         assert used == len(records)
-        assert data.decode(payload) == (0, records)
+        assert data.decode(payload) == (0, records, [])
 
 
 def test_every_limit_is_kept_and_used():
@@ -56,7 +56,7 @@ def test_every_limit_is_kept_and_used():
         assert len(payload) <= limit
         assert used >= before
         if used:
-            assert data.decode(payload) == (2, records[:used])
+            assert data.decode(payload) == (2, records[:used], [])
         before = used
     assert before > 20
 
@@ -69,7 +69,7 @@ def test_nothing_that_fits_is_nothing_packed():
 def test_highest_numbers_come_back():
     records = [fix(1), status(0xFFFFFFFF - 1), fix(0xFFFFFFFF)]
     payload, _ = data.encode(0x7FFFFFFF, records, 210)
-    assert data.decode(payload) == (0x7FFFFFFF, records)
+    assert data.decode(payload) == (0x7FFFFFFF, records, [])
 
 
 def test_numbers_must_ascend():

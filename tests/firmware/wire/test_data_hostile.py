@@ -8,7 +8,7 @@ from .records import fix, status
 def decode_or_refuse(payload):
     """Return how many records there were, or None where they were refused."""
     try:
-        generation, records = data.decode(payload)
+        generation, records, _ = data.decode(payload)
     except WireError:
         return None
     assert generation >= 0

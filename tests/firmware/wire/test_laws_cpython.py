@@ -29,7 +29,7 @@ def test_data_payloads_come_back(generation, records, limit):
     payload, used = data.encode(generation, records, limit)
     assert len(payload) <= limit
     if used:
-        assert data.decode(payload) == (generation, records[:used])
+        assert data.decode(payload) == (generation, records[:used], [])
     else:
         assert payload == b""
 
@@ -39,7 +39,7 @@ def test_data_payloads_come_back(generation, records, limit):
 def test_data_payload_without_a_limit_holds_everything(generation, records):
     payload, used = data.encode(generation, records, 1 << 20)
     assert used == len(records)
-    assert not used or data.decode(payload) == (generation, records)
+    assert not used or data.decode(payload) == (generation, records, [])
 
 
 @repeatable
@@ -106,12 +106,12 @@ def test_splitter_finds_every_message_between_noise(sent, noise, step):
 @example(b"\x00\x01\x31\x01" + b"\x00" * 5)
 def test_any_bytes_decode_as_data_or_are_refused(noise):
     try:
-        generation, records = data.decode(noise)
+        generation, records, _ = data.decode(noise)
     except WireError:
         return
     payload, used = data.encode(generation, records, 1 << 20)
     assert used == len(records)
-    assert data.decode(payload) == (generation, records)
+    assert data.decode(payload) == (generation, records, [])
 
 
 @repeatable
@@ -121,11 +121,11 @@ def test_mutated_data_payload_decodes_or_is_refused(generation, records, draw):
     for _ in range(draw.draw(st.integers(1, 4))):
         payload[draw.draw(st.integers(0, len(payload) - 1))] = draw.draw(st.integers(0, 255))
     try:
-        generation, decoded = data.decode(bytes(payload))
+        generation, decoded, _ = data.decode(bytes(payload))
     except WireError:
         return
     again, _ = data.encode(generation, decoded, 1 << 20)
-    assert data.decode(again) == (generation, decoded)
+    assert data.decode(again) == (generation, decoded, [])
 
 
 @repeatable

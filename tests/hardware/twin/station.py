@@ -59,7 +59,7 @@ class Station:
         epoch, key = self.keys[collar]
         encrypt = encryptor(key)
         _, payload = frame.open_frame(encrypt, frame.UPLINK, epoch, received.data)
-        generation, records = data.decode(payload)
+        generation, records, _ = data.decode(payload)
         held = self.held.setdefault((collar, generation), [])
         for record in records:
             self.records[collar, generation, record.record] = record
