@@ -84,3 +84,24 @@ def window_rates(track, error_m, window, margin):
         for i in range(start + margin - 1, end - margin + 1):
             rates[i].append(best[1][i - start])
     return np.array([np.mean(r) if r else np.nan for r in rates])
+
+
+def diffusion(track, longest_step_s, shortest_step_m):
+    """Sum of the diffusions that single fixes tell of, and how many do.
+
+    Source: Benhamou 2011, doi:10.1371/journal.pone.0014592.
+    """
+    total, count = 0.0, 0
+    places = list(zip(track.x_m.tolist(), track.y_m.tolist(), strict=True))
+    for i in range(1, len(track) - 1):
+        before_s, after_s = np.diff(track.times_s[i - 1 : i + 2])
+        before_m, after_m = (math.dist(places[i], places[k]) for k in (i - 1, i + 1))
+        if before_s + after_s >= longest_step_s or min(before_m, after_m) <= shortest_step_m:
+            continue
+        if not (0.5 < before_s / after_s < 2 and 0.5 < before_m / after_m < 2):
+            continue
+        a = before_s / (before_s + after_s)
+        middle = [(1 - a) * u + a * v for u, v in zip(places[i - 1], places[i + 1], strict=True)]
+        total += math.dist(places[i], middle) ** 2 * (1 / before_s + 1 / after_s) / 4
+        count += 1
+    return total, count

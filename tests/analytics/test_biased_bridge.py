@@ -5,7 +5,8 @@ from analytics.errors import ParameterError, TrackError, TrackTooSparse
 from analytics.ranges.biased_bridge import biased_bridge_ud, diffusion_coefficient
 from analytics.ranges.bridge_density import smooth_rule
 from analytics.track import Track
-from tests.analytics.walks import independent, there_and_back, walk
+from tests.analytics import oracles_bridges as oracles
+from tests.analytics.walks import independent, there_and_back, uneven_walk, walk
 
 
 def resting_half(fixes=200):
@@ -20,7 +21,8 @@ def test_diffusion_of_a_walk_is_half_its_motion_variance():
     track = walk(fixes=20000, rate_m2_per_s=3.0, error_m=0.0)
     found = diffusion_coefficient(track, 3600.0)
     assert found.diffusion_m2_per_s == pytest.approx(1.5, rel=0.03)
-    assert found.left_out == 9999
+    # the share of equally distributed pairs of steps whose lengths differ by less than twice
+    assert found.left_out == pytest.approx(0.6 * 19998, rel=0.03)
 
 
 def test_straight_steps_have_no_diffusion():
@@ -33,6 +35,18 @@ def test_resting_steps_do_not_lower_the_diffusion():
     found = diffusion_coefficient(resting_half(), 3600.0, shortest_step_m=1.0)
     assert found.diffusion_m2_per_s == pytest.approx(1.0, rel=0.3)
     assert diffusion_coefficient(resting_half(), 3600.0).diffusion_m2_per_s < 0.7
+
+
+def test_diffusion_agrees_with_plain_loops_and_moves_turns_and_scales_with_the_track():
+    here = uneven_walk(fixes=200)
+    limits = 2.5 * float(np.diff(here.times_s).mean()), 1.0
+    total, count = oracles.diffusion(here, *limits)
+    found = diffusion_coefficient(here, *limits)
+    assert found.left_out == count > 20
+    assert found.diffusion_m2_per_s == pytest.approx(total / count, rel=1e-12)
+    there = Track(here.times_s + 1e6, 4000 - 2 * here.y_m, 2 * here.x_m - 9000)
+    scaled = diffusion_coefficient(there, limits[0], 2 * limits[1])
+    assert scaled.diffusion_m2_per_s == pytest.approx(4 * total / count, rel=1e-9)
 
 
 def test_density_follows_its_formula_at_a_point():
@@ -77,7 +91,7 @@ def test_convention_of_adehabitat_has_volume_one():
     ("arguments", "message"),
     [
         ({"relocation_sd_m": 0.0}, "relocation_sd_m is 0.0"),
-        ({"longest_step_s": 0.0}, "longest_step_s is 0.0"),
+        ({"max_gap_s": 0.0}, "max_gap_s is 0.0"),
         ({"shortest_step_m": -1.0}, "shortest_step_m is -1.0"),
         ({"diffusion_m2_per_s": -1.0}, "diffusion_m2_per_s is -1.0"),
         ({"diffusion_m2_per_s": "plug-in"}, "diffusion_m2_per_s is 'plug-in'"),
@@ -86,7 +100,7 @@ def test_convention_of_adehabitat_has_volume_one():
 )
 def test_wrong_argument_is_named(arguments, message):
     with pytest.raises(ParameterError) as caught:
-        biased_bridge_ud(walk(), **{"relocation_sd_m": 20.0, "longest_step_s": 3600.0} | arguments)
+        biased_bridge_ud(walk(), **{"relocation_sd_m": 20.0, "max_gap_s": 3600.0} | arguments)
     assert message in str(caught.value)
 
 
@@ -100,7 +114,9 @@ def test_track_without_active_steps_is_refused():
 def test_active_steps_never_in_a_row_are_refused():
     here = walk(fixes=40)
     alternate = Track(np.cumsum(np.tile([60.0, 9000.0], 20)), here.x_m, here.y_m)
-    with pytest.raises(TrackError, match="no two steps in a row of at most 3600 s"):
+    with pytest.raises(
+        TrackError, match="no two steps in a row that last less than 3600 s"
+    ):
         diffusion_coefficient(alternate, 3600.0)
 
 

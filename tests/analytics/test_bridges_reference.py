@@ -101,6 +101,7 @@ def test_dynamic_variances_are_the_packages(reference_data, name):
     np.testing.assert_array_equal(found.breaks[found.breaks >= 0] + 1, figures["breaks"])
 
 
+@pytest.mark.filterwarnings("ignore::analytics.errors.SparseTrackWarning")
 @pytest.mark.parametrize("name", FILES)
 def test_dynamic_bridges_agree_in_the_packages_convention(reference_data, name):
     track, figures = stored(reference_data, "dbbmm", name)
@@ -121,28 +122,21 @@ def test_dynamic_bridges_agree_in_the_packages_convention(reference_data, name):
         assert abs(found - area_m2) <= max(1e-3 * area_m2, 2.01 * grid.cell_area_m2)
 
 
-def test_biased_bridges_have_the_packages_outer_area(reference_data):
-    """How its 10 points per step are placed is not documented: inner areas differ by its cells."""
+def test_biased_bridges_have_the_packages_outer_areas(reference_data):
+    """Areas by cells; its 50 % area, of a few hot spots, is 6 % below for a reason not known."""
     track, figures = stored(reference_data, "brb", "leroy")
     given = figures["params"]
-    ud = biased_bridge_ud(
-        track,
-        given["hmin"],
-        given["Tmax"],
-        given["Lmin"],
-        figures["D_BRB.D"][0]["D"],
-        grid=nodes(figures),
-        convention="adehabitatHR",
-    )
-    expected = [figures["areas"]["pixel_m2"][p] / 1e6 for p in ("p95", "p99")]
-    assert areas_km2(ud, (95, 99)) == pytest.approx(expected, rel=0.01)
-    assert areas_km2(ud, (50,))[0] == pytest.approx(2.2047287, rel=0.06)
+    limits = given["hmin"], given["Tmax"], given["Lmin"]
+    ud = biased_bridge_ud(track, *limits, grid=nodes(figures), convention="adehabitatHR")
+    areas = figures["areas"]["pixel_m2"]
+    expected = [areas[p] / 1e6 for p in ("p95", "p99")]
+    assert areas_km2(ud, (95, 99)) == pytest.approx(expected, rel=1e-3)
+    assert areas_km2(ud, (50,))[0] == pytest.approx(areas["p50"] * 1.0605 / 1e6, rel=1e-3)
 
 
-def test_diffusion_is_near_the_packages(reference_data):
-    """Which fixes it takes is not documented; of nearly as many, ours stray farther."""
+def test_diffusion_is_the_packages(reference_data):
     track, figures = stored(reference_data, "brb", "leroy")
     given, theirs = figures["params"], figures["D_BRB.D"][0]
     found = diffusion_coefficient(track, given["Tmax"], given["Lmin"])
-    assert found.left_out == pytest.approx(theirs["n"], abs=3)
-    assert found.diffusion_m2_per_s == pytest.approx(theirs["D"], rel=0.3)
+    assert found.left_out == theirs["n"]
+    assert found.diffusion_m2_per_s == pytest.approx(theirs["D"], rel=1e-9)
