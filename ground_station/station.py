@@ -27,7 +27,8 @@ from ground_station.loader import Loader
 from ground_station.memory import Change, State
 from ground_station.metrics import Totals
 from ground_station.receiver import Event, Noise, Receiver
-from ground_station.receivers.bridge import BridgeReceiver, refuse_impossible
+from ground_station.receivers.bridge import BridgeReceiver
+from ground_station.receivers.serial_line import refuse_impossible
 from ground_station.session import Accepted, Refusal, Session
 from ground_station.settings import Settings
 from ground_station.spool import Spool, lock

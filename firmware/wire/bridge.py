@@ -14,6 +14,7 @@
                                 data, 0..255 bytes
     0x13  station  Release      reception u32
     0x14  station  Ping         token u32
+    0x15  station  Listen       freq_hz u32 | sf u8 | bw_hz u32 | antenna_gain_cdbi i16
 
 ticks_us: the bridge's own clock, since its start; of Received: the end of the frame. utc_us:
 Unix time, 0 where the bridge knows none. snr_qdb: dB * 4. held: frames not yet released.
@@ -21,6 +22,8 @@ Unix time, 0 where the bridge knows none. snr_qdb: dB * 4. held: frames not yet 
 Configure is answered by Hello, then by every Received that was not answered yet. A Received is
 answered by Transmit with `in_reply_to`, or by Release: stored or not wanted, nothing to send; the
 first answer counts, a second one is refused as too late. `in_reply_to` 0 answers nothing.
+Listen, before Configure, tells a bridge whose radio hears one channel at a time which one, and
+what antenna it has (over the isotropic radiator, in 0.01 dB); others pass it over.
 Text between delimiters is noise; a sender that may have written some sends one delimiter first.
 """
 
@@ -39,6 +42,7 @@ SENT = 0
 TOO_LATE = 1
 DUTY_CYCLE_REFUSED = 2
 RADIO_ERROR = 3
+NOT_SENT = 4  # refused for another reason than time or duty cycle; nothing is on the air
 
 Hello = namedtuple("Hello", ("protocol", "bridge", "firmware", "ticks_us", "utc_us"))
 Received = namedtuple(
@@ -73,6 +77,7 @@ Transmit = namedtuple(
 )
 Release = namedtuple("Release", ("reception",))
 Ping = namedtuple("Ping", ("token",))
+Listen = namedtuple("Listen", ("freq_hz", "sf", "bw_hz", "antenna_gain_cdbi"))
 
 # type: class, layout of the fields, whether data follows
 _MESSAGES = {
@@ -84,6 +89,7 @@ _MESSAGES = {
     0x12: (Transmit, "<IIQIBIb", True),
     0x13: (Release, "<I", False),
     0x14: (Ping, "<I", False),
+    0x15: (Listen, "<IBIh", False),
 }
 # Limits by letter of the layout: struct does not check them on MicroPython.
 _LIMITS = {

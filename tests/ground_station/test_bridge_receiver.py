@@ -21,7 +21,8 @@ from ground_station.errors import (
 )
 from ground_station.receiver import Event, Noise
 from ground_station.receivers import bridge as module
-from ground_station.receivers.bridge import BridgeReceiver, refuse_impossible
+from ground_station.receivers.bridge import BridgeReceiver
+from ground_station.receivers.serial_line import refuse_impossible
 from tests.ground_station.scripted import BRIDGE, Collar, PtyBridge
 
 

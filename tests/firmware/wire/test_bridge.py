@@ -15,6 +15,7 @@ MESSAGES = (
     bridge.Transmitted(9, bridge.TOO_LATE, 1, 61_696),
     bridge.Pong(1, 2, 3, 4, 5),
     bridge.Configure(1, 0),
+    bridge.Listen(868_100_000, 7, 125_000, -150),
     bridge.Transmit(9, 7, 124_456_789, 869_525_000, 7, 125_000, 27, b"\x00\xe0\x00"),
     bridge.Release(7),
     bridge.Ping(U32),
