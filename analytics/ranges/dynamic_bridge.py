@@ -4,14 +4,14 @@ The motion variance is estimated in a sliding window, which breaks in two where 
 fixes better; bridges then are as wide as the animal was erratic at the time.
 """
 
-import math
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytics.errors import ParameterError, TrackError
+from analytics.errors import ParameterError, SparseTrackWarning, TrackError
 from analytics.grid import Grid
 from analytics.ranges.bridge_density import (
     SUPPORT_SD,
@@ -19,7 +19,6 @@ from analytics.ranges.bridge_density import (
     checked_error,
     density,
     distribution,
-    even_rule,
 )
 from analytics.ranges.bridges import (
     bridge_sum,
@@ -40,7 +39,9 @@ WINDOW = 31
 MARGIN = 11
 """Fixes at least on either side of a break, of the paper's examples."""
 
-_MOVE_SD = 4.0  # where the package move cuts its hills
+_DOUBTFUL_PART = 0.1  # of the time left out at the ends
+
+_MOVE_SD = 4.1  # the package move cuts its hills at 4, rounded up to whole cells
 _MOVE_STEPS = 15.0  # its time step is the shortest bridge over this
 
 
@@ -138,9 +139,10 @@ def dynamic_bridge_ud(
         max_gap_s: see `brownian_bridge_ud`.
         steps: see `brownian_bridge_ud`.
         support_sd: see `brownian_bridge_ud`.
-        convention: "move" cuts time into steps of a fifteenth of the shortest bridge and hills at
-            4 standard deviations, takes any cells and scales the grid's volume to 1, as the
-            package of this name does (areas within 0.1 % of its).
+        convention: "move" cuts time, bridge after bridge, into steps of a fifteenth of the
+            shortest one and hills at 4 standard deviations, takes any cells and scales the grid's
+            volume to 1, as the package of this name does. Its areas are one cell larger: they
+            take in the cell with which a level is reached.
 
     Raises:
         TrackError: as `dynamic_motion_variance`, or no bridge that all windows reach;
@@ -150,15 +152,16 @@ def dynamic_bridge_ud(
         GridTooLarge: more nodes than `analytics.grid.MAX_NODES`.
 
     Warns:
-        SparseTrackWarning: see `analytics.ranges.bridges.check_sampling`.
+        SparseTrackWarning: see `analytics.ranges.bridges.check_sampling`; or bridges that not all
+            windows reach are more than 10 % of the time.
 
     Source: Kranstauber et al. 2012, doi:10.1111/j.1365-2656.2012.01955.x.
     """
     if convention not in ("exact", "move"):
         raise ParameterError("convention", convention, '"exact" or "move"')
     variance = dynamic_motion_variance(track, error_m, window, margin)
-    first = bridges_within(track, max_gap_s)
-    first = first[variance.complete[first]]
+    within = bridges_within(track, max_gap_s)
+    first = within[variance.complete[within]]
     if not first.size:
         least = 2 * (window - margin)
         raise TrackError([f"no bridge is reached by all windows: {least} fixes would be enough"])
@@ -166,6 +169,7 @@ def dynamic_bridge_ud(
     spread_m2 = variance.variance_m2_per_s[first] * duration_s
     bridges = Bridges(track, checked_error(track, error_m) ** 2, first, spread_m2)
     check_sampling(bridges)
+    _warn_of_ends(track, within, first)
     grid = choose_grid(bridges, cell_m, grid, margin_m)
     if convention == "move":
         steps, support_sd = "adaptive", _MOVE_SD
@@ -185,11 +189,32 @@ def dynamic_bridge_ud(
     return distribution(bridges, grid, values, "dynamic Brownian bridge", parameters)
 
 
+def _warn_of_ends(track: Track, within: Integers, first: Integers) -> None:
+    """Warns where the ends that not all windows reach are much of the track."""
+    duration_s = np.diff(track.times_s)
+    part = 1 - duration_s[first].sum() / duration_s[within].sum()
+    if part > _DOUBTFUL_PART:
+        message = (
+            f"{within.size - first.size} of {within.size} bridges, {100 * part:.2g} % of the "
+            "time, are left out at the ends, which not all windows reach: the range is that of "
+            "the middle; use a shorter window, or the method bridge"
+        )
+        warnings.warn(SparseTrackWarning(message), stacklevel=3)
+
+
 def _stepped_density(bridges: Bridges, grid: Grid) -> Floats:
-    """Returns the density in equal steps of time, the same for all bridges, scaled to 1."""
+    """Returns the density at the middles of equal steps of time, scaled to 1.
+
+    The steps run on from bridge to bridge: in each they begin where those before have ended.
+    """
     step_s = float(np.diff(bridges.track.times_s).min()) / _MOVE_STEPS
-    steps = [math.ceil(duration / step_s) for duration in bridges.duration_s]
-    used, rule = np.unique(steps, return_inverse=True)
-    weight = bridges.duration_s / bridges.duration_s.sum()
-    values = density(bridges, grid, [even_rule(n) for n in used], rule, weight, _MOVE_SD)
+    duration_s = bridges.duration_s
+    begin = (np.cumsum(duration_s) - duration_s) / step_s
+    ahead = np.round((0.5 - begin) % 1.0, 9) % 1.0  # steps from the bridge's begin to a middle
+    used, rule = np.unique(np.column_stack((ahead, duration_s)), axis=0, return_inverse=True)
+    parts = [np.arange(a, end / step_s, 1.0) * step_s / end for a, end in used]
+    counts = np.array([part.size for part in parts])
+    weight = counts[rule] / counts[rule].sum()
+    rules = [(part, np.full(part.size, 1 / part.size)) for part in parts]
+    values = density(bridges, grid, rules, rule, weight, _MOVE_SD)
     return np.asarray(values / (values.sum() * grid.cell_area_m2))

@@ -112,14 +112,14 @@ def test_dynamic_bridges_agree_in_the_packages_convention(reference_data, name):
     )
     ud = dynamic_bridge_ud(track, figures["location_error_m"], grid=grid, convention="move")
     probability = ud.density_per_m2 * grid.cell_area_m2
-    # the package's steps of time start elsewhere: the last one or two cells of an area differ
-    assert probability.max() == pytest.approx(figures["max"], rel=1e-4)
+    # rounding in its sums of time moves steps a little: the peak by less than one of them
+    assert probability.max() == pytest.approx(figures["max"], rel=2e-4)
     coarse = probability[np.ix_(figures["coarse"]["iy"], figures["coarse"]["ix"])]
     expected = np.array(figures["coarse"]["p"])
-    np.testing.assert_allclose(coarse, expected, rtol=0, atol=1e-3 * figures["max"])
+    np.testing.assert_allclose(coarse, expected, rtol=0, atol=5e-4 * figures["max"])
     for level, area_m2 in figures["area_m2"].items():
-        found = areas_km2(ud, (int(level[1:]),))[0] * 1e6
-        assert abs(found - area_m2) <= max(1e-3 * area_m2, 2.01 * grid.cell_area_m2)
+        cells = round(areas_km2(ud, (int(level[1:]),))[0] * 1e6 / grid.cell_area_m2)
+        assert cells + 1 == round(area_m2 / grid.cell_area_m2)  # its last cell reaches the level
 
 
 def test_biased_bridges_have_the_packages_outer_areas(reference_data):

@@ -1,12 +1,22 @@
 import numpy as np
 import pytest
 
-from analytics.errors import GridTooCoarse, ParameterError, TrackError, TrackTooSparse
+from analytics.errors import (
+    GridTooCoarse,
+    ParameterError,
+    SparseTrackWarning,
+    TrackError,
+    TrackTooSparse,
+)
 from analytics.ranges.bridges import brownian_bridge_ud, motion_variance
 from analytics.ranges.dynamic_bridge import dynamic_bridge_ud, dynamic_motion_variance
 from analytics.track import Track
 from tests.analytics import oracles_bridges as oracles
 from tests.analytics.walks import independent, uneven_walk, walk
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*are left out at the ends"
+)  # most tracks here are short
 
 
 def test_variances_agree_with_a_plain_search_in_every_window():
@@ -78,7 +88,7 @@ def test_convention_of_move_has_volume_one_and_another_step():
     assert theirs.density_per_m2.sum() * exact.grid.cell_area_m2 == pytest.approx(1)
     difference = np.abs(theirs.density_per_m2 - exact.density_per_m2).max()
     assert difference < 0.05 * exact.density_per_m2.max()
-    assert theirs.estimate.parameters["support_sd"] == 4.0
+    assert theirs.estimate.parameters["support_sd"] == 4.1
 
 
 def test_result_tells_how_it_was_made():
@@ -127,3 +137,11 @@ def test_independent_fixes_are_refused():
 def test_coarse_cells_are_refused():
     with pytest.raises(GridTooCoarse, match="a tenth of the time lies in narrower bridges"):
         dynamic_bridge_ud(walk(), 5.0, cell_m=500.0)
+
+
+def test_what_is_left_out_at_the_ends_is_told_and_dated():
+    short = walk(fixes=100)
+    with pytest.warns(SparseTrackWarning, match="38 of 99 bridges, 38 % of the time, are left"):
+        made = dynamic_bridge_ud(short, 5.0).estimate
+    assert (made.fixes, made.from_time_s, made.to_time_s) == (62, 19 * 600.0, 80 * 600.0)
+    assert made.parameters["time_used_percent"] == pytest.approx(100 * 61 / 99)
