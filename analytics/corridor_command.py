@@ -48,10 +48,10 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="one for each track, or one for each step (%(default)s)",
     )
     command.add_argument(
-        "--max-gap",
+        "--max-gap-s",
         type=arguments.positive,
-        metavar="HOURS",
-        help="longer gaps between fixes are left out",
+        metavar="SECONDS",
+        help="steps that take longer are left out",
     )
     command.add_argument(
         "--cell", type=arguments.positive, metavar="METRES", help="width of the grid's cells"
@@ -97,7 +97,7 @@ def _run(args: argparse.Namespace, out: "Console") -> int:
                 error_m,
                 args.motion_variance,
                 args.shares,
-                max_gap_s=args.max_gap * 3600 if args.max_gap else None,
+                max_gap_s=args.max_gap_s,
                 cell_m=args.cell,
             )
     print_corridors(out, found)

@@ -16,7 +16,7 @@
 
     AnalyticsWarning (UserWarning)
     ├── BandwidthWarning    cross-validation found no minimum
-    └── SparseTrackWarning  bridges that say little more than the range as a whole
+    └── SparseTrackWarning  steps too long to say where between their fixes the animal was
 """
 
 from collections.abc import Sequence
@@ -79,7 +79,8 @@ class GridTooSmall(GridError):
         self.level_percent, self.volume_percent = level_percent, volume_percent
         super().__init__(
             f"the {level_percent:g} % isopleth runs off the grid, which holds "
-            f"{volume_percent:.6g} % of the distribution: use a wider grid"
+            f"{volume_percent:.6g} % of the distribution: leave out long steps with max_gap_s, or "
+            "give a wider grid"
         )
 
 
@@ -111,7 +112,7 @@ class BandwidthWarning(AnalyticsWarning):
 
 
 class SparseTrackWarning(AnalyticsWarning):
-    """Bridges over gaps that say little more than the range as a whole."""
+    """Steps that say little of where between their fixes an animal was, or are left out."""
 
 
 class NoRangeError(FitError):

@@ -337,7 +337,7 @@ _ERROR = Option(
     FROM_FILE,
     (FROM_FILE,),
 )
-_GAP = Option("max_gap_s", float, "bridges that last longer are left out [s]; by default none")
+_GAP = Option("max_gap_s", float, "steps that take longer are left out [s]; by default none")
 _MCP = "minimum convex polygon: the hull around the fixes nearest to their mean"
 _K = Option("k", int, "places in each hull; by default the root of their number")
 _R = Option("r_m", float, "radius [m]; by default the largest distance to a second neighbour")
@@ -363,14 +363,14 @@ _DYNAMIC_OPTIONS = (
 )
 _BIASED_OPTIONS = (
     Option("relocation_sd_m", float, "standard deviation at a fix [m]", required=True),
-    Option("longest_step_s", float, "longer steps are left out [s]", required=True),
+    Option("max_gap_s", float, "steps that take longer are left out [s]", required=True),
     Option("shortest_step_m", float, "shorter steps are rest [m]", 0.0),
     Option("diffusion_m2_per_s", float, "diffusion [m2/s]", "estimate", ("estimate",)),
     _CELL,
 )
 _ETD_OPTIONS = (
     Option("highest_mps", float, "no place is reached faster [m/s]; by default by the track"),
-    Option("longest_gap_s", float, "longer steps are left out [s]; by default none"),
+    _GAP,
     _CELL,
 )
 _AKDE_OPTIONS = (

@@ -8,7 +8,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon
 
-from analytics.project import LocalProjection
+from analytics.project import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def box_around(areas: "Sequence[MultiPolygon]", x_m: Floats, y_m: Floats) -> Box
     return left, float(y_m.min() - 2.8 * more), right, float(y_m.max() + more)
 
 
-def frame(axes: "Axes", box: Box, plane: LocalProjection | None) -> None:
+def frame(axes: "Axes", box: Box, plane: Plane | None) -> None:
     """Makes a panel a map: its limits, true to scale, where it lies, a scale bar, north."""
     left, bottom, right, top = box
     axes.set_xlim(left, right)
@@ -83,7 +83,7 @@ def fill(axes: "Axes", area: MultiPolygon, colour: str, strength: float) -> None
     )
 
 
-def _ticks(axes: "Axes", box: Box, plane: LocalProjection | None) -> None:
+def _ticks(axes: "Axes", box: Box, plane: Plane | None) -> None:
     """Longitude along the bottom and latitude along the left; kilometres where there is none."""
     left, bottom, right, top = box
     axes.tick_params(labelsize=7, colors="#666666", length=2.5)
@@ -98,7 +98,7 @@ def _ticks(axes: "Axes", box: Box, plane: LocalProjection | None) -> None:
     x_m, y_m = left + along * (right - left), bottom + along * (top - bottom)
     lon = plane.inverse(x_m, np.full(201, bottom))[1]
     lat = plane.inverse(np.full(201, left), y_m)[0]
-    lon = plane.lon0_deg + (lon - plane.lon0_deg + 180) % 360 - 180
+    lon = plane.middle_lon_deg + (lon - plane.middle_lon_deg + 180) % 360 - 180
     step, digits = _round_step(float(np.ptp(lon)) / 3)
     at, names = _at(lon, x_m, step)
     axes.set_xticks(at, [_degrees((v + 180) % 360 - 180, "EW", digits) for v in names])

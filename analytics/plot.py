@@ -20,7 +20,7 @@ from shapely.geometry import MultiPolygon
 from analytics.corridors.results import ObservedCorridors, Widths
 from analytics.errors import AnalyticsError
 from analytics.panel import INK, Box, box_around, draw_track, fill, frame
-from analytics.project import LocalProjection
+from analytics.project import LocalProjection, Plane
 from analytics.study import Done
 from analytics.table import area_text
 from analytics.track import Track
@@ -132,18 +132,19 @@ def _sizes(box: Box, panels: int) -> tuple[float, float, int, int]:
     return width * columns + 0.4, (height + 0.4) * rows + 0.6, columns, rows
 
 
-def _common_plane(done: Sequence[Done]) -> LocalProjection | None:
+def _common_plane(done: Sequence[Done]) -> Plane | None:
     """The plane of all tracks, or one around their middle."""
     planes = {one.job.track.projection for one in done}
     if len(planes) == 1:
         return planes.pop()
     if None in planes:
         raise PlotError("some tracks lie on the globe and some do not: draw them apart")
-    known = [plane for plane in planes if plane]
-    return LocalProjection.around([p.lat0_deg for p in known], [p.lon0_deg for p in known])
+    tracks = [one.job.track for one in done]
+    starts = [one.projection.inverse(one.x_m[:1], one.y_m[:1]) for one in tracks if one.projection]
+    return LocalProjection.around(*np.concatenate(starts, axis=1))
 
 
-def _shape(done: Done, plane: LocalProjection | None) -> _Shape:
+def _shape(done: Done, plane: Plane | None) -> _Shape:
     assert done.result is not None
     own = done.job.track.projection
     x_m, y_m = _moved(done.job.track.x_m, done.job.track.y_m, own, plane)
@@ -161,7 +162,7 @@ def _name(done: Done) -> str:
 
 
 def _moved(
-    x_m: Floats, y_m: Floats, own: LocalProjection | None, plane: LocalProjection | None
+    x_m: Floats, y_m: Floats, own: Plane | None, plane: Plane | None
 ) -> tuple[Floats, Floats]:
     if own is None or plane is None or own == plane:
         return x_m, y_m
@@ -174,7 +175,7 @@ def _panel(
     names: Sequence[str],
     levels: Sequence[float],
     box: Box,
-    plane: LocalProjection | None,
+    plane: Plane | None,
 ) -> None:
     for shape in shapes:
         colour = _COLOURS[names.index(shape.name) % len(_COLOURS)]

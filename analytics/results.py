@@ -13,7 +13,7 @@ from shapely.geometry import MultiPolygon
 from analytics.errors import ProjectionError
 from analytics.geometry import to_multipolygon
 from analytics.grid import Grid
-from analytics.project import LocalProjection
+from analytics.project import Plane
 from analytics.track import Track
 
 _DEGREES = 1e-7  # resolution of written coordinates: 1 cm
@@ -44,7 +44,7 @@ class Estimate:
     fixes: int
     from_time_s: float
     to_time_s: float
-    projection: LocalProjection | None
+    projection: Plane | None
     software_version: str
 
     @classmethod
@@ -106,7 +106,7 @@ class Isopleth:
     polygon: MultiPolygon
     area_km2: float
     area_grid_km2: float | None
-    projection: LocalProjection | None
+    projection: Plane | None
 
     def to_geographic(self) -> MultiPolygon:
         """Returns the polygon in (longitude, latitude) degrees, valid, cut at the antimeridian.

@@ -17,7 +17,7 @@ from analytics.executor import ExecutorError
 from analytics.geometry import to_multipolygon
 from analytics.grid import Grid
 from analytics.methods import RangeResult
-from analytics.project import LocalProjection
+from analytics.project import LocalProjection, Plane, UtmProjection
 from analytics.results import Estimate, HomeRange, Isopleth, UtilizationDistribution
 
 
@@ -107,7 +107,8 @@ def _to_json(result: RangeResult) -> dict[str, Any]:
 
 def _from_json(members: dict[str, Any], density: Any) -> RangeResult:
     plane = members["estimate"]["projection"]
-    projection = None if plane is None else LocalProjection(**plane)
+    kind: Any = UtmProjection if plane and "zone" in plane else LocalProjection
+    projection: Plane | None = None if plane is None else kind(**plane)
     estimate = Estimate(**(members["estimate"] | {"projection": projection}))
     isopleths = tuple(
         Isopleth(

@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -67,7 +67,7 @@ class Job:
             self.keep_ud,
             sorted(words.items()),
             sorted(arrays),
-            None if plane is None else asdict(plane),
+            None if plane is None else plane.crs,
             software_version(),
         ]
         digest = hashlib.sha256(json.dumps(question).encode())

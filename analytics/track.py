@@ -1,7 +1,7 @@
 """The one form in which positions enter analytics: times and metres on a plane, proved usable."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytics.errors import ProjectionError, TrackError
-from analytics.project import MAX_DISTANCE_M, LocalProjection
+from analytics.location_error import LocationError
+from analytics.project import LocalProjection, Plane
 
 Floats = NDArray[np.float64]
+Reasons = NDArray[np.uint8]
 
 _SHOWN = 3  # values quoted per fault
 _ROUNDING = 1e-9  # projected metres carry about 1e-12
@@ -27,6 +29,9 @@ class Track:
         y_m: (n,) float64 [m], finite.
         projection: where the plane lies on the globe; None for a plane that lies nowhere (results
             then stay in metres).
+        error: how far each fix may be off; None where nobody knows.
+        reason: (n,) uint8, why each fix was taken, as `analytics.sampling` names it; 0 is the
+            regular schedule. None where nobody knows.
 
     Failed fixes have no place here: leave them out. The arrays are copies and cannot be written.
 
@@ -37,15 +42,39 @@ class Track:
     times_s: Floats
     x_m: Floats
     y_m: Floats
-    projection: LocalProjection | None = None
+    projection: Plane | None = None
+    error: LocationError | None = None
+    reason: Reasons | None = None
 
     def __post_init__(self) -> None:
         columns = {"times_s": self.times_s, "x_m": self.x_m, "y_m": self.y_m}
-        for name, values in _validated(columns).items():
+        more = {"error": self.error, "reason": self.reason}
+        for name, values in _validated(columns, more).items():
             object.__setattr__(self, name, values)
+        if self.reason is not None:
+            reason = np.array(self.reason, np.uint8)
+            reason.flags.writeable = False
+            object.__setattr__(self, "reason", reason)
 
     def __len__(self) -> int:
         return self.times_s.size
+
+    def select(self, part: NDArray[np.bool_]) -> "Track":
+        """Returns the track of some of its fixes.
+
+        Args:
+            part: (n,) which.
+        """
+        if part.all():
+            return self
+        return Track(
+            self.times_s[part],
+            self.x_m[part],
+            self.y_m[part],
+            self.projection,
+            None if self.error is None else self.error.select(part),
+            None if self.reason is None else self.reason[part],
+        )
 
     @classmethod
     def from_geographic(
@@ -53,7 +82,9 @@ class Track:
         times: ArrayLike | Sequence[datetime],
         lat_deg: ArrayLike,
         lon_deg: ArrayLike,
-        projection: LocalProjection | None = None,
+        projection: Plane | None = None,
+        error: LocationError | None = None,
+        reason: Reasons | None = None,
     ) -> "Track":
         """Returns the track on a plane around its own middle, or on a given one.
 
@@ -62,24 +93,31 @@ class Track:
             lat_deg: (n,) WGS84 latitude, -90..90.
             lon_deg: (n,) WGS84 longitude, -180..180.
             projection: the plane to use, for several animals on one; by default one around this
-                track.
+                track. `analytics.project.UtmProjection.around` gives the zone of UTM.
+            error: as the attribute.
+            reason: as the attribute.
 
         Raises:
-            TrackError: with every fault found; among them a fix more than 1500 km from the centre,
-                beyond which areas on the plane are off by more than 1 %.
+            TrackError: with every fault found; among them latitudes beyond 90 degrees that look
+                like longitudes, and a fix too far from the centre, where areas on the plane are
+                off by more than 1 %. Swapped columns of less than 90 degrees cannot be told from
+                true ones.
         """
-        columns = _validated({"times": _seconds(times), "lat_deg": lat_deg, "lon_deg": lon_deg})
+        columns = _validated(
+            {"times": _seconds(times), "lat_deg": lat_deg, "lon_deg": lon_deg},
+            {"error": error, "reason": reason},
+        )
         lat, lon = columns["lat_deg"], columns["lon_deg"]
         try:
-            plane = projection or LocalProjection.around(lat, lon)
-        except ProjectionError as error:
-            raise TrackError([str(error)]) from error
+            plane: Plane = projection or LocalProjection.around(lat, lon)
+        except ProjectionError as why:
+            raise TrackError([str(why)]) from why
         x_m, y_m = plane.forward(lat, lon)
-        far = ~(np.hypot(x_m, y_m) <= MAX_DISTANCE_M)
+        far = ~(plane.distance_m(x_m, y_m) <= plane.reach_m)
         if far.any():
-            where = f"more than {MAX_DISTANCE_M / 1000:g} km from the centre of {plane}"
+            where = f"more than {plane.reach_m / 1000:g} km from the middle of {plane}"
             raise TrackError([_fault("fixes", far, np.column_stack((lat, lon)), where)])
-        return cls(columns["times"], x_m, y_m, plane)
+        return cls(columns["times"], x_m, y_m, plane, error, reason)
 
 
 def check_spread(track: Track, minimum_fixes: int = 5) -> None:
@@ -141,8 +179,12 @@ def _seconds(times: ArrayLike | Sequence[datetime]) -> NDArray[np.generic]:
     return values
 
 
-def _validated(columns: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+def _validated(
+    columns: Mapping[str, ArrayLike], more: Mapping[str, Sized | None]
+) -> dict[str, Floats]:
     """Returns read-only float64 copies of equally long columns, the first of them times.
+
+    What else there is for each fix has to be as long.
 
     The one validator of tracks, in metres as in degrees: lists all faults, not the first.
     """
@@ -159,9 +201,13 @@ def _validated(columns: Mapping[str, ArrayLike]) -> dict[str, Floats]:
     if not faults:
         for name, array in arrays.items():
             faults += _value_faults(name, array)
-        if len({array.size for array in arrays.values()}) > 1:
-            sizes = ", ".join(f"{name} {array.size}" for name, array in arrays.items())
+        lengths = {name: array.size for name, array in arrays.items()}
+        lengths |= {name: len(each) for name, each in more.items() if each is not None}
+        if len(set(lengths.values())) > 1:
+            sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
             faults.append(f"lengths differ: {sizes}")
+        elif {"lat_deg", "lon_deg"} <= arrays.keys():
+            faults += _swap_faults(arrays["lat_deg"], arrays["lon_deg"])
         faults += _time_faults(*next(iter(arrays.items())))
     if faults:
         raise TrackError(faults)
@@ -181,6 +227,12 @@ def _value_faults(name: str, array: Floats) -> list[str]:
         if outside.any():
             faults.append(_fault(name, outside, array, f"outside -{limit:g}..{limit:g}"))
     return faults
+
+
+def _swap_faults(lat_deg: Floats, lon_deg: Floats) -> list[str]:
+    if np.nanmax(np.abs(lat_deg), initial=0) > 90 and np.nanmax(np.abs(lon_deg), initial=0) <= 90:
+        return ["latitude and longitude look swapped: only longitudes go beyond 90 degrees"]
+    return []
 
 
 def _time_faults(name: str, times_s: Floats) -> list[str]:

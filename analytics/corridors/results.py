@@ -10,7 +10,7 @@ from shapely.geometry import MultiPolygon
 from analytics.errors import ProjectionError
 from analytics.geometry import to_multipolygon
 from analytics.grid import Grid
-from analytics.project import LocalProjection
+from analytics.project import Plane
 from analytics.results import Estimate, UtilizationDistribution
 
 _DEGREES = 1e-7  # resolution of written coordinates: 1 cm
@@ -57,7 +57,7 @@ class UseLevel:
     area_km2: float
     area_grid_km2: float
     widths: Widths | None
-    projection: LocalProjection | None
+    projection: Plane | None
 
     def to_geographic(self) -> MultiPolygon:
         """Returns the polygon in (longitude, latitude) degrees, valid, cut at the antimeridian.

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from analytics.ctmm.likelihood import rates, shape_of, variances
 from analytics.ctmm.model import MovementModel
-from analytics.project import LocalProjection
+from analytics.project import Plane
 from analytics.track import Track
 
 Floats = NDArray[np.float64]
@@ -18,7 +18,7 @@ def simulate(
     times_s: ArrayLike,
     seed: int,
     error_m: ArrayLike | None = None,
-    projection: LocalProjection | None = None,
+    projection: Plane | None = None,
 ) -> Track:
     """Returns a track drawn from a movement model, exact for any spacing of times.
 

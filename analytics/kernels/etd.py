@@ -198,7 +198,7 @@ def time_density(
     shape: float,
     scale: float,
     highest: float,
-    longest_gap_s: float,
+    max_gap_s: float,
     table: Floats,
     out: Floats,
 ) -> float:
@@ -206,14 +206,14 @@ def time_density(
 
     Places (n) in cells from the first node. Every step's seconds are shared out in proportion to
     its density at the nodes; those of nodes off the grid are lost. A step that meets no node gives
-    them to the four around its middle. Steps longer than `longest_gap_s` are left out.
+    them to the four around its middle. Steps longer than `max_gap_s` are left out.
     """
     values, scratch = np.empty(table.shape[1]), np.empty(1024)
     beyond = (highest / scale) ** shape
     seconds = 0.0
     for k in range(x.size - 1):
         duration = times_s[k + 1] - times_s[k]
-        if duration > longest_gap_s:
+        if duration > max_gap_s:
             continue
         seconds += duration
         straight = np.hypot(x[k + 1] - x[k], y[k + 1] - y[k])

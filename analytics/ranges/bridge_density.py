@@ -6,7 +6,7 @@ cut, how wide the grid is and what lies off it are settled here, once.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -232,11 +232,18 @@ def distribution(
     values.flags.writeable = False
     shape: dict[str, object] = {
         "bridges": int(bridges.first.size),
+        "time_used_percent": float(100 * bridges.duration_s.sum() / np.ptp(bridges.track.times_s)),
         "cell_m": grid.cell_m,
         "x0_m": grid.x0_m,
         "y0_m": grid.y0_m,
         "columns": grid.columns,
         "rows": grid.rows,
     }
-    estimate = Estimate.of(bridges.track, method, parameters | shape)
+    track, used = bridges.track, np.union1d(bridges.first, bridges.first + 1)
+    estimate = replace(
+        Estimate.of(track, method, parameters | shape),
+        fixes=used.size,
+        from_time_s=float(track.times_s[used[0]]),
+        to_time_s=float(track.times_s[used[-1]]),
+    )
     return UtilizationDistribution(grid, values, estimate)

@@ -8,6 +8,7 @@ wide as the range and says nothing of paths: such tracks are refused or warned a
 import math
 import warnings
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
@@ -79,6 +80,7 @@ def check_sampling(bridges: Bridges, name: str = "") -> None:
         name: put before messages, for one track of several.
 
     Raises:
+        TrackError: a few fixes lie so far off that they must be errors.
         TrackTooSparse: neighbours predict a fix no better than the middle of the track does, or
             more than half of the time lies in gaps too long.
 
@@ -92,6 +94,8 @@ def check_sampling(bridges: Bridges, name: str = "") -> None:
         "from the middle of the track"
     )
     if ratio >= REFUSED_RATIO:
+        if fault := _spikes(track):
+            raise TrackError([prefix + fault])
         raise TrackTooSparse(
             f"{prefix}too sparse for bridges: {told}; use a method for independent fixes, such as "
             "kernel density"
@@ -113,6 +117,25 @@ def check_sampling(bridges: Bridges, name: str = "") -> None:
         raise TrackTooSparse(f"{prefix}too sparse for bridges: {what}")
     advice = f"leave them out with max_gap_s below {shortest_s:.6g}"
     warnings.warn(SparseTrackWarning(f"{prefix}{what}: {advice}"), stacklevel=3)
+
+
+def _spikes(track: Track) -> str | None:
+    """Says which fixes make a track look sparse, if but a fiftieth of them do."""
+    from analytics.kernels.bridges import left_out  # compiles at its first call
+
+    _, _, squared = left_out(track.times_s, track.x_m, track.y_m, np.zeros(len(track)))
+    count = 1 + len(track) // 50
+    worst = 1 + np.argsort(squared)[-count:]
+    keep = np.ones(len(track), bool)
+    keep[worst] = False
+    if keep.sum() < 5 or sampling_ratio(track.select(keep)) >= DOUBTFUL_RATIO:
+        return None
+    at = datetime.fromtimestamp(float(track.times_s[worst[-1]]), UTC)
+    return (
+        f"a few fixes look like errors: the worst, at {at:%Y-%m-%d %H:%M:%S}, "
+        f"lies {math.sqrt(squared[worst[-1] - 1]):.4g} m off the line between its neighbours; "
+        "leave out what is too fast (--max-speed, --spike-speed, or analytics.clean)"
+    )
 
 
 def motion_variance(

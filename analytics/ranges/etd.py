@@ -6,12 +6,13 @@ the path, but fixes dense enough for a step to tell of its speed.
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.errors import ParameterError, TrackError
+from analytics.errors import ParameterError, SparseTrackWarning, TrackError
 from analytics.grid import Grid
 from analytics.results import Estimate, UtilizationDistribution
 from analytics.track import Track, check_spread
@@ -20,6 +21,9 @@ Floats = NDArray[np.float64]
 
 HIGHEST_PERCENT = 99.99
 """Default highest speed: this quantile of the speeds' distribution."""
+
+_FAST_PERCENT = 90.0  # a tenth of the time an animal is faster
+_DOUBTFUL_PART = 0.05  # of the time in wide steps: the land around a 95 % range is theirs
 
 _OVER_FASTEST = 1.05  # and at least so many times the fastest step: its ellipse needs a width
 _CELLS_PER_REACH = 24  # of the default grid, along the longest ellipse of a median step
@@ -104,7 +108,7 @@ def elliptical_ud(
     cell_m: float | None = None,
     grid: Grid | None = None,
     margin_m: float | None = None,
-    longest_gap_s: float | None = None,
+    max_gap_s: float | None = None,
 ) -> UtilizationDistribution:
     """Returns the elliptical time density of a track.
 
@@ -121,14 +125,18 @@ def elliptical_ud(
         margin_m: how far the grid reaches past the fixes; by default half of what the highest
             speed covers in the longest step, or, where that takes more than 4 million nodes, in
             one that takes longer than 95 % of them. Time spent off the grid is lost.
-        longest_gap_s: steps that take longer are left out; by default none. A long gap spreads
+        max_gap_s: steps that take longer are left out; by default none. A long gap spreads
             its whole time over a wide area.
 
     Raises:
-        TrackError: too few fixes, fixes without spread, or no step within `longest_gap_s`.
+        TrackError: too few fixes, fixes without spread, or no step within `max_gap_s`.
         ParameterError: a value out of its range, a highest speed below the fastest step, or
             `grid` together with `cell_m` or `margin_m`.
         GridTooLarge: more nodes than `analytics.grid.MAX_NODES`.
+
+    Warns:
+        SparseTrackWarning: more than 5 % of the time lies in steps so long that the animal may
+            have been further off them than its fixes spread.
 
     Source: Wall et al. 2014, doi:10.1111/2041-210X.12218. Each step counts by its duration, and
     the density within a step follows from its own ellipse, not from one through the place.
@@ -136,12 +144,13 @@ def elliptical_ud(
     from analytics.kernels.etd import speed_table, time_density  # compile at their first call
 
     check_spread(track)
-    longest_s = math.inf if longest_gap_s is None else _positive("longest_gap_s", longest_gap_s)
+    longest_s = math.inf if max_gap_s is None else _positive("max_gap_s", max_gap_s)
     durations_s = np.diff(track.times_s)
     used = durations_s <= longest_s
     if not used.any():
         raise TrackError([f"all steps take longer than {longest_s:g} s"])
     speeds = fit_speeds(track) if speeds is None else speeds
+    _warn_of_gaps(track, speeds, used)
     fastest_mps = float(
         (np.hypot(np.diff(track.x_m), np.diff(track.y_m)) / durations_s)[used].max()
     )
@@ -172,8 +181,9 @@ def elliptical_ud(
         "shape": speeds.shape,
         "scale_mps": speeds.scale_mps,
         "highest_mps": highest,
-        "longest_gap_s": longest_gap_s,
+        "max_gap_s": max_gap_s,
         "seconds": seconds,
+        "time_used_percent": float(100 * durations_s[used].sum() / durations_s.sum()),
         "cell_m": grid.cell_m,
         "x0_m": grid.x0_m,
         "y0_m": grid.y0_m,
@@ -182,6 +192,26 @@ def elliptical_ud(
     }
     estimate = Estimate.of(track, "elliptical time density", parameters)
     return UtilizationDistribution(grid, values, estimate)
+
+
+def _warn_of_gaps(track: Track, speeds: SpeedDistribution, used: NDArray[np.bool_]) -> None:
+    """Warns where long steps, not fixes, make the range."""
+    duration_s = np.diff(track.times_s)[used]
+    length_m = np.hypot(np.diff(track.x_m), np.diff(track.y_m))[used]
+    reach_m = speeds.quantile_mps(_FAST_PERCENT) * duration_s
+    aside_m = np.sqrt(np.maximum(reach_m**2 - length_m**2, 0)) / 2
+    spread_m = math.sqrt((np.var(track.x_m) + np.var(track.y_m)) / 2)
+    wide = aside_m > spread_m
+    part = duration_s[wide].sum() / duration_s.sum()
+    if part > _DOUBTFUL_PART:
+        shortest_s = duration_s[wide].min()
+        message = (
+            f"{int(wide.sum())} steps of {shortest_s:.6g} s or more, {100 * part:.2g} % of the "
+            f"time, are so long that the animal may have been further off than its fixes spread "
+            f"({spread_m:.4g} m): the range is mostly theirs; leave them out with max_gap_s below "
+            f"{shortest_s:.6g}"
+        )
+        warnings.warn(SparseTrackWarning(message), stacklevel=3)
 
 
 def _default_grid(

@@ -114,9 +114,7 @@ def test_track_without_active_steps_is_refused():
 def test_active_steps_never_in_a_row_are_refused():
     here = walk(fixes=40)
     alternate = Track(np.cumsum(np.tile([60.0, 9000.0], 20)), here.x_m, here.y_m)
-    with pytest.raises(
-        TrackError, match="no two steps in a row that last less than 3600 s"
-    ):
+    with pytest.raises(TrackError, match="no two steps in a row that last less than 3600 s"):
         diffusion_coefficient(alternate, 3600.0)
 
 

@@ -323,3 +323,14 @@ def test_importing_bridges_and_corridors_compiles_nothing():
         "analytics.corridors.behaviour; sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_spike_is_named_and_not_taken_for_sparse_sampling():
+    good = walk(fixes=200)
+    x_m = good.x_m.copy()
+    x_m[57] += 50_000
+    with pytest.raises(
+        TrackError, match="look like errors: the worst, at 1970-01-01 09:30:00"
+    ) as e:
+        brownian_bridge_ud(Track(good.times_s, x_m, good.y_m), 5.0)
+    assert not isinstance(e.value, TrackTooSparse)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import weibull_min
 
-from analytics.errors import GridTooLarge, ParameterError, TrackError
+from analytics.errors import GridTooLarge, ParameterError, SparseTrackWarning, TrackError
 from analytics.grid import Grid
 from analytics.kernels.etd import speed_table, time_density
 from analytics.ranges.etd import SpeedDistribution, elliptical_ud, fit_speeds
@@ -14,6 +14,9 @@ from analytics.ranges.isopleth import home_range
 from analytics.track import Track
 from tests.analytics import oracles_ranges as oracles
 from tests.analytics.tracks import cloud, ring, track
+from tests.analytics.walks import walk
+
+WIDE = pytest.mark.filterwarnings("ignore:.*further off than its fixes spread")
 
 
 def wander(fixes=60, seed=1, step_m=100.0):
@@ -83,6 +86,7 @@ def test_step_outside_the_grid_adds_nothing():
     assert not one_step((-300, -300), (-300, -300), 2.0, highest=0.1).any()
 
 
+@WIDE
 def test_every_step_counts_by_its_duration():
     made = Track([0, 1e3, 1.1e4, 1.2e4, 1.3e4], [0, 1e3, 1e3, 9e3, 9e3], [0, 0, 5, 0, 9])
     ud = elliptical_ud(made, highest_mps=9.0, cell_m=100.0, margin_m=50_000.0)
@@ -99,7 +103,7 @@ def test_long_gaps_are_left_out_on_request():
     )
     speeds = fit_speeds(here)
     grid = Grid.around(here.x_m, here.y_m, 50.0, 1000.0)
-    without = elliptical_ud(later, speeds, highest_mps=0.2, grid=grid, longest_gap_s=86_400)
+    without = elliptical_ud(later, speeds, highest_mps=0.2, grid=grid, max_gap_s=86_400)
     expected = elliptical_ud(here, speeds, highest_mps=0.2, grid=grid)
     np.testing.assert_allclose(without.density_per_m2, expected.density_per_m2, rtol=1e-12)
 
@@ -162,7 +166,7 @@ def test_steady_speed_is_answered():
     [
         ({"highest_mps": 0.01}, "highest_mps is 0.01, expected more than the fastest step's 0.0"),
         ({"highest_mps": float("nan")}, "highest_mps is nan, expected a finite number above 0"),
-        ({"longest_gap_s": 0.0}, "longest_gap_s is 0.0"),
+        ({"max_gap_s": 0.0}, "max_gap_s is 0.0"),
         ({"cell_m": -5.0}, "cell_m is -5.0"),
         ({"grid": Grid(0, 0, 10, 5, 5), "margin_m": 5}, "expected no grid where cell_m"),
     ],
@@ -184,8 +188,18 @@ def test_unusable_tracks_are_refused():
     with pytest.raises(TrackError, match="4 fixes, at least 5 are needed"):
         elliptical_ud(cloud(fixes=4))
     with pytest.raises(TrackError, match="all steps take longer than 60 s"):
-        elliptical_ud(wander(), longest_gap_s=60.0)
+        elliptical_ud(wander(), max_gap_s=60.0)
     with pytest.raises(TrackError, match="2 steps with a displacement, at least 3"):
         fit_speeds(track([0, 0, 5, 5, 9], [0, 0, 0, 0, 0]))
     with pytest.raises(GridTooLarge):
         elliptical_ud(wander(), cell_m=0.001)
+
+
+def test_range_made_of_one_long_gap_is_told_with_its_remedy():
+    here = walk(fixes=60)
+    times_s = here.times_s + np.where(np.arange(60) < 30, 0.0, 86_400.0)
+    gappy = Track(times_s, here.x_m, here.y_m)
+    with pytest.warns(SparseTrackWarning, match=r"leave them out with max_gap_s below 87000"):
+        wide = home_range(elliptical_ud(gappy, cell_m=20.0), (90,)).isopleths[0]
+    narrow = home_range(elliptical_ud(gappy, cell_m=20.0, max_gap_s=3600.0), (90,)).isopleths[0]
+    assert wide.area_km2 > 5 * narrow.area_km2

@@ -16,7 +16,7 @@ from tests.analytics.tracks import cloud
 NEEDED = {
     "bridge": {"error_m": 10.0},
     "dynamic-bridge": {"error_m": 10.0},
-    "biased-bridge": {"relocation_sd_m": 50.0, "longest_step_s": 7200.0},
+    "biased-bridge": {"relocation_sd_m": 50.0, "max_gap_s": 10_800.0},
 }
 
 
@@ -27,13 +27,14 @@ def walk():
     return simulate(model, 3600.0 * np.arange(120), seed=1)
 
 
+@pytest.mark.filterwarnings("ignore:.*are left out at the ends")
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_makes_a_home_range(name, walk):
     result = METHODS[name](walk, (50, 90), **NEEDED.get(name, {}))
     inner, outer = result.home_range.isopleths
     assert (inner.level_percent, outer.level_percent) == (50, 90)
     assert 0 < inner.area_km2 < outer.area_km2 < 30
-    assert result.home_range.estimate.fixes == len(walk)
+    assert 80 < result.home_range.estimate.fixes <= len(walk)
     assert (result.ud is not None) == METHODS[name].density
     assert result.about
 

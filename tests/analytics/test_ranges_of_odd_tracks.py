@@ -28,6 +28,7 @@ ESTIMATORS = {
     "elliptical": lambda made: home_range(elliptical_ud(made)),
 }
 every = pytest.mark.parametrize("name", ESTIMATORS)
+pytestmark = pytest.mark.filterwarnings("ignore:.*further off than its fixes spread")
 
 
 @every

@@ -105,7 +105,7 @@ def test_every_method_is_offered_and_stored(client: httpx.Client, own_herd: Herd
     told = {
         "bridge": {"error_m": 10},
         "dynamic-bridge": {"error_m": 10, "window": 15, "margin": 5},
-        "biased-bridge": {"relocation_sd_m": 50, "longest_step_s": 20_000},
+        "biased-bridge": {"relocation_sd_m": 50, "max_gap_s": 20_000},
     }
     for name in METHODS:
         body = {"animal": own_herd.flurina, "method": name, "options": told.get(name, {})}
