@@ -8,6 +8,7 @@ StationError
 │   └── SpoolBusy         another station writes this spool
 ├── PortImpossible        there never will be a port of that name          exit code 2
 ├── LoaderFailed          the loader ended by a fault of the program    exit code 1
+├── Malformed             a receiver said what cannot be read; counted, never fatal
 └── ReceiverError         no receiver for now; the station tries again
     ├── PortMissing       no such port
     ├── PortBusy          another program holds the port
@@ -69,6 +70,16 @@ class LoaderFailed(StationError):
     """The loader ended by a fault of the program: the station ends too, so that it is noticed."""
 
 
+class Malformed(StationError, ValueError):
+    """A receiver said what cannot be read."""
+
+    def __init__(self, what: str, value: object, expected: str) -> None:
+        self.what = what
+        self.value = value
+        self.expected = expected
+        super().__init__(f"{what} is {_short(value)}, expected {expected}")
+
+
 class ReceiverError(StationError):
     """No receiver for now; opening it again later may help."""
 
@@ -96,3 +107,9 @@ class PortLost(ReceiverError):
 
 class BridgeSilent(ReceiverError):
     """The port is open and no bridge answers, as with a hung one or the wrong device."""
+
+
+def _short(value: object) -> str:
+    """Return a stranger's value in one line that no log minds."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
