@@ -30,6 +30,7 @@ setup-test:
 	@.ci/setup/timescaledb.sh --required
 	@.ci/setup/web.sh
 	@.ci/setup/micropython.sh
+	@.ci/setup/mosquitto.sh
 	@.ci/setup/chromium.sh
 
 demo: setup
@@ -37,6 +38,7 @@ demo: setup
 
 test: setup-test
 	@CAPRA_MICROPYTHON="$$(.ci/setup/micropython.sh --path)" \
+	CAPRA_MOSQUITTO="$$(.ci/setup/mosquitto.sh --path)" \
 	CAPRA_CHROMIUM="$$(.ci/setup/chromium.sh --path)" \
 	.venv/bin/python -m pytest $(ARGS)
 

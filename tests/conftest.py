@@ -4,6 +4,6 @@ import importlib.util
 
 pytest_plugins = [
     name
-    for name in ("tests.fixtures.postgres", "tests.fixtures.reference")
+    for name in ("tests.fixtures.mosquitto", "tests.fixtures.postgres", "tests.fixtures.reference")
     if importlib.util.find_spec(name)
 ]
