@@ -3,6 +3,10 @@
 import argparse
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from analytics.track_file import TrackFile
 
 FORMATS = (
     "Reads Movebank event files, and tables with the columns individual, timestamp (or t_s) and "
@@ -102,6 +106,56 @@ def add_input(command: argparse.ArgumentParser) -> None:
         choices=("all", "year", "month"),
         default="all",
         help="part fixes (%(default)s)",
+    )
+
+    command.add_argument(
+        "--plane",
+        choices=("local", "utm"),
+        default="local",
+        help="metres around the tracks' middle, or of their UTM zone (%(default)s)",
+    )
+    choice = command.add_argument_group("which fixes are used; those left out are counted")
+    choice.add_argument(
+        "--backbone-only",
+        action="store_true",
+        help="those of the regular schedule, by the file's column of reasons",
+    )
+    choice.add_argument(
+        "--max-speed", type=positive, metavar="M/S", help="none that the animal cannot reach"
+    )
+    choice.add_argument(
+        "--spike-speed",
+        type=positive,
+        metavar="M/S",
+        help="none that it would have gone to and straight back from, both so fast (0.42 for "
+        "moose every few hours)",
+    )
+    choice.add_argument(
+        "--max-dop", type=positive, metavar="DOP", help="none of greater dilution of precision"
+    )
+
+
+def read(args: argparse.Namespace, one_plane: bool = False) -> "TrackFile":
+    """Returns the animals of a file as the arguments of `add_input` ask for them.
+
+    Raises:
+        TrackFileError: as `analytics.track_file.read_tracks`.
+    """
+    from analytics.clean import Rules
+    from analytics.track_file import read_tracks
+
+    limits = (args.max_speed, args.spike_speed, args.max_dop)
+    rules = Rules(
+        max_speed_mps=args.max_speed, spike_speed_mps=args.spike_speed, max_dop=args.max_dop
+    )
+    return read_tracks(
+        args.track,
+        args.animal or (),
+        args.origin,
+        one_plane,
+        rules if any(limit is not None for limit in limits) else None,
+        args.backbone_only,
+        args.plane,
     )
 
 

@@ -32,7 +32,8 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--error",
         type=arguments.positive,
         metavar="METRES",
-        help=f"location error in each direction (the file's median, else {_ERROR_M:g})",
+        help="standard deviation of a fix in each direction (the file's median, else "
+        f"{_ERROR_M:g})",
     )
     command.add_argument(
         "--shares",
@@ -79,9 +80,8 @@ def _run(args: argparse.Namespace, out: "Console") -> int:
     from analytics.errors import AnalyticsWarning
     from analytics.export import check_target, corridor_features, write_features, write_raster
     from analytics.table import print_corridors
-    from analytics.track_file import read_tracks
 
-    file = read_tracks(args.track, args.animal or (), args.origin, one_plane=True)
+    file = arguments.read(args, one_plane=True)
     if args.output:
         check_target(args.output, file.animals[0].track.projection is not None)
     if args.plot:
@@ -113,11 +113,11 @@ def _run(args: argparse.Namespace, out: "Console") -> int:
 
 
 def _herd(args: argparse.Namespace, file: "TrackFile") -> "dict[str, list[Track]]":
-    from analytics.study import part_of, parts
+    from analytics.study import parts
 
     herd = {
         one.animal: [
-            part_of(one.track, part)
+            one.track.select(part)
             for _, part in parts(one.track.times_s, args.from_s, args.to_s, args.by)
         ]
         for one in file.animals
@@ -131,7 +131,7 @@ def _error(args: argparse.Namespace, out: "Console", file: "TrackFile") -> float
 
     if args.error is not None:
         return float(args.error)
-    stated = [one.error_m for one in file.animals if one.error_m is not None]
+    stated = [one.track.error.axis_m for one in file.animals if one.track.error is not None]
     error_m, source = _ERROR_M, "assumed, the file states none; --error METRES"
     if stated and np.isfinite(np.concatenate(stated)).any():
         error_m, source = float(np.nanmedian(np.concatenate(stated))), "median of the file's"

@@ -16,7 +16,9 @@
 
     AnalyticsWarning (UserWarning)
     ├── BandwidthWarning    cross-validation found no minimum
-    └── SparseTrackWarning  steps too long to say where between their fixes the animal was
+    ├── SmallSampleWarning  hardly any crossings of the range to tell its size from
+    ├── SparseTrackWarning  steps too long to say where between their fixes the animal was
+    └── TriggeredSamplingWarning  fixes taken because the animal moved
 """
 
 from collections.abc import Sequence
@@ -111,8 +113,23 @@ class BandwidthWarning(AnalyticsWarning):
         )
 
 
+class SmallSampleWarning(AnalyticsWarning):
+    """A track of few crossings of its range: however many fixes, its area is hardly known."""
+
+    def __init__(self, effective_size: float) -> None:
+        self.effective_size = effective_size
+        super().__init__(
+            f"the track is worth {effective_size:.2g} independent ranges, fewer than 5: its area "
+            "is hardly known; only a longer track tells more, denser fixes do not"
+        )
+
+
 class SparseTrackWarning(AnalyticsWarning):
     """Steps that say little of where between their fixes an animal was, or are left out."""
+
+
+class TriggeredSamplingWarning(AnalyticsWarning):
+    """Fixes taken because of what the animal did, by an estimator that takes them as chance."""
 
 
 class NoRangeError(FitError):

@@ -35,11 +35,17 @@ MethodName = Literal[
     "akde",
 ]
 
+DEFAULT_METHOD: MethodName = "akde"
+"""What is estimated unless something else is asked for, by command line and API alike: the one
+method here that takes fixes for what they are, autocorrelated, and says how sure it is. Kernel
+densities and hulls of such fixes come out too small, and bridges tell of the time observed.
+"""
+
 Options = Mapping[str, Any]
 """Values of options by name; `error_m` may be an array with a value per fix."""
 
 FROM_FILE = "file"
-"""Value of `error_m`: as the track's source states it for each fix."""
+"""Value of `error_m`: as the track's source states it for each fix (`Track.error`)."""
 
 CONFIDENCE_PERCENT = 95.0
 
@@ -161,6 +167,10 @@ class Method:
     ) -> RangeResult:
         """Returns the home range of a track.
 
+        Warns:
+            TriggeredSamplingWarning: see `analytics.sampling.warn_of_sampling`; not with optimal
+                weights, which even dense times out.
+
         Args:
             track: the fixes.
             levels_percent: the isopleths; by default those of the method.
@@ -170,13 +180,27 @@ class Method:
             ParameterError: as `complete`, or from the estimator.
             AnalyticsError: from the estimator.
         """
+        from analytics.sampling import warn_of_sampling
+
         values = self.complete(options)
         if isinstance(values.get("error_m"), str):
-            raise ParameterError(
-                "error_m", values["error_m"], "metres: the track has no such column"
-            )
+            values["error_m"] = _stated_errors(track)
+        if values.get("weights") != "optimal":
+            warn_of_sampling(track)
         levels = self.levels_percent if levels_percent is None else levels_percent
         return self.compute(track, levels, values)
+
+
+def _stated_errors(track: Track) -> Any:
+    """Returns the location errors that the track's source states [m], in each direction."""
+    if track.error is None:
+        expected = "a number of metres: the track's source states no location error"
+        raise ParameterError("error_m", FROM_FILE, expected)
+    errors = track.error.axis_m
+    if wrong := int((~(errors > 0)).sum()):
+        expected = f"an error above 0 for every fix: {wrong} of {errors.size} have none"
+        raise ParameterError("error_m", FROM_FILE, expected)
+    return errors
 
 
 def method(name: str) -> Method:
@@ -333,7 +357,7 @@ _MODE = Option(
 _ERROR = Option(
     "error_m",
     float,
-    "location error in each direction [m], or file: as it says for each fix",
+    "standard deviation of a fix in each direction [m], or file: as it says for each fix",
     FROM_FILE,
     (FROM_FILE,),
 )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from analytics.errors import AnalyticsError, AnalyticsWarning, ParameterError
 from analytics.executor import Executor
+from analytics.location_error import LocationError
 from analytics.methods import FROM_FILE, Method, RangeResult, method
 from analytics.results import software_version
 from analytics.store import Store
@@ -42,6 +43,7 @@ class Job:
         options: of the estimator, by name.
         period: which part of the animal's fixes, in words; empty for all.
         keep_ud: whether the density is wanted too.
+        selection: how the fixes were chosen from what was recorded, for the result's parameters.
     """
 
     animal: str
@@ -51,6 +53,7 @@ class Job:
     options: Mapping[str, Any] = field(default_factory=dict)
     period: str = ""
     keep_ud: bool = False
+    selection: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def key(self) -> str:
@@ -67,11 +70,16 @@ class Job:
             self.keep_ud,
             sorted(words.items()),
             sorted(arrays),
+            sorted(self.selection.items()),
             None if plane is None else plane.crs,
             software_version(),
         ]
         digest = hashlib.sha256(json.dumps(question).encode())
         columns = [self.track.times_s, self.track.x_m, self.track.y_m]
+        if self.track.error is not None:
+            columns.append(self.track.error.axis_m)
+        if self.track.reason is not None:
+            columns.append(self.track.reason.astype(np.float64))
         for column in (*columns, *(arrays[name] for name in sorted(arrays))):
             digest.update(np.ascontiguousarray(column, "<f8").tobytes())
         return digest.hexdigest()[:32]
@@ -98,21 +106,43 @@ def jobs_of(
         from_s: use fixes from this Unix time.
         to_s: use fixes before this Unix time.
         by: how to part the fixes (UTC).
-        uere_m: location error per unit of HDOP [m], used with error_m "file" where the file states
-            no error in metres.
+        uere_m: error of a pseudorange [m]: with it the location error follows from HDOP, where
+            the file states none in metres (`analytics.location_error.LocationError.of_hdop`).
         keep_ud: whether densities are wanted.
 
     Raises:
         ParameterError: as `Method.complete`, or an error "file" that the file does not have.
     """
     values = estimator.complete(options)
-    error_m = _errors(animal, uere_m) if values.get("error_m") == FROM_FILE else None
-    jobs = []
-    for name, part in parts(animal.track.times_s, from_s, to_s, by):
-        own = dict(options) if error_m is None else {**options, "error_m": error_m[part]}
-        track = part_of(animal.track, part)
-        jobs.append(Job(animal.animal, track, estimator.name, levels_percent, own, name, keep_ud))
-    return jobs
+    track = animal.track
+    if values.get("error_m") == FROM_FILE:
+        if track.error is None and animal.hdop is not None and uere_m is not None:
+            track = replace(track, error=LocationError.of_hdop(animal.hdop, uere_m))
+        _check_errors(animal, track)
+    return [
+        Job(
+            animal.animal,
+            track.select(part),
+            estimator.name,
+            levels_percent,
+            options,
+            name,
+            keep_ud,
+            animal.selection,
+        )
+        for name, part in parts(track.times_s, from_s, to_s, by)
+    ]
+
+
+def _check_errors(animal: AnimalTrack, track: Track) -> None:
+    """Proves, before anything is computed, that a file states location errors."""
+    if track.error is None:
+        hint = ", or --uere METRES: it has HDOP" if animal.hdop is not None else ""
+        expected = f"a number of metres: the file has no column of location error{hint}"
+        raise ParameterError("error_m", FROM_FILE, expected)
+    if wrong := int((~(track.error.axis_m > 0)).sum()):
+        expected = f"an error above 0 for every fix: {animal.animal} lacks {wrong}"
+        raise ParameterError("error_m", FROM_FILE, f"{expected} of {len(track)}")
 
 
 def parts(
@@ -136,29 +166,6 @@ def parts(
     unit = {"year": "Y", "month": "M"}[by]
     names = times_s.astype("datetime64[s]").astype(f"datetime64[{unit}]").astype(str)
     return [(name, inside & (names == name)) for name in np.unique(names[inside]).tolist()]
-
-
-def part_of(track: Track, part: NDArray[np.bool_]) -> Track:
-    """Returns the track of some of its fixes."""
-    if part.all():
-        return track
-    return Track(track.times_s[part], track.x_m[part], track.y_m[part], track.projection)
-
-
-def _errors(animal: AnimalTrack, uere_m: float | None) -> Floats:
-    """Returns the location errors that a file states [m]."""
-    errors = animal.error_m
-    if errors is None and animal.hdop is not None and uere_m is not None:
-        errors = animal.hdop * uere_m
-    if errors is None:
-        hint = ", or --uere METRES: it has HDOP" if animal.hdop is not None else ""
-        expected = f"a number of metres: the file has no column of location error{hint}"
-        raise ParameterError("error_m", FROM_FILE, expected)
-    wrong = int((~(errors > 0)).sum())
-    if wrong:
-        expected = f"an error above 0 for every fix: {animal.animal} lacks {wrong}"
-        raise ParameterError("error_m", FROM_FILE, f"{expected} of {errors.size}")
-    return errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,10 +226,21 @@ def compute(job: Job) -> RangeResult:
         AnalyticsError: as the estimator.
     """
     track = replace(job.track)  # read-only again after its journey: what kernels are compiled for
-    with _collected() as said:
+    with collected_warnings() as said:
         result = method(job.method)(track, job.levels_percent, **job.options)
-    result = replace(result, warnings=tuple(dict.fromkeys(said)))
+    result = _with_provenance(replace(result, warnings=tuple(dict.fromkeys(said))), job)
     return result if job.keep_ud else replace(result, ud=None)
+
+
+def _with_provenance(result: RangeResult, job: Job) -> RangeResult:
+    """Adds to the parameters how fixes were chosen and what was warned of."""
+    more: dict[str, object] = dict(job.selection)
+    if result.warnings:
+        more["warnings"] = list(result.warnings)
+    ranges = result.home_range
+    estimate = replace(ranges.estimate, parameters=ranges.estimate.parameters | more)
+    ud = None if result.ud is None else replace(result.ud, estimate=estimate)
+    return replace(result, home_range=replace(ranges, estimate=estimate), ud=ud)
 
 
 _heard = threading.local()
@@ -232,7 +250,7 @@ _before: list[Any] = []
 
 
 @contextmanager
-def _collected() -> Iterator[list[str]]:
+def collected_warnings() -> Iterator[list[str]]:
     """Collects what estimators warn of in this thread.
 
     `warnings.catch_warnings` is for one thread: the first to come installs one listener for all,

@@ -42,10 +42,14 @@ def print_table(console: "Console", found: Sequence[Done]) -> None:
             cells.append("" if result.effective_size is None else _size(result.effective_size))
         table.add_row(*(escape(cell) for cell in cells))
     console.print(table)
+    said: dict[tuple[str, str, str], list[str]] = {}
     for done, result in results:
         for warning in result.warnings:
-            line = f"{done.job.animal} {done.job.method}: {warning}"
-            console.print(line, style="yellow", markup=False, highlight=False)
+            by = said.setdefault((done.job.animal, done.job.period, warning), [])
+            by.append(done.job.method)
+    for (animal, period, warning), by in said.items():
+        line = f"{' '.join(filter(None, (animal, period)))} {', '.join(by)}: {warning}"
+        console.print(line, style="yellow", markup=False, highlight=False)
 
 
 def print_corridors(out: "Console", found: "ObservedCorridors") -> None:

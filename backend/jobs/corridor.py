@@ -20,7 +20,7 @@ from analytics.corridors.results import ObservedCorridors
 from analytics.errors import AnalyticsError, TrackError
 from analytics.project import LocalProjection
 from analytics.results import software_version
-from analytics.study import _collected as collected
+from analytics.study import collected_warnings
 from analytics.track import Track, check_spread
 from backend.db.queries import query
 from backend.errors import CannotCompute, NotFound
@@ -155,7 +155,7 @@ def _observe(herd: Herd, asked: Asked) -> tuple[ObservedCorridors, dict[str, Any
         error_m, source = _median_accuracy(herd), "median of the fixes' accuracies"
     shares = asked.shares_percent or default_shares(len(herd.tracks))
     try:
-        with collected() as said:
+        with collected_warnings() as said:
             found = observed_corridors(
                 herd.tracks,
                 error_m,

@@ -248,7 +248,7 @@ def test_help_shows_an_example(said, command):
 def test_help_lists_methods_with_their_options(said):
     _, text, _ = said("home-range", "--help")
     assert "akde" in text
-    assert "error_m: location error in each direction [m]" in text
+    assert "error_m: standard deviation of a fix in each direction [m]" in text
 
 
 def test_real_tracks_need_nothing_but_the_file(reference_data, tmp_path):

@@ -89,7 +89,7 @@ def test_neighbourhoods_begin_at_the_usual_sizes():
         ("kde", {"bandwidth_m": True}, "bandwidth_m is True, expected a number"),
         ("kde", {"mode": "fast"}, """mode is 'fast', expected "exact" or "binned"$"""),
         ("locoh-k", {"k": "3.5"}, "k is '3.5', expected a whole number"),
-        ("bridge", {}, "error_m is 'file', expected metres"),
+        ("bridge", {}, "error_m is 'file', expected a number of metres"),
         ("bridge", {"error_m": "none"}, """error_m is 'none', expected a number or "file"$"""),
         ("biased-bridge", {}, "relocation_sd_m is None, expected for biased-bridge: standard"),
     ],

@@ -6,7 +6,7 @@ import pytest
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from analytics.errors import ParameterError, ProjectionError
-from analytics.project import LocalProjection
+from analytics.project import LocalProjection, UtmProjection
 
 PLANE = LocalProjection(46.66, 10.2)
 
@@ -104,3 +104,30 @@ def test_metres_of_another_package_are_reproduced(reference_data):
     )
     ours = LocalProjection(42.73884025, -73.8871629).forward(lat, lon)
     np.testing.assert_allclose(ours, (x_m, y_m), rtol=0, atol=1e-3)
+
+
+def test_utm_is_the_registered_grid_of_its_zone_and_comes_back():
+    plane = UtmProjection.around([46.66], [10.2])
+    assert plane == UtmProjection(32, south=False)
+    x_m, y_m = plane.forward(46.66, 10.2)
+    registered = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:32632").transform(46.66, 10.2)
+    assert (float(x_m), float(y_m)) == pytest.approx(registered, abs=1e-6)
+    lat, lon = plane.inverse(x_m, y_m)
+    assert (float(lat), float(lon)) == pytest.approx((46.66, 10.2), abs=1e-9)
+    assert UtmProjection.around([-33.0], [151.0]) == UtmProjection(56, south=True)
+
+
+def test_areas_in_utm_are_true_within_its_limits():
+    local, utm = LocalProjection(46.66, 10.2), UtmProjection(32)
+    square = Polygon([(0, 0), (1e4, 0), (1e4, 1e4), (0, 1e4)])
+    lat, lon = local.inverse(*np.array(square.exterior.coords).T)
+    there = Polygon(np.column_stack(utm.forward(lat, lon)))
+    assert there.area == pytest.approx(square.area, rel=8e-4)
+    back = utm.to_geographic(there)
+    assert back.is_valid and back.centroid.y == pytest.approx(46.70, abs=0.01)
+
+
+@pytest.mark.parametrize(("lat", "message"), [(85.0, "UTM goes from -80 to 84"), (-81.0, "UTM")])
+def test_there_is_no_utm_near_the_poles(lat, message):
+    with pytest.raises(ProjectionError, match=message):
+        UtmProjection.around([lat], [10.0])

@@ -8,6 +8,7 @@ import pytest
 
 from analytics.errors import ParameterError
 from analytics.executor import Threads, executor
+from analytics.location_error import LocationError
 from analytics.methods import METHODS
 from analytics.store import Store
 from analytics.study import Done, Job, compute, jobs_of, run_study
@@ -163,8 +164,9 @@ def test_warnings_belong_to_the_job_that_caused_them():
 def animal(error_m=None, hdop=None):
     times_s = 1_577_836_800 + 30 * 86_400.0 * np.arange(40)  # 2020-01-01, every 30 days
     fixes = cloud()
-    own = Track(times_s, fixes.x_m, fixes.y_m)
-    return AnimalTrack("Alva", own, error_m, hdop, {})
+    error = None if error_m is None else LocationError.of_axis(error_m)
+    own = Track(times_s, fixes.x_m, fixes.y_m, error=error)
+    return AnimalTrack("Alva", own, hdop, {})
 
 
 def test_fixes_are_parted_by_year_and_between_times():
@@ -177,9 +179,9 @@ def test_fixes_are_parted_by_year_and_between_times():
 def test_errors_come_from_the_file_when_asked_for():
     errors = np.linspace(5.0, 44.0, 40)
     (first, *_) = jobs_of(animal(errors), METHODS["akde"], {"error_m": "file"}, by="year")
-    assert first.options["error_m"].tolist() == errors[: len(first.track)].tolist()
+    assert first.track.error.axis_m == pytest.approx(errors[: len(first.track)])
     (whole,) = jobs_of(animal(hdop=errors), METHODS["bridge"], {}, uere_m=3.0)
-    assert whole.options["error_m"].tolist() == (3.0 * errors).tolist()
+    assert whole.track.error.axis_m == pytest.approx(3.0 * errors / np.sqrt(2))
 
 
 @pytest.mark.parametrize(

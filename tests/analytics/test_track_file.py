@@ -6,7 +6,8 @@ import numpy as np
 import pyproj
 import pytest
 
-from analytics.project import LocalProjection
+from analytics.clean import Rules
+from analytics.project import LocalProjection, UtmProjection
 from analytics.track_file import TrackFileError, read_track, read_tracks
 
 _MOVEBANK = (
@@ -138,7 +139,7 @@ def test_a_table_without_animals_is_one_of_the_name_of_the_file(tmp_path: Path) 
 def test_dilution_of_precision_is_read_where_it_is(tmp_path: Path, name: str) -> None:
     text = f"individual,t_s,x_m,y_m,{name}\na,0,1,2,1.5\na,60,3,4,\n"
     (one,) = read_tracks(_file(tmp_path, text)).animals
-    assert one.error_m is None
+    assert one.track.error is None
     assert one.hdop is not None
     assert np.array_equal(one.hdop, [1.5, np.nan], equal_nan=True)
 
@@ -156,8 +157,77 @@ def test_location_error_follows_its_fix(tmp_path: Path, name: str) -> None:
     text = f"individual,t_s,x_m,y_m,{name}\na,60,3,4,7.5\na,0,1,2,5\n"
     (one,) = read_tracks(_file(tmp_path, text)).animals
     assert one.hdop is None
-    assert one.error_m is not None
-    assert one.error_m.tolist() == [5.0, 7.5]
+    assert one.track.error is not None
+    assert one.track.error.axis_m == pytest.approx(np.array([5.0, 7.5]) / np.sqrt(2))
+
+
+def test_a_column_of_errors_in_each_direction_is_taken_as_it_is(tmp_path: Path) -> None:
+    text = "individual,t_s,x_m,y_m,error_m\na,0,1,2,5\na,60,3,4,0\n"
+    (one,) = read_tracks(_file(tmp_path, text)).animals
+    assert one.track.error is not None
+    assert np.array_equal(one.track.error.axis_m, [5.0, np.nan], equal_nan=True)
+
+
+def test_argos_ellipses_keep_their_axes(tmp_path: Path) -> None:
+    names = "argos:semi-major,argos:semi-minor,argos:orientation"
+    text = f"individual,t_s,x_m,y_m,{names}\na,0,1,2,300,100,200\na,60,3,4,500,500,0\n"
+    (one,) = read_tracks(_file(tmp_path, text)).animals
+    error = one.track.error
+    assert error is not None
+    assert error.major_m * np.sqrt(2) == pytest.approx([300, 500])
+    assert error.angle_deg.tolist() == [20, 0]
+    assert error.axis_m == pytest.approx([np.sqrt((300**2 + 100**2) / 4), 500 / np.sqrt(2)])
+
+
+_REASONS = """individual,t_s,x_m,y_m,reason
+a,0,0,0,0
+a,60,9,9,motion
+a,120,1,1,backbone
+a,180,3,2,schedule
+a,240,4,2,something else
+"""
+
+
+def test_reasons_are_read_as_numbers_and_words(tmp_path: Path) -> None:
+    (one,) = read_tracks(_file(tmp_path, _REASONS)).animals
+    assert one.track.reason is not None
+    assert one.track.reason.tolist() == [0, 2, 0, 0, 7]
+
+
+def test_the_backbone_alone_is_used_where_asked_for(tmp_path: Path) -> None:
+    (one,) = read_tracks(_file(tmp_path, _REASONS), backbone_only=True).animals
+    assert one.track.times_s.tolist() == [0, 120, 180]
+    assert one.left_out == {"not of the backbone": 2}
+    assert one.selection == {"backbone_only": True}
+    with pytest.raises(TrackFileError, match="no column of reasons"):
+        read_tracks(_file(tmp_path, _METRES), backbone_only=True)
+
+
+def test_flagged_fixes_are_left_out_and_counted(tmp_path: Path) -> None:
+    rows = "".join(f"a,{60 * i},{i + 9000 * (i == 5)},{i % 3}\n" for i in range(12))
+    path = _file(tmp_path, "individual,t_s,x_m,y_m\n" + rows)
+    (one,) = read_tracks(path, rules=Rules(spike_speed_mps=1.0)).animals
+    assert 300.0 not in one.track.times_s
+    assert len(one.track) == 11
+    assert one.left_out == {"flagged: spike": 1}
+    assert one.selection["flagged"] == {"spike": 1}
+    with pytest.raises(TrackFileError, match="no column of HDOP"):
+        read_tracks(path, rules=Rules(max_dop=5.0))
+
+
+def test_a_fix_at_the_origin_of_the_globe_is_flagged_not_fatal(tmp_path: Path) -> None:
+    rows = "".join(f"a,{600 * i},{10.2 + i / 1e4},{46.66 + i % 3 / 1e4}\n" for i in range(12))
+    path = _file(tmp_path, "individual,t_s,lon,lat\n" + rows + "a,7500,0,0\na,8100,10.2,46.66\n")
+    (one,) = read_tracks(path, rules=Rules(max_speed_mps=3.0)).animals
+    assert one.left_out == {"flagged: too fast": 1}
+
+
+def test_tracks_can_lie_in_their_zone_of_utm(tmp_path: Path) -> None:
+    rows = "a,0,10.2,46.66\na,60,10.21,46.67\n"
+    path = _file(tmp_path, "individual,t_s,lon,lat\n" + rows)
+    (one,) = read_tracks(path, plane="utm").animals
+    assert one.track.projection == UtmProjection(32)
+    assert 500_000 < one.track.x_m[0] < 600_000
 
 
 def test_marked_outliers_are_left_out_unless_a_person_kept_them(tmp_path: Path) -> None:
