@@ -1,0 +1,1 @@
+"""Movebank's files, read and written: its terms, events and reference data."""

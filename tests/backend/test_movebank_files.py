@@ -1,0 +1,215 @@
+"""Movebank's files read: twelve hostile ones, and every row accounted for."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.movebank import events, reference, terms, write
+from backend.movebank.report import Report, ranges
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HEADER = (
+    "event-id,visible,timestamp,location-long,location-lat,gps:dop,ground-speed,"
+    "height-above-msl,manually-marked-outlier,sensor-type,individual-taxon-canonical-name,"
+    "tag-local-identifier,individual-local-identifier,study-name\n"
+)
+ROW = '1,true,{},10.2,46.6,1.2,0.3,1900,,gps,"Capra ibex","T1","Alva","Ibex"\n'
+
+
+def read(text: str) -> tuple[list[events.Event], Report]:
+    report = Report()
+    blocks = events.read_csv(io.StringIO(text, newline=""), report, NOW)
+    found = [event for block in blocks for event in block]
+    report.accepted = len(found)
+    assert report.balanced
+    return found, report
+
+
+def rows(*times: str) -> str:
+    return HEADER + "".join(ROW.format(time) for time in times)
+
+
+def reasons(report: Report) -> dict[str, str]:
+    found = report.as_json()["rejections"]
+    assert isinstance(found, list)
+    return {one["reason"]: one["lines"] for one in found}
+
+
+def test_a_row_keeps_its_place_its_time_and_every_word_beyond() -> None:
+    (event,), _ = read(rows("2019-05-04 12:00:00.123"))
+    assert (event.lat, event.lon, event.altitude_m, event.tag, event.animal) == (
+        46.6, 10.2, 1900, "T1", "Alva",
+    )  # fmt: skip
+    assert event.recorded_at == datetime(2019, 5, 4, 12, 0, 0, 123000, UTC)
+    assert event.attributes == {
+        "event-id": "1", "gps:dop": "1.2", "ground-speed": "0.3", "height-above-msl": "1900",
+        "sensor-type": "gps",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("time", ["03/04/2018 12:00", "3.4.18 12:00", "13-12-2018 00:00:00"])
+def test_dates_that_can_be_read_two_ways_refuse_the_file(time: str) -> None:
+    with pytest.raises(events.FileRefused, match=r"line 2: timestamp .*yyyy-MM-dd"):
+        read(rows(time))
+
+
+def test_day_and_month_exchanged_in_the_right_form_are_warned_of() -> None:
+    days = [datetime(2018, 4, 1, tzinfo=UTC) + timedelta(days=n) for n in range(40)]
+    swapped = [f"{d:%Y-%d-%m} 00:00:00" if d.day <= 12 else f"{d:%Y-%m-%d} 00:00:00" for d in days]
+    _, report = read(rows(*swapped))
+    assert any("exchanged" in warning for warning in report.warnings)
+
+
+def test_a_file_without_a_final_newline_loses_no_row() -> None:
+    found, _ = read(rows("2019-05-04 12:00:00", "2019-05-04 13:00:00").rstrip("\n"))
+    assert len(found) == 2
+
+
+def test_na_in_a_number_rejects_its_row_and_no_other() -> None:
+    bad = ROW.format("2019-05-04 13:00:00").replace(",1.2,", ",na,")
+    found, report = read(rows("2019-05-04 12:00:00") + bad + ROW.format("2019-05-04 14:00:00"))
+    assert len(found) == 2
+    assert reasons(report) == {"gps:dop: expected a number": "3"}
+
+
+def test_times_with_and_without_a_zone_refuse_the_file() -> None:
+    with pytest.raises(events.FileRefused, match=r"line 3: .*zone in all times or in none"):
+        read(rows("2019-05-04 12:00:00", "2019-05-04 13:00:00+02:00"))
+
+
+def test_zones_are_obeyed_where_all_times_have_one() -> None:
+    found, _ = read(rows("2019-05-04 12:00:00Z", "2019-05-04 15:00:00+02:00"))
+    assert [event.recorded_at.hour for event in found] == [12, 13]
+
+
+def test_a_row_without_coordinates_is_a_search_that_found_nothing() -> None:
+    (event,), _ = read(rows("2019-05-04 12:00:00").replace("10.2,46.6", ","))
+    assert (event.lat, event.lon) == (None, None)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
+    text = io.TextIOWrapper(
+        io.BytesIO(b"\xef\xbb\xbf" + rows("2019-05-04 12:00:00").encode()),
+        "utf-8-sig", newline="",
+    )  # fmt: skip
+    (block,) = events.read_csv(text, Report(), NOW)
+    assert block[0].attributes["event-id"] == "1"
+
+
+def test_a_header_in_the_middle_is_a_rejected_row() -> None:
+    found, report = read(rows("2019-05-04 12:00:00") + rows("2019-05-04 13:00:00"))
+    assert len(found) == 2
+    assert reasons(report) == {"the header again": "3"}
+
+
+def test_a_column_twice_refuses_the_file() -> None:
+    with pytest.raises(events.FileRefused, match=r"column = 'gps:dop': expected each column once"):
+        read(rows("2019-05-04 12:00:00").replace("ground-speed", "gps:dop"))
+
+
+def test_a_misspelt_term_is_kept_and_warned_of() -> None:
+    (event,), report = read(rows("2019-05-04 12:00:00").replace("gps:dop", "gps-dop"))
+    assert event.attributes["gps-dop"] == "1.2"
+    assert report.warnings == ["'gps-dop' is no term of Movebank ('gps:dop' is): kept as it is"]
+
+
+def test_times_in_the_future_are_rejected_by_line() -> None:
+    ahead = (NOW + timedelta(days=400)).strftime("%Y-%m-%d %H:%M:%S")
+    found, report = read(rows("2019-05-04 12:00:00", ahead))
+    assert len(found) == 1
+    assert reasons(report) == {"timestamp: in the future": "3"}
+
+
+def test_values_apart_by_semicolons_refuse_the_file() -> None:
+    with pytest.raises(events.FileRefused, match="names apart by commas"):
+        read(rows("2019-05-04 12:00:00").replace(",", ";"))
+
+
+def test_a_row_that_is_cut_off_is_rejected() -> None:
+    found, report = read(rows("2019-05-04 12:00:00") + "2,true,2019-05-04 13:00:00,10.2")
+    assert len(found) == 1
+    assert reasons(report) == {"4 values where the header has 14": "3"}
+
+
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [
+        ("10.2,91", "location-lat: expected -90 to 90"),
+        ("10.2,", "only one of location-lat and location-long"),
+        ("nan,46.6", "location-long: expected a number"),
+        ("1_0,46.6", "location-long: expected a number"),
+    ],
+)
+def test_a_place_off_the_globe_is_rejected(field: str, reason: str) -> None:
+    _, report = read(rows("2019-05-04 12:00:00").replace("10.2,46.6", field))
+    assert reasons(report) == {reason: "2"}
+
+
+def test_lines_of_json_are_read_in_either_spelling() -> None:
+    text = (
+        b'{"timestamp": "2019-05-04 12:00:00", "location_long": 10.2, "location_lat": 46.6, '
+        b'"tag_local_identifier": "T1", "gps_hdop": 1.5}\n\nnot json\n'
+    )
+    report = Report()
+    ((event,),) = events.read_ndjson(io.BytesIO(text), report, NOW)
+    assert (event.lon, event.attributes) == (10.2, {"gps:hdop": "1.5"})
+    assert reasons(report) == {"not JSON": "3"}
+
+
+def test_reference_data_says_which_tag_was_on_which_animal() -> None:
+    text = (
+        "tag-id,animal-id,animal-taxon,deploy-on-date,deploy-off-date,animal-mass,animal-sex,"
+        "deployment-end-type,animal-ring-id\n"
+        "T1,Alva,Capra ibex,2019-05-01 00:00:00.000,2020-05-01 00:00:00.000,82000,f,fall off,R7\n"
+        "T2,Bruna,Capra ibex,,,heavy,f,,\n"
+    )
+    report = Report()
+    (one,) = reference.read_reference(io.StringIO(text, newline=""), report, NOW)
+    assert (one.mass_g, one.sex, one.end_type) == (82000, "f", "fall off")
+    assert one.animal_attributes == {"animal-ring-id": "R7"}
+    assert reasons(report) == {"animal-mass: expected a number": "3"}
+
+
+def test_what_was_read_is_written_in_the_same_words() -> None:
+    text = rows("2019-05-04 12:00:00.000", "2019-05-04 13:00:00.250").replace('"', "")
+    found, _ = read(text)
+    columns = write.event_columns({*found[0].attributes, "manually-marked-outlier"})
+    again = "".join(write.events(columns, [_stored(event) for event in found]))
+    assert again == text
+
+
+def _stored(event: events.Event) -> dict[str, object]:
+    return {
+        **event._asdict(), "study": "Ibex", "cells_per_degree": 0,
+        "attributes": event.attributes,
+    }  # fmt: skip
+
+
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(st.lists(st.integers(1, 200), unique=True))
+def test_ranges_name_every_line_once(lines: list[int]) -> None:
+    named = [
+        number
+        for part in ranges(lines).split(",") if part
+        for a, _, b in [part.partition("-")]
+        for number in range(int(a), int(b or a) + 1)
+    ]  # fmt: skip
+    assert named == sorted(lines)
+
+
+@settings(derandomize=True, max_examples=100, deadline=None)
+@given(st.text(alphabet=',;"\n\r\t0123456789-: .abTZ', max_size=300))
+def test_any_text_is_read_and_balanced_or_refused(text: str) -> None:
+    with suppress(events.FileRefused):
+        read(HEADER + text)
+
+
+def test_the_ends_of_an_event_file_stand_as_movebank_has_them() -> None:
+    columns = write.event_columns(["gps:dop", "event-id", "acceleration-raw"])
+    assert columns == [*terms.FIRST, "acceleration-raw", "gps:dop", *terms.LAST]
