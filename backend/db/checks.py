@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from backend.db.copy import Column
 from backend.db.errors import BadRow
 
 _U32 = 2**32 - 1
@@ -58,11 +59,27 @@ RECEPTION: Bounds = {
     "rssi_dbm": (-300, 100),
     "snr_db": (-100, 100),
     "frame_bytes": (1, 1024),
+    "clock_error_s": (-_U32, _U32),
 }
+ACTIVITY: Bounds = {
+    **_RECORD,
+    "interval_s": (0, _U32),
+    "wakes": (0, 2**15 - 1),
+    "moved_wakes": (0, 2**15 - 1),
+    "intensity_mg": (0, 2**31 - 1),
+    "income_mj": (0, _U32),
+}
+ALARM: Bounds = {**_RECORD, "alarm": (0, 255), "number": (0, 255), "value": (-_I53, _I53)}
+HEALTH: Bounds = {**_RECORD, "code": (0, 2**15 - 1), "value": (-_I53, _I53)}
 
 
-def check(rows: Sequence[tuple[object, ...]], bounds: Bounds) -> None:
+def check(rows: Sequence[tuple[object, ...]], columns: Sequence[Column], bounds: Bounds) -> None:
     """Check every bounded field of every row; None passes where a value may be unknown.
+
+    Args:
+        rows: as they were given, to name the one at fault.
+        columns: the same, by column.
+        bounds: by name of a field.
 
     Raises:
         BadRow: the first row with a value that is not a number, not finite or out of bounds.
@@ -70,14 +87,24 @@ def check(rows: Sequence[tuple[object, ...]], bounds: Bounds) -> None:
     if not rows:
         return
     names: tuple[str, ...] = rows[0]._fields  # type: ignore[attr-defined]  # NamedTuples all
-    for name, column in zip(names, zip(*rows, strict=True), strict=True):
-        if name in bounds:
+    for name, column in zip(names, columns, strict=True):
+        if name in bounds and not _all_within(name, column, *bounds[name]):
+            name_bad_row(rows, bounds)
+
+
+def name_bad_row(rows: Sequence[tuple[object, ...]], bounds: Bounds) -> None:
+    """Look at every value by itself.
+
+    Raises:
+        BadRow: the first that is not a number, not finite or out of bounds.
+    """
+    for row in rows:
+        for name, value in zip(row._fields, row, strict=True):  # type: ignore[attr-defined]
+            if name not in bounds or (value is None and name in _MAY_BE_NULL):
+                continue
             low, high = bounds[name]
-            for i, value in enumerate(column):
-                if value is None and name in _MAY_BE_NULL:
-                    continue
-                if not _within(value, low, high):
-                    raise BadRow(rows[i], name, value, _expected(name, low, high))
+            if not _within(value, low, high):
+                raise BadRow(row, name, value, _expected(name, low, high))
 
 
 def check_station(rows: Sequence[tuple[object, ...]]) -> None:
@@ -90,6 +117,16 @@ def check_station(rows: Sequence[tuple[object, ...]]) -> None:
         name = row[0]
         if not isinstance(name, str) or not 0 < len(name) <= 200 or "\0" in name:
             raise BadRow(row, "station", name, "a name of 1 to 200 characters")
+
+
+def _all_within(name: str, column: Column, low: float, high: float) -> bool:
+    """Whether all values are within bounds; NaN is not."""
+    values = column.values
+    if column.null is not None:
+        if name not in _MAY_BE_NULL:
+            return False
+        values = values[~column.null]
+    return not len(values) or bool(values.min() >= low and values.max() <= high)
 
 
 def _within(value: object, low: float, high: float) -> bool:

@@ -18,7 +18,7 @@ from tests.backend.factories import DAY_US, START_US, fix_row
 
 pytestmark = pytest.mark.db
 WITHOUT_TIMESCALEDB = {"shared_preload_libraries": ""}
-NAMES = ["0001_tables", "0002_hypertables", "0003_corridors"]
+NAMES = ["0001_tables", "0002_hypertables", "0003_corridors", "0004_records"]
 
 COLUMNS = """
 select table_name, column_name, data_type, is_nullable, column_default, is_identity
@@ -98,7 +98,7 @@ def test_series_are_hypertables_where_the_server_has_them(database_url: str) -> 
     with psycopg.connect(database_url) as connection:
         query = "select from pg_available_extensions where name = 'timescaledb'"
         available = connection.execute(query).fetchone() is not None
-    assert hypertables(database_url) == ({"fix", "status", "reception"} if available else set())
+    assert hypertables(database_url) == ({"fix", "status", "reception", "activity"} if available else set())
 
 
 def test_no_job_runs_that_the_licence_of_timescaledb_forbids(server_folder: Path) -> None:

@@ -56,7 +56,7 @@ def test_rows_say_what_the_records_say(tmp_path: Path) -> None:
     assert fix[:4] == (1, 0, 4, records[0].recorded_at_s * 1_000_000)
     assert fix[4:] == (46.66004, 10.19996, None, None, 2)
     assert status[3:] == (records[1].recorded_at_s * 1_000_000, *records[1][2:])
-    assert rows.reception[6:] == (9, -100.0, -2.25, len(sealed))
+    assert rows.reception[6:] == (9, -100.0, -2.25, len(sealed), 0.0)
 
 
 def test_frame_without_its_key_waits_for_the_key(tmp_path: Path) -> None:
