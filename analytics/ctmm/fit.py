@@ -146,17 +146,17 @@ def fit_to(
     found = search(likelihood, form, method == "REML", start)
     shape = ordered(found, isotropic)
     _refuse_vanishing(likelihood, form, shape)
-    _refuse_flat(likelihood, form, shape)
+    fisher = -_curvature(likelihood, form, form.values(shape), False)
+    _refuse_flat(fisher, form)
     if method == "pHREML":
-        shape = ordered(_corrected(likelihood, form, shape), isotropic)
+        shape = ordered(_corrected(likelihood, form, shape, fisher), isotropic)
         _refuse_vanishing(likelihood, form, shape)
     return _result(likelihood, track, form, shape, method)
 
 
-def _corrected(likelihood: Likelihood, form: Form, shape: Shape) -> Shape:
-    """Returns the pHREML estimate from the ML estimate."""
+def _corrected(likelihood: Likelihood, form: Form, shape: Shape, fisher: Floats) -> Shape:
+    """Returns the pHREML estimate from the ML estimate and the information there."""
     values = form.values(shape)
-    fisher = -_curvature(likelihood, form, values, False)
 
     def residual(relative: Floats) -> float:
         moved = form.moved(values, relative)
@@ -248,9 +248,8 @@ def _refuse_vanishing(likelihood: Likelihood, form: Form, shape: Shape) -> None:
             raise NoRangeError(_named(form), tau, duration_s, aicc)
 
 
-def _refuse_flat(likelihood: Likelihood, form: Form, shape: Shape) -> None:
+def _refuse_flat(information: Floats, form: Form) -> None:
     """Raises where the most likely shape is hardly more likely than others."""
-    information = -_curvature(likelihood, form, form.values(shape), False)
     if not form.isotropic:  # a round range has no angle, and is none the worse for it
         information = np.delete(np.delete(information, 2, axis=0), 2, axis=1)
     if not np.linalg.eigvalsh(information)[0] > _FLAT**-2:

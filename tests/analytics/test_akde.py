@@ -5,12 +5,14 @@ import pytest
 
 from analytics.ctmm import bandwidth
 from analytics.ctmm.fit import fit
+from analytics.ctmm.intervals import calibrated_interval
 from analytics.ctmm.model import MovementModel
 from analytics.ctmm.simulate import simulate
-from analytics.errors import GridTooCoarse, ParameterError, TrackError
+from analytics.errors import GridTooCoarse, ParameterError, SmallSampleWarning, TrackError
 from analytics.grid import Grid
+from analytics.ranges import akde_bootstrap
 from analytics.ranges.akde import _density, autocorrelated_ud
-from analytics.ranges.akde_bootstrap import bootstrap_area
+from analytics.ranges.akde_bootstrap import bootstrap_areas
 from analytics.track import Track
 from tests.analytics import oracles_ctmm as oracles
 from tests.analytics.test_ctmm_fit import DAY_S, HOUR_S, TRUTH, drawn
@@ -153,21 +155,70 @@ def test_areas_lie_on_the_globe():
     assert collection["estimate"]["parameters"]["weights"] == "uniform"
 
 
-def test_calibrated_area_is_larger_with_its_interval_around_it():
+def held(model, times_s, interval, tracks=200):
+    """Percent of simulated tracks whose interval holds the truth, the model selected for each."""
+    hits, truth = 0, model.gaussian_area_km2()
+    for seed in range(tracks):
+        track = simulate(model, times_s, seed=100_000 * (seed + 1))
+        area = autocorrelated_ud(track).area_km2(interval=interval)
+        hits += area.low <= truth <= area.high
+    return 100 * hits / tracks
+
+
+@pytest.mark.filterwarnings("ignore::analytics.errors.SmallSampleWarning")
+def test_interval_holds_the_truth_as_often_as_it_says():
+    """A month of a range crossed in 3 days: hardest of the lengths in the benchmark's study."""
+    month = MovementModel(3 * DAY_S, 2 * HOUR_S, 2e6, 2e6, isotropic=True)
+    assert 90 <= held(month, np.arange(0, 30 * DAY_S, 2 * HOUR_S), "calibrated") <= 98
+
+
+def test_intervals_draw_in_on_the_area_with_the_sample_and_the_confidence():
+    for dof, confidence in ((1e6, 95), (10, 1e-6)):
+        found = calibrated_interval(20.0, dof, confidence)
+        assert (found.low, found.high) == pytest.approx((20, 20), rel=0.01)
+    wide, narrow = calibrated_interval(20.0, 10, 95), calibrated_interval(20.0, 10, 80)
+    assert wide.low < narrow.low < 20 < narrow.high < wide.high
+
+
+def test_bootstrap_keeps_the_area_as_drawn_with_its_interval_around_it():
     track = drawn(days=15)
     found = autocorrelated_ud(track, fit(track, "OUF", isotropic=True))
-    calibrated = bootstrap_area(track, found, replicates=40, seed=1)
-    area = calibrated.area_km2
-    assert calibrated.ratio < 1
-    assert area.low < found.area_km2().estimate < area.estimate < area.high
-    assert calibrated == bootstrap_area(track, found, replicates=40, seed=1)
+    both = bootstrap_areas(track, found, (50, 95), replicates=20, seed=1)
+    for isopleth in found.home_range((50, 95)).isopleths:
+        one = both[isopleth.level_percent]
+        assert one.area_km2.low < one.area_km2.estimate < one.unbiased_km2 < one.area_km2.high
+        assert one.area_km2.estimate == isopleth.area_km2
+        assert one.ratio < 1
+    assert bootstrap_areas(track, found, (95,), replicates=20, seed=1)[95] == both[95]
+
+
+def test_coarser_cells_of_drawn_tracks_change_their_areas_by_less_than_a_hundredth():
+    track = drawn(days=15)
+    found = autocorrelated_ud(track, fit(track, "OUF", isotropic=True))
+    again = akde_bootstrap._replicate(track, found, seed=3)
+    fine = autocorrelated_ud(
+        simulate(found.fitted.model, track.times_s, 3), again.fitted
+    ).area_km2()
+    assert again.area_km2().estimate == pytest.approx(fine.estimate, rel=0.01)
+
+
+def test_few_crossings_of_a_range_are_told():
+    track = simulate(TRUTH, drawn(days=15).times_s[:90], 2)
+    with pytest.warns(SmallSampleWarning, match="worth 3.1 independent ranges, fewer than 5"):
+        autocorrelated_ud(track, fit(track, "OU", isotropic=True))
 
 
 @pytest.mark.parametrize("argument", [{"replicates": 3}, {"confidence_percent": 100}])
 def test_unusable_calibration_is_named(argument):
     track = drawn(days=15)
     with pytest.raises(ParameterError, match=next(iter(argument))):
-        bootstrap_area(track, autocorrelated_ud(track), **argument)
+        bootstrap_areas(track, autocorrelated_ud(track), **argument)
+
+
+def test_unknown_interval_is_named():
+    found = autocorrelated_ud(drawn(days=60))
+    with pytest.raises(ParameterError, match="interval is 'profile'"):
+        found.area_km2(interval="profile")
 
 
 @pytest.mark.parametrize("argument", ["weights", "grid", "fitted"])

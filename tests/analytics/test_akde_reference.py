@@ -22,7 +22,8 @@ def check_range(track, fitted, figures, bandwidth):
     assert found.bandwidth_dof == pytest.approx(figures["DOF_H"], rel=3 * bandwidth)
     assert found.area_dof == pytest.approx(figures["DOF_area"]["area"], rel=1e-4)
     for level, relative in ((50, 5e-3), (95, 4e-3), (99, 7e-3)):
-        area, theirs = found.area_km2(level), figures[f"area{level}_m2"]
+        area = found.area_km2(level, interval="chi-square")
+        theirs = figures[f"area{level}_m2"]
         for value, key in ((area.low, "low"), (area.estimate, "est"), (area.high, "high")):
             assert value == pytest.approx(theirs[key] / 1e6, rel=relative)
     return found
@@ -75,7 +76,7 @@ def test_independent_fixes_have_the_packages_kernel_density(name):
     fitted = fit(track, "IID")
     found = autocorrelated_ud(track, fitted)
     np.testing.assert_allclose(found.bandwidth_m2, expected["H"], rtol=1e-5)
-    area, theirs = found.area_km2(), expected["area95_m2"]
+    area, theirs = found.area_km2(interval="chi-square"), expected["area95_m2"]
     for value, key in ((area.low, "low"), (area.estimate, "est"), (area.high, "high")):
         assert value == pytest.approx(theirs[key] / 1e6, rel=5e-3)
 
