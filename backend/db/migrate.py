@@ -3,7 +3,9 @@
 Rules for the next migration: `sql/migrations/NNNN_what.sql`, next free number, never changed once
 released; `sql/schema.sql` changes with it (a test compares both). A file whose first line is `--
 always` runs at every call and must change nothing the second time. `-- no transaction` (for
-statements that refuse one) runs outside; it must stand being run again after a failure.
+statements that refuse one) runs outside; it must stand being run again after a failure. `-- post`
+takes away what an older version still needs (a column, a rule): it waits for `migrate(post=True)`,
+when every server is of this version, and no other file may rely on it.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ class Migration(NamedTuple):
 
     @property
     def marks(self) -> set[str]:
-        """Marks in its leading comment lines: `always`, `no transaction`."""
+        """Marks in its leading comment lines: `always`, `no transaction`, `post`."""
         lines = self.statements.splitlines()
         marks = set()
         for line in lines:
@@ -71,13 +73,14 @@ def migrations() -> list[Migration]:
     return found
 
 
-def migrate(dsn: str) -> list[str]:
+def migrate(dsn: str, post: bool = True) -> list[str]:
     """Apply what is missing, each file in its own transaction.
 
     Several programs may call this at once: the others wait and find nothing to do.
 
     Args:
         dsn: a libpq URL or keyword string of the database.
+        post: also what an older version that still runs would stumble over.
 
     Returns:
         Names of the migrations applied for the first time, in order; empty when all was there.
@@ -92,7 +95,7 @@ def migrate(dsn: str) -> list[str]:
         _refuse_old_server(connection)
         connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
         try:
-            return _apply_missing(connection)
+            return _apply_missing(connection, post)
         finally:
             if not connection.closed:
                 connection.execute("select pg_advisory_unlock(%s)", (_LOCK,))
@@ -107,7 +110,7 @@ def _refuse_old_server(connection: psycopg.Connection[tuple[object, ...]]) -> No
         )
 
 
-def _apply_missing(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
+def _apply_missing(connection: psycopg.Connection[tuple[object, ...]], post: bool) -> list[str]:
     if connection.execute("select to_regclass('public.migration')").fetchone() == (None,):
         connection.execute(_TABLE)
     applied = {row[0] for row in connection.execute("select migration from migration")}
@@ -121,6 +124,8 @@ def _apply_missing(connection: psycopg.Connection[tuple[object, ...]]) -> list[s
     new = []
     for migration in known:
         first_time = migration.name not in applied
+        if "post" in migration.marks and not post:
+            continue
         if first_time or "always" in migration.marks:
             _apply(connection, migration)
         if first_time:

@@ -37,6 +37,7 @@ def add_animal(
     name: str,
     taxon: str | None = None,
     sex: str | None = None,
+    study: int | None = None,
 ) -> int:
     """Register an animal and return its number; a name that is taken gets " (2)" and so on.
 
@@ -45,6 +46,7 @@ def add_animal(
         name: the name people call it.
         taxon: scientific name, such as "Capra ibex".
         sex: "m", "f" or "u" (unknown).
+        study: its number; names are unique within a study.
 
     Raises:
         RegistryError: an empty name, or another letter for the sex.
@@ -56,7 +58,7 @@ def add_animal(
     attempt = 1
     while True:
         unique = name if attempt == 1 else f"{name} ({attempt})"
-        values = {"name": unique, "taxon": taxon, "sex": sex}
+        values = {"name": unique, "taxon": taxon, "sex": sex, "study": study}
         with connection.transaction():
             row = connection.execute(query("add_animal"), values).fetchone()
         if row is not None:

@@ -30,7 +30,8 @@ class Herd(NamedTuple):
 
 
 _TABLES = """
-select tablename from pg_tables where schemaname = 'public' and tablename <> 'migration'
+select tablename from pg_tables
+where schemaname = 'public' and tablename not in ('migration', 'audit')
 """
 
 

@@ -18,12 +18,13 @@ from tests.backend.factories import DAY_US, START_US, fix_row
 
 pytestmark = pytest.mark.db
 WITHOUT_TIMESCALEDB = {"shared_preload_libraries": ""}
-NAMES = ["0001_tables", "0002_hypertables", "0003_corridors", "0004_records"]
+NAMES = [one.name for one in migrate.migrations()]
 
 COLUMNS = """
 select table_name, column_name, data_type, is_nullable, column_default, is_identity
 from information_schema.columns
-where table_schema = 'public' and table_name <> 'migration'
+join information_schema.tables using (table_schema, table_name)
+where table_schema = 'public' and table_name <> 'migration' and table_type = 'BASE TABLE'
 """
 CONSTRAINTS = """
 select conrelid::regclass::text, conname, pg_get_constraintdef(oid)
@@ -40,8 +41,15 @@ COMMENTS = """
 select objoid::regclass::text, objsubid, description
 from pg_description
 where classoid = 'pg_class'::regclass and objoid in (
-    select oid from pg_class where relnamespace = 'public'::regnamespace
+    select oid from pg_class where relnamespace = 'public'::regnamespace and relkind <> 'v'
 )
+"""
+TRIGGERS = """
+select pg_get_triggerdef(pg_trigger.oid), prosrc
+from pg_trigger
+join pg_proc on pg_proc.oid = tgfoid
+join pg_class on pg_class.oid = tgrelid
+where not tgisinternal and relnamespace = 'public'::regnamespace and tgname <> 'ts_insert_blocker'
 """
 
 
@@ -49,7 +57,7 @@ def catalogue(dsn: str) -> set[tuple[object, ...]]:
     with psycopg.connect(dsn) as connection:
         connection.execute("create table if not exists migration ()")  # for the queries' sake
         found = set()
-        for query in (COLUMNS, CONSTRAINTS, INDEXES, COMMENTS):
+        for query in (COLUMNS, CONSTRAINTS, INDEXES, COMMENTS, TRIGGERS):
             found |= set(connection.execute(sql.SQL(query)).fetchall())
         connection.rollback()
     return found
@@ -76,6 +84,38 @@ def second_url(postgres_server: str, database_url: str) -> Iterator[str]:
 def test_the_second_call_has_nothing_to_do(database_url: str) -> None:
     assert migrate.migrate(database_url) == NAMES
     assert migrate.migrate(database_url) == []
+
+
+@pytest.mark.parametrize("version", range(1, len(NAMES)))
+def test_every_earlier_version_comes_to_the_present(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    now = migrate.migrations()
+    monkeypatch.setattr(migrate, "migrations", lambda: now[:version])
+    migrate.migrate(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("insert into animal (name, taxon) values ('Alva', 'Capra ibex')")
+        connection.execute("insert into collar (collar, name) values (1, 'one')")
+        connection.execute(
+            "insert into fix (collar, generation, record, recorded_at, lat, lon, reason) "
+            "values (1, 0, 1, '2026-06-01', 46.66, 10.2, 0)"
+        )
+    monkeypatch.setattr(migrate, "migrations", lambda: now)
+    assert migrate.migrate(database_url) == NAMES[version:]
+    with psycopg.connect(database_url) as connection:
+        seen = connection.execute(
+            "select collar, lat, visible(outlier) from seen_fix('[{\"role\": \"admin\"}]')"
+        )
+        assert seen.fetchall() == [(1, 46.66, True)]
+
+
+def test_what_an_older_version_needs_stays_until_asked_for(database_url: str) -> None:
+    waiting = [one.name for one in migrate.migrations() if "post" in one.marks]
+    assert migrate.migrate(database_url, post=False) == [n for n in NAMES if n not in waiting]
+    with psycopg.connect(database_url) as connection:  # as an older version adds an animal
+        add = "insert into animal (name) values ('Alva') on conflict (name) do nothing"
+        assert [connection.execute(add).rowcount for _ in range(2)] == [1, 0]
+    assert migrate.migrate(database_url) == waiting
 
 
 def test_schema_sql_is_what_the_migrations_make(database_url: str, second_url: str) -> None:
@@ -171,4 +211,4 @@ def test_a_user_without_rights_gets_plain_tables(database_url: str) -> None:
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
-    assert [one.name for one in migrate.migrations()] == NAMES
+    assert [int(name[:4]) for name in NAMES] == list(range(1, len(NAMES) + 1))

@@ -14,9 +14,9 @@ insert into collar (collar, name) values (%(collar)s, %(name)s)
 
 -- name: add_animal
 -- No row when the name is taken.
-insert into animal (name, taxon, sex)
-values (%(name)s, %(taxon)s, %(sex)s)
-on conflict (name) do nothing
+insert into animal (name, taxon, sex, study)
+values (%(name)s, %(taxon)s, %(sex)s, %(study)s)
+on conflict do nothing
 returning animal
 
 -- name: add_deployment
