@@ -7,7 +7,7 @@ power cut at any moment is the same as a task that failed. What goes wrong insid
 number in the state; no error stops the collar.
 """
 
-from . import config, energy, health, link, log, outbox, schedule, uplink
+from . import config, energy, health, link, log, moment, outbox, schedule, uplink
 from ._typing import TYPE_CHECKING
 from .block import State
 from .drivers import gnss
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _SAFE_WAKE_S = 3600  # until the wake has planned the next one
 _HALT_WAKE_S = 21600
 _CLOCK_JUMP_S = 60  # a correction beyond this moves the duty-cycle ledger
+_PHASE_STEP_S, _PHASES_S = 97, 600  # collars wake apart, or they would send at once
 
 
 def step(board: "Board") -> int:
@@ -83,6 +84,7 @@ class _Wake:
         generation = read_generation(board.fram, state.generation)
         if state.generation != generation:
             state.restart(generation)
+        state.phase_s = identity.collar * _PHASE_STEP_S % _PHASES_S
         self._state = state
         health.note_reset(state, board.reset_cause(), attempts)
         self._log = log.Log(board.fram, generation, state.newest)
@@ -90,28 +92,28 @@ class _Wake:
         self._outbox = outbox.Outbox(self._log, state)
         self._voltage_uv = 0
         self._energy_uj = 0
-        self._cost_uj = self._costs.boot_uj
+        self._booked_uj = 0
+        self._now_s = moment.START_S
+        self._known = False
 
     def run(self) -> int:
         """Do the one task and plan the next wake; returns the task."""
         state = self._state
-        known = self._clock_known()
-        now_s = self._board.rtc.now_s() if known else 0
         self._guard(TASK_SLEEP, self._measure)
-        if known:
+        self._guard(TASK_SLEEP, self._read_clock)
+        if self._known:
             if self._voltage_uv:
-                energy.balance(state, self._costs, self._settings, now_s, self._energy_uj)
-            if schedule.status_at_s(state, self._settings, now_s) <= now_s:
+                energy.balance(state, self._costs, self._settings, self._now_s, self._energy_uj)
+            if schedule.status_at_s(state, self._settings, self._now_s) <= self._now_s:
                 self._guard(TASK_SLEEP, self._log_status)
-            task = schedule.choose(now_s, self._fix_at_s(now_s), self._send_at_s(now_s))
-        else:
-            task = TASK_FIX if self._affords_fix() else TASK_SLEEP
-        if task == TASK_FIX:
-            self._guard(task, self._fix)
-        elif task == TASK_SEND:
-            self._guard(task, self._send)
+        self._booked_uj = state.spent_uj
+        decision = self._decide()
+        if decision.task == TASK_FIX:
+            self._guard(TASK_FIX, lambda: self._fix(decision))
+        elif decision.task == TASK_SEND:
+            self._guard(TASK_SEND, self._send)
         self._end()
-        return task
+        return int(decision.task)
 
     def _guard(self, task: int, action) -> None:  # type: ignore[no-untyped-def]
         """Run `action`; an error becomes a number."""
@@ -120,34 +122,44 @@ class _Wake:
         except Exception as error:
             health.note_error(self._state, task, error)
 
-    def _clock_known(self) -> bool:
-        try:
-            return self._board.rtc.valid()
-        except Exception as error:
-            health.note_error(self._state, TASK_SLEEP, error)
-            return False
-
     def _measure(self) -> None:
         self._voltage_uv = self._board.gauge.voltage_uv()
         self._energy_uj = energy.stored_uj(self._costs, self._voltage_uv)
 
+    def _read_clock(self) -> None:
+        """Take the time; a clock that lost it starts another era."""
+        rtc, state = self._board.rtc, self._state
+        if not rtc.valid():
+            moment.new_era(state)
+            self._commit()
+            rtc.set_s(moment.START_S)
+        self._now_s = moment.now_s(state, rtc)
+        self._known = self._now_s >= moment.KNOWN_S
+
+    def _decide(self) -> "schedule.Decision":
+        """Return what is worth doing now, and when to look again."""
+        waiting = self._outbox.waiting(self._settings.send_records, self._now_s)
+        oldest = self._log.read(waiting[0]) if waiting else None
+        seen = schedule.Seen(
+            self._now_s,
+            self._known,
+            self._energy_uj,
+            len(waiting),
+            oldest.recorded_at_s if oldest is not None else 0,
+            False,
+            self._frame_uj() + self._answer_uj(),
+            self._free_at_s() if waiting else 0,
+            0,
+        )
+        return schedule.decide(self._state, self._costs, self._settings, seen)
+
     def _end(self) -> None:
         """Commit, complete the wake, arm the next."""
         state = self._state
-        energy.book(state, self._cost_uj)
-        self._energy_uj -= self._cost_uj
-        if self._clock_known():
-            now_s = self._board.rtc.now_s()
-            times_s = [
-                self._fix_at_s(now_s),
-                self._send_at_s(now_s),
-                schedule.status_at_s(state, self._settings, now_s),
-            ]
-            wait_s = schedule.sleep_s(now_s, times_s, self._settings.wake_max_s)
-        elif self._affords_fix():
-            wait_s = schedule.search_again_s(state.failed_in_row, self._settings.wake_max_s)
-        else:
-            wait_s = self._settings.wake_max_s
+        energy.book(state, self._costs.boot_uj)
+        self._energy_uj -= state.spent_uj - self._booked_uj
+        self._guard(TASK_SLEEP, self._read_clock)
+        wait_s = self._decide().wake_s
         self._commit()
         end_wake(self._fram)
         self._board.arm_wakeup(wait_s)
@@ -159,24 +171,7 @@ class _Wake:
         self._log.dropped = 0
         state.commit(self._fram)
 
-    # --- when -----------------------------------------------------------------------------------
-
-    def _affords_fix(self) -> bool:
-        """Whether a search may start, even if it takes all its time."""
-        costs = self._costs
-        worst_uj = energy.fix_uj(costs, self._settings.gnss_timeout_s * 1000)
-        power_uw = costs.gnss_search_uw + costs.processor_uw
-        return energy.affords(costs, self._settings, self._energy_uj, worst_uj, power_uw)
-
-    def _fix_at_s(self, now_s: int) -> "int | None":
-        """When the next fix is due; None while the energy does not allow it."""
-        if not self._affords_fix():
-            return None
-        state, costs, settings = self._state, self._costs, self._settings
-        cycle_uj = energy.cycle_uj(state, costs, self._frame_uj(), settings.send_records)
-        budget_uj = energy.budget_uj_per_day(state, costs, settings, self._energy_uj)
-        interval_s = schedule.fix_interval_s(settings, cycle_uj, budget_uj)
-        return schedule.fix_at_s(state, now_s, interval_s)
+    # --- what a frame costs ---------------------------------------------------------------------
 
     def _frame_bytes(self) -> int:
         """Bytes on the air of the longest frame the next one may be."""
@@ -185,7 +180,8 @@ class _Wake:
     def _frame_uj(self) -> int:
         sf = self._state.sf
         air_us = airtime_us(sf, region.UPLINK_CHANNELS[0].bw_hz, self._frame_bytes())
-        return energy.send_uj(self._costs, air_us, region.silence_ms(sf))
+        frame_uj = energy.send_uj(self._costs, air_us, region.silence_ms(sf))
+        return int(frame_uj - self._costs.boot_uj)
 
     def _answer_uj(self) -> int:
         """Cost of receiving the longest answer there can be."""
@@ -193,36 +189,22 @@ class _Wake:
         air_us = airtime_us(sf, region.ACK_CHANNEL.bw_hz, region.MAX_PHY_BYTES[sf])
         return energy.listen_uj(self._costs, (region.RX_EARLY_US + air_us) // 1000)
 
-    def _send_at_s(self, now_s: int) -> "int | None":
-        """When the next frame is due; None while nothing waits or the energy does not allow it."""
-        state, costs, settings = self._state, self._costs, self._settings
-        waiting = self._outbox.waiting(settings.send_records, now_s)
-        if not waiting:
-            return None
-        power_uw = costs.radio_tx_uw + costs.processor_uw
-        worst_uj = self._frame_uj() + self._answer_uj()
-        if not energy.affords(costs, settings, self._energy_uj, worst_uj, power_uw):
-            return None
-        oldest = self._log.read(waiting[0])
-        oldest_at_s = oldest.recorded_at_s if oldest is not None else 0
-        at_s = schedule.send_at_s(state, settings, now_s, len(waiting), oldest_at_s)
-        if at_s is None:
-            return None
+    def _free_at_s(self) -> int:
+        """When the duty cycle allows the next frame."""
         channel = region.UPLINK_CHANNELS[0]
-        air_us = airtime_us(state.sf, channel.bw_hz, self._frame_bytes())
+        air_us = airtime_us(self._state.sf, channel.bw_hz, self._frame_bytes())
         ledger = link.Ledger(self._fram, channel.freq_hz)
-        ledger.settle(now_s)
-        return max(at_s, now_s + ledger.wait_s(now_s, air_us))
+        ledger.settle(self._now_s)
+        return self._now_s + ledger.wait_s(self._now_s, air_us)
 
     # --- tasks ----------------------------------------------------------------------------------
 
     def _log_status(self) -> None:
         state = self._state
-        now_s = self._board.rtc.now_s()
-        state.status_at_s = now_s
+        state.status_at_s = self._now_s
         status = Status(
             0,
-            now_s,
+            self._now_s,
             self._voltage_uv // 1000,
             max(0, self._energy_uj // 1000),
             state.income_uj // 1000,
@@ -232,35 +214,35 @@ class _Wake:
             state.brownouts,
             self._board.gauge.temperature_c(),
         )
-        self._log.append(data.KIND_STATUS, now_s, log.pack_status(status))
+        self._log.append(data.KIND_STATUS, self._now_s, log.pack_status(status))
 
-    def _fix(self) -> None:
+    def _fix(self, decision: "schedule.Decision") -> None:
         """Search for a position, log it, correct the clock."""
         board, state, settings = self._board, self._state, self._settings
-        if self._clock_known():
-            state.tried_at_s = board.rtc.now_s()
-        state.failed_in_row = min(state.failed_in_row + 1, 255)
-        state.failed_fixes += 1
+        schedule.begin_fix(state, self._now_s)
         self._commit()
         start_ms = board.clock.ticks_ms()
+        solution = None
         try:
             outcome = gnss.search(
                 board.gnss,
                 board.clock,
-                settings.gnss_timeout_s * 1000,
+                decision.limit_ms,
                 settings.accuracy_limit_m * 1000,
                 settings.pdop_limit_tenths * 10,
                 settings.year_least,
                 board.feed_watchdog,
             )
+            solution = outcome.solution
+            if outcome.unix_s is not None:
+                since_ms = board.clock.ticks_ms() - outcome.ticks_ms
+                self._set_clock(outcome.unix_s + (since_ms + 500) // 1000)
         finally:
-            cost_uj = energy.fix_uj(self._costs, board.clock.ticks_ms() - start_ms)
-            energy.learn_fix(state, cost_uj)
-            self._cost_uj += cost_uj - self._costs.boot_uj
-        if outcome.unix_s is not None:
-            since_ms = board.clock.ticks_ms() - outcome.ticks_ms
-            self._set_clock(outcome.unix_s + (since_ms + 500) // 1000)
-        solution = outcome.solution
+            on_ms = board.clock.ticks_ms() - start_ms
+            fixed = solution is not None
+            schedule.end_fix(
+                state, self._costs, settings, decision, decision.knows, self._now_s, on_ms, fixed
+            )
         if solution is None:
             return
         lat_e5, lon_e5 = fix.position_e5(solution.lat_e7, solution.lon_e7)
@@ -269,45 +251,43 @@ class _Wake:
             lon_e5,
             (solution.altitude_mm + 500) // 1000,
             fix.accuracy_class(solution.accuracy_mm),
-            fix.REASON_SCHEDULE if state.fixes else fix.REASON_FIRST,
+            decision.reason,
         )
         self._log.append(data.KIND_FIX, solution.unix_s, payload)
-        state.fixes += 1
-        state.failed_fixes -= 1
-        state.failed_in_row = 0
 
     def _set_clock(self, unix_s: int) -> None:
         """Correct the clock when it is off by more than a second; the ledger never gains by it."""
         rtc, state = self._board.rtc, self._state
-        if not rtc.valid():
+        now_s = moment.now_s(state, rtc)
+        moment.learn_drift(state, rtc, unix_s)
+        off_s = unix_s - now_s
+        if not -1 <= off_s <= 1:
+            if now_s < moment.KNOWN_S:
+                moment.tell(state, now_s, unix_s)
+                state.still_at_s = state.anchor_at_s = state.purse_at_s = 0
+            elif abs(off_s) > _CLOCK_JUMP_S:
+                state.anchor_at_s = state.purse_at_s = 0
+            if off_s > _CLOCK_JUMP_S:
+                for ledger in link.uplink_ledgers(self._fram):
+                    ledger.move(now_s, unix_s)
             rtc.set_s(unix_s)
-            self._settle_ledgers(unix_s)
-            state.tried_at_s = unix_s
-            return
-        now_s = rtc.now_s()
-        if -1 <= unix_s - now_s <= 1:
-            return
-        if unix_s - now_s > _CLOCK_JUMP_S:
+            state.set_at_s = unix_s
             for ledger in link.uplink_ledgers(self._fram):
-                ledger.move(now_s, unix_s)
-        rtc.set_s(unix_s)
-        self._settle_ledgers(unix_s)
-        if abs(unix_s - now_s) > _CLOCK_JUMP_S:
-            state.tried_at_s = unix_s
-            state.anchor_at_s = 0
-
-    def _settle_ledgers(self, now_s: int) -> None:
-        for ledger in link.uplink_ledgers(self._fram):
-            ledger.settle(now_s)
+                ledger.settle(unix_s)
+            if abs(off_s) > _CLOCK_JUMP_S:
+                state.tried_at_s = unix_s
+        self._now_s = unix_s
+        self._known = True
 
     def _send(self) -> None:
         """Send waiting records and listen for who holds them."""
         state, collar = self._state, self._identity.collar
-        now_s = self._board.rtc.now_s()
+        now_s = self._now_s
         budget_uj = energy.budget_uj_per_day(state, self._costs, self._settings, self._energy_uj)
         poor_s = link.poor_wait_s(self._frame_uj(), budget_uj)
         first, alone = self._outbox.choose(now_s)
         sf = link.begin_frame(state, now_s, collar * 31 + state.boots * 7, poor_s)
+        schedule.begin_send(state, now_s)
         self._commit()
         payload = self._outbox.pack(first, alone, link.frame_room(sf)) if first else b""
         if not payload:
@@ -326,8 +306,7 @@ class _Wake:
         try:
             heard, listened_ms = uplink.exchange(self._board, sealed)
         finally:
-            frame_uj = energy.send_uj(self._costs, sealed.airtime_us, listened_ms)
-            self._cost_uj += frame_uj - self._costs.boot_uj
+            energy.after_send(state, self._costs, sealed.airtime_us, listened_ms)
         answer = uplink.read_answer(self._identity, sealed, heard) if heard is not None else None
         if answer is None or answer.generation != state.generation:
             return

@@ -11,24 +11,79 @@ if TYPE_CHECKING:
 
 _SEED_STATE = 0x1D03
 
-#: Fields of the state block: name, struct code, value on a collar that remembers nothing. A field
-#: is added at the end, in place of spare bytes, so that an older block still reads.
+#: Fields of the state block: name, struct code, value on a collar that remembers nothing. A code
+#: with a count is a list. A field is added at the end, in place of spare bytes, so that an older
+#: block still reads.
 _FIELDS = (
     ("generation", "I", 0),
     ("newest", "I", 0),  # newest record when last committed: the log is searched from here
+    # --- fixes (schedule.py)
     ("tried_at_s", "I", 0),  # last attempt at a fix, 0 none
+    ("fix_at_s", "I", 0),  # last fix, 0 none
     ("failed_in_row", "B", 0),  # attempts without a fix since the last one
+    ("group_left", "B", 0),  # fixes still to come in the running group
+    ("grid_h", "H", 0),  # of the backbone
+    ("backbone_at_s", "I", 0),  # last fix of the backbone
+    ("phase_s", "H", 0),  # of the slots, differs between collars
+    ("locate", "B", 0),  # a station asks for a fix now
+    # --- frames (link.py, outbox.py)
     ("sf", "B", 9),
     ("misses", "B", 0),  # frames without an answer since the last one
     ("draining", "B", 0),  # the last frame was answered and more records wait
+    ("sent_at_s", "I", 0),  # last frame
     ("send_after_s", "I", 0),  # no frame before this time
-    ("status_at_s", "I", 0),  # last status record, 0 none
+    ("send_from", "I", 0),  # record the next frame starts with, 0 the oldest (outbox.py)
+    ("round_at_s", "I", 0),  # when such frames last began with the oldest
+    # --- energy (energy.py)
     ("anchor_at_s", "I", 0),  # start of the running energy balance, 0 none
     ("anchor_uj", "i", 0),  # stored energy then
     ("spent_uj", "I", 0),  # booked since then
+    ("still_in_balance", "B", 0),  # nothing has moved since then
     ("income_uj", "I", 0),  # learned income per day
     ("learned_s", "I", 0),  # time the income was learned over
-    ("fix_cost_uj", "I", 0),  # learned cost of one attempt at a fix, 0 unknown
+    ("rest_nw", "I", 0),  # learned power of the collar at rest, 0 unknown
+    ("purse_uj", "i", 0),  # budget come in and not spent
+    ("purse_at_s", "I", 0),  # when it was last filled, 0 never
+    ("esr_mohm", "H", 0),  # learned series resistance of the storage, 0 unknown
+    ("search_permille", "H", 1000),  # learned power of a search, of the table's
+    ("search_uj", "8I", 0),  # learned mean cost of a search, by what the receiver knew
+    ("search_ms", "8I", 0),  # mean time of a successful one
+    ("search_ok", "8H", 900),  # share of successful ones, in thousandths
+    ("search_count", "8B", 0),
+    ("data_at_s", "I", 0),  # when the receiver last took up ephemerides, 0 never
+    ("aid_at_s", "I", 0),  # when a station last gave ephemerides, 0 never
+    # --- motion (motion.py)
+    ("still_at_s", "I", 0),  # still since, 0 unknown
+    ("looks_since", "B", 0),  # wakes since the last fix
+    ("moved_since", "B", 0),  # those with motion
+    ("wakes", "B", 0),  # wakes in the interval of the next activity record
+    ("moved_wakes", "B", 0),
+    ("intensity_sum", "I", 0),  # [mg]
+    ("activity_at_s", "I", 0),  # its start
+    ("activity_uj", "I", 0),  # income in it so far
+    ("mortal", "B", 0),  # the mortality alarm stands
+    ("revival", "B", 0),  # evidence against it
+    ("alarm_fixes", "B", 0),  # fixes of the alarm still to come
+    # --- fences (fence.py)
+    ("fence_inside", "B", 0),  # bit per fence
+    ("fence_known", "B", 0),
+    ("fence_until_s", "I", 0),  # fixes in every slot until then
+    ("lat_e5", "i", 0),  # last fix
+    ("lon_e5", "i", 0),
+    # --- clock (moment.py)
+    ("era", "B", 0),  # counts losses of the clock
+    ("era_zero_s", "16I", 0),  # Unix time at which era % 16 began, 0 unknown
+    ("set_at_s", "I", 0),  # when the clock was last set, 0 unknown
+    ("drift_ppb", "i", 0),  # learned, positive runs fast
+    # --- orders (orders.py)
+    ("downlink", "I", 0),  # counter of the last order
+    ("order", "H", 0),  # its sequence
+    ("order_result", "B", 0),
+    ("arm_at_s", "I", 0),  # drop-off armed, 0 not
+    ("arm_code", "H", 0),
+    ("sleep_until_s", "I", 0),  # hibernation
+    # --- counters
+    ("status_at_s", "I", 0),  # last status record, 0 none
     ("boots", "I", 0),
     ("fixes", "H", 0),
     ("failed_fixes", "H", 0),
@@ -39,15 +94,19 @@ _FIELDS = (
     ("broken_wakes", "H", 0),  # begun and not completed
     ("errors", "H", 0),
     ("lost_records", "H", 0),  # unreadable or overwritten before any station had them
+    ("faults", "H", 0),  # bit per part that fails, noted once (health.py)
     ("error_task", "B", 0),
     ("error_name", "15s", b""),
-    ("send_from", "I", 0),  # record the next frame starts with, 0 the oldest (outbox.py)
-    ("round_at_s", "I", 0),  # when such frames last began with the oldest
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
 _FORMAT = "<" + "".join(field[1] for field in _FIELDS)
-_STATE_BYTES = 122  # of payload, the rest is spare
+_STATE_BYTES = 394  # of payload, the rest is spare
 _LIMITS = {"B": 0xFF, "H": 0xFFFF, "I": 0xFFFFFFFF}
+
+
+def _count(code: str) -> int:
+    """Return how many values a field's code stands for; 0 for a plain one."""
+    return int(code[:-1]) if len(code) > 1 and code[-1] != "s" else 0
 
 
 class State:
@@ -56,18 +115,64 @@ class State:
     generation: int
     newest: int
     tried_at_s: int
+    fix_at_s: int
     failed_in_row: int
+    group_left: int
+    grid_h: int
+    backbone_at_s: int
+    phase_s: int
+    locate: int
     sf: int
     misses: int
     draining: int
+    sent_at_s: int
     send_after_s: int
-    status_at_s: int
+    send_from: int
+    round_at_s: int
     anchor_at_s: int
     anchor_uj: int
     spent_uj: int
+    still_in_balance: int
     income_uj: int
     learned_s: int
-    fix_cost_uj: int
+    rest_nw: int
+    purse_uj: int
+    purse_at_s: int
+    esr_mohm: int
+    search_permille: int
+    search_uj: "list[int]"
+    search_ms: "list[int]"
+    search_ok: "list[int]"
+    search_count: "list[int]"
+    data_at_s: int
+    aid_at_s: int
+    still_at_s: int
+    looks_since: int
+    moved_since: int
+    wakes: int
+    moved_wakes: int
+    intensity_sum: int
+    activity_at_s: int
+    activity_uj: int
+    mortal: int
+    revival: int
+    alarm_fixes: int
+    fence_inside: int
+    fence_known: int
+    fence_until_s: int
+    lat_e5: int
+    lon_e5: int
+    era: int
+    era_zero_s: "list[int]"
+    set_at_s: int
+    drift_ppb: int
+    downlink: int
+    order: int
+    order_result: int
+    arm_at_s: int
+    arm_code: int
+    sleep_until_s: int
+    status_at_s: int
     boots: int
     fixes: int
     failed_fixes: int
@@ -78,14 +183,14 @@ class State:
     broken_wakes: int
     errors: int
     lost_records: int
+    faults: int
     error_task: int
     error_name: bytes
-    send_from: int
-    round_at_s: int
 
     def __init__(self) -> None:
-        for name, _, value in _FIELDS:
-            setattr(self, name, value)
+        for name, code, value in _FIELDS:
+            count = _count(code)
+            setattr(self, name, [value] * count if count else value)
 
     def restart(self, generation: int) -> None:
         """Forget what counted in another generation; what was learned stays."""
@@ -96,24 +201,27 @@ class State:
 
     def pack(self) -> bytes:
         """Return the payload of the state block; values beyond a field's range saturate."""
-        values = []
+        values: "list[int | bytes]" = []
         for name, code, _ in _FIELDS:
             value = getattr(self, name)
-            if code in _LIMITS:
-                value = max(0, min(value, _LIMITS[code]))
-            elif code == "i":
-                value = max(-0x80000000, min(value, 0x7FFFFFFF))
-            else:
-                value = (value + bytes(15))[:15]
-            values.append(value)
+            if code[-1] == "s":
+                values.append((value + bytes(15))[:15])
+                continue
+            most = _LIMITS.get(code[-1], 0x7FFFFFFF)
+            least = 0 if code[-1] in _LIMITS else -0x80000000
+            for one in value if isinstance(value, list) else (value,):
+                values.append(max(least, min(one, most)))
         data = struct.pack(_FORMAT, *values)
         return data + bytes(_STATE_BYTES - len(data))
 
     def unpack(self, payload: bytes) -> None:
         """Take all fields from a payload made by `pack`."""
         values = struct.unpack_from(_FORMAT, payload)
-        for i in range(len(_FIELDS)):
-            setattr(self, _FIELDS[i][0], values[i])
+        at = 0
+        for name, code, _ in _FIELDS:
+            count = _count(code)
+            setattr(self, name, list(values[at : at + count]) if count else values[at])
+            at += count or 1
 
     def load(self, fram: "Fram") -> bool:
         """Take all fields from FRAM; returns False, and keeps the defaults, when none is whole."""

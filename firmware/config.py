@@ -25,16 +25,20 @@ TABLE = (
     ("send_records", 1, 64, 8),  # send when so many wait
     ("send_age_s", 60, 604800, 43200),  # or when the oldest has waited so long
     ("status_interval_s", 3600, 604800, 86400),
+    ("send_age_max_s", 3600, 2592000, 604800),  # or so long, if the budget is small
     ("target_permille", 0, 1000, 500),  # of the full storage
     ("horizon_days", 1, 365, 20),  # to bring the storage to the target
-    ("reserve_days", 0, 365, 60),  # of sleep, never spent on tasks
+    ("reserve_days", 0, 365, 90),  # of sleep, never spent on tasks
     ("income_days", 1, 60, 5),  # memory of the learned income
     ("tx_power_dbm", 0, 14, 14),
     ("wake_max_s", 600, 21600, 21600),
     ("margin_mv", 0, 500, 30),  # above the brown-out line, under load
     ("year_least", 1980, 2099, 2025),  # a receiver that says an earlier one has the week wrong
+    ("group_interval_s", 300, 21600, 1800),  # between the fixes of a group; slots of UTC
+    ("grid_h", 0, 720, 0),  # of the backbone, 0 as the budget allows
+    ("mortality_s", 3600, 1209600, 86400),  # still so long is dead
 )
-_ROOM = 24  # settings the block in FRAM has room for
+_ROOM = 64  # settings the block in FRAM has room for
 _UNSET = 0xFFFFFFFF
 _SEED = 0x1D04
 
@@ -66,6 +70,10 @@ class Settings:
     wake_max_s: int
     margin_mv: int
     year_least: int
+    send_age_max_s: int
+    group_interval_s: int
+    grid_h: int
+    mortality_s: int
 
     def __init__(self, **values: int) -> None:
         for name, least, most, default in TABLE:

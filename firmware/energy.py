@@ -1,13 +1,28 @@
-"""Joules: what is stored, what comes in, what a day may spend, and whether a task may start.
+"""Joules: what is stored, what comes in, what things cost, and what may be spent.
 
 All energies are micro-joules at the storage, above its lower voltage limit; all integers. Nothing
-here reads hardware or a clock.
+here reads hardware or a clock; functions take the `State` and change it in place.
 
     stored   E = C (V^2 - Vempty^2) / 2                                     V at rest
-    income   (change of E + what was spent) per day, averaged over `income_days`
-    budget   income + (E - target) / horizon - upkeep, within 0 .. E - reserve
-    gate     after its cost and under its load a task leaves the reserve, and the voltage above the
-             brown-out line: V(E - cost) - 3 ESR P / V - margin
+    rest     what a day takes without a task: learned from the spans in which nothing moved
+    income   (change of E + what was booked) per day + rest, averaged over `income_days`
+    budget   income - rest + (E - target) / horizon, within 0 .. E - reserve
+    purse    budget that has come in and is not yet spent: may be overdrawn by one group of fixes
+    gate     after its cost a task leaves the reserve, and under its load the voltage stays above
+             the brown-out line: V(E - cost) - ESR P / V - margin
+
+One millivolt of the storage is 0.12 J, so only what is large is measured: the power of a search
+(voltage before and after it), and a day at rest. The cost of a search is learned for each thing
+the receiver may know, `COLD` to `OWN` + 4, since that is what makes it short or long. Small costs
+come from the board's table. All are in joules of the book's own capacitance: when that is wrong
+by a fifth, so are all of them, and plans still come true.
+
+Use, once per wake, in this order (`app.py` does, and whoever simulates it):
+
+    balance(state, costs, settings, now_s, energy_uj)    at the start, `energy_uj` from the voltage
+    ... schedule.decide, the task; then one of
+    after_search(...) or after_send(...)                 which book it
+    book(state, costs.boot_uj)                           at the end: every wake pays for its boot
 """
 
 from ._typing import TYPE_CHECKING
@@ -18,10 +33,29 @@ if TYPE_CHECKING:
     from .config import Settings
 
 DAY_S = 86400
+
+# What the receiver knows when it is switched on; the index of what is learned about searches.
+COLD = 0  # nothing
+STALE = 1  # time, position, almanac; its ephemerides are older than 6 h
+AIDED = 2  # ephemerides from a station
+OWN = 3  # its own ephemerides, younger than 1 h; then OWN + 1 (2 h), + 2 (3 h), + 3 (4 h), + 4
+CLASSES = 8
+_OWN_MAX_S = 6 * 3600
+_AIDED_MAX_S = 4 * 3600
+
+#: First guess of a search's time, in thousandths of the board's cold one; the ones for young data
+#: are hopeful, so that they are tried and then learned.
+_GUESS_PERMILLE = (1000, 900, 150, 60, 60, 80, 120, 300)
+_DOWNLOAD_MS = 18000  # three subframes of 6 s: a search so long has heard whole ephemerides
+_LEARN_LEAST = 3  # attempts the first guess counts for
+_LEARN_MOST = 16  # attempts that are remembered
+
 _BALANCE_S = 21600  # shortest balance: voltage noise of 0.2 mV is then 0.1 J/day
 _BALANCE_MAX_S = 30 * DAY_S  # beyond, the clock is more likely wrong than the balance right
+_REST_SHARE = 4  # days in still spans that are remembered
 _ESR_COLD = 3  # the storage's series resistance at -20 degrees, as a multiple of the tabled one
 _WAKES_PER_DAY = 4  # without any task
+_ALARM_FRAMES = 24  # of a mortality alarm nobody answers, kept in reserve
 
 
 def stored_uj(costs: "Costs", voltage_uv: int) -> int:
@@ -33,10 +67,10 @@ def stored_uj(costs: "Costs", voltage_uv: int) -> int:
 def voltage_uv(costs: "Costs", energy_uj: int) -> int:
     """Return the voltage at rest with `energy_uj` stored, rounded down; 0 when there is none."""
     square = costs.empty_uv * costs.empty_uv + energy_uj * 2_000_000_000 // costs.capacitance_mf
-    return _isqrt(square) if square > 0 else 0
+    return isqrt(square) if square > 0 else 0
 
 
-def _isqrt(n: int) -> int:
+def isqrt(n: int) -> int:
     """Integer square root, by Newton's method from above."""
     x = 1
     while x * x <= n:
@@ -48,18 +82,34 @@ def _isqrt(n: int) -> int:
         x = y
 
 
-def upkeep_uj_per_day(costs: "Costs") -> int:
-    """Return what a day costs without any task: Standby and the wakes to look around."""
-    return int(costs.standby_nw * DAY_S // 1000 + _WAKES_PER_DAY * costs.boot_uj)
+def full_uj(costs: "Costs") -> int:
+    """Return the energy of the full storage."""
+    return stored_uj(costs, costs.full_uv)
 
 
-def reserve_uj(costs: "Costs", settings: "Settings") -> int:
-    """Return the energy no task may touch: `reserve_days` of upkeep."""
-    return settings.reserve_days * upkeep_uj_per_day(costs)
+# --- what things cost ---------------------------------------------------------------------------
+
+
+def rest_uj_per_day(state: "State", costs: "Costs") -> int:
+    """Return what a day takes without a wake: Standby, and leakage once it is learned."""
+    return int((state.rest_nw or costs.standby_nw) * DAY_S // 1000)
+
+
+def reserve_uj(state: "State", costs: "Costs", settings: "Settings") -> int:
+    """Return the energy only an alarm may touch: `reserve_days` of sleep, and the alarm."""
+    day_uj = rest_uj_per_day(state, costs) + _WAKES_PER_DAY * costs.boot_uj
+    alarm_uj = _ALARM_FRAMES * (costs.boot_uj + costs.frame_uj + costs.radio_tx_uw // 2)
+    return int(settings.reserve_days * day_uj + alarm_uj)
+
+
+def search_uj(state: "State", costs: "Costs", duration_ms: int) -> int:
+    """Return the cost of a search of `duration_ms`, without the wake it needs."""
+    power_uw = costs.gnss_search_uw + costs.processor_sleep_uw
+    return int(power_uw * duration_ms // 1000 * state.search_permille // 1000)
 
 
 def fix_uj(costs: "Costs", duration_ms: int) -> int:
-    """Return the cost of a search of `duration_ms` and the wake it needs."""
+    """Return the tabled cost of a search of `duration_ms`, waited out in Sleep, and its wake."""
     power_uw = costs.gnss_search_uw + costs.processor_sleep_uw
     return int(costs.boot_uj + power_uw * duration_ms // 1000)
 
@@ -84,75 +134,190 @@ def listen_uj(costs: "Costs", listened_ms: int) -> int:
     return int((costs.radio_rx_uw + costs.processor_sleep_uw) * listened_ms // 1000)
 
 
+# --- the receiver: what it knows, what that makes a search cost ---------------------------------
+
+
+def knows(state: "State", now_s: int) -> int:
+    """Return what the receiver will know when it is switched on at `now_s`, COLD..OWN + 4."""
+    own_s = now_s - state.data_at_s
+    if state.aid_at_s > state.data_at_s and 0 <= now_s - state.aid_at_s < _AIDED_MAX_S:
+        return AIDED
+    if state.data_at_s and 0 <= own_s < _OWN_MAX_S:
+        hours = own_s // 3600
+        return OWN + (4 if hours > 4 else hours)
+    return STALE if state.fix_at_s and state.fix_at_s <= now_s else COLD
+
+
+def expected_uj(state: "State", costs: "Costs", known: int) -> int:
+    """Return the mean cost of a search that begins with `known`, per fix it gives."""
+    mean_uj = state.search_uj[known] or search_uj(state, costs, _guess_ms(costs, known))
+    return int(mean_uj * 1000 // max(state.search_ok[known], 100))
+
+
+def expected_ms(state: "State", costs: "Costs", known: int) -> int:
+    """Return the mean time of a successful search that begins with `known`."""
+    return int(state.search_ms[known] or _guess_ms(costs, known))
+
+
+def limit_ms(state: "State", costs: "Costs", settings: "Settings", known: int) -> int:
+    """Return when a search that begins with `known` is given up: twice a cold one, and 10 s.
+
+    A search that does not end soon although the receiver knew much becomes an opening: it fetches
+    ephemerides. One that hears nothing is stopped long before (drivers/gnss.py).
+    """
+    mean_ms = max(expected_ms(state, costs, known), expected_ms(state, costs, COLD))
+    return min(2 * mean_ms + 10000, settings.gnss_timeout_s * 1000)
+
+
+def _guess_ms(costs: "Costs", known: int) -> int:
+    return int(costs.gnss_search_s * _GUESS_PERMILLE[known])
+
+
+def after_search(
+    state: "State", costs: "Costs", now_s: int, known: int, on_ms: int, fixed: bool
+) -> None:
+    """Book a search and learn from it; `state.search_permille` scales the table's power.
+
+    Args:
+        state: changed in place; also when the receiver last took up ephemerides.
+        costs: the board's.
+        now_s: the clock at its end.
+        known: what the receiver knew at its start (`knows`).
+        on_ms: how long it was on.
+        fixed: whether it gave a fix.
+    """
+    cost_uj = search_uj(state, costs, on_ms)
+    book(state, cost_uj)
+    count = state.search_count[known]
+    weight = max(_LEARN_LEAST, min(count + 1, _LEARN_MOST))
+    mean_uj = state.search_uj[known] or search_uj(state, costs, _guess_ms(costs, known))
+    state.search_uj[known] = mean_uj + (cost_uj - mean_uj) // weight
+    permille = state.search_ok[known]
+    state.search_ok[known] = permille + ((1000 if fixed else 0) - permille) // _LEARN_MOST
+    state.search_count[known] = min(count + 1, 255)
+    if fixed:
+        mean_ms = expected_ms(state, costs, known)
+        state.search_ms[known] = mean_ms + (on_ms - mean_ms) // weight
+        if known in (COLD, STALE) or on_ms >= _DOWNLOAD_MS:
+            state.data_at_s = now_s
+
+
+def learn_search_power(
+    state: "State", costs: "Costs", before_uv: int, after_uv: int, on_ms: int
+) -> None:
+    """Learn the true power of a search from the voltage before and after it, under equal load.
+
+    A search under 5 s drowns in the converter's noise. Income during the search makes it look
+    cheaper than it is, by a few percent.
+    """
+    tabled_uj = (costs.gnss_search_uw + costs.processor_sleep_uw) * on_ms // 1000
+    if on_ms < 5000 or after_uv >= before_uv:
+        return
+    step_uj = stored_uj(costs, before_uv) - stored_uj(costs, after_uv)
+    permille = max(300, min(step_uj * 1000 // tabled_uj, 3000))
+    state.search_permille += (permille - state.search_permille) // 8
+
+
+def learn_esr(state: "State", costs: "Costs", rest_uv: int, under_uv: int, load_uw: int) -> None:
+    """Learn the series resistance from the sag a known load makes, for the gates."""
+    sag_uv = max(0, rest_uv - under_uv)
+    mohm = sag_uv * (rest_uv // 1000) // max(load_uw, 1)
+    known = state.esr_mohm or costs.esr_mohm
+    state.esr_mohm = max(1, known + (min(mohm, 5000) - known) // 8)
+
+
+def after_send(state: "State", costs: "Costs", airtime_us: int, listened_ms: int) -> None:
+    """Book a frame and its window."""
+    book(state, send_uj(costs, airtime_us, listened_ms) - costs.boot_uj)
+
+
+def book(state: "State", cost_uj: int) -> None:
+    """Add a cost to the running balance and take it from the purse."""
+    state.spent_uj += cost_uj
+    state.purse_uj -= cost_uj
+
+
+# --- what may be spent --------------------------------------------------------------------------
+
+
 def affords(
-    costs: "Costs", settings: "Settings", energy_uj: int, cost_uj: int, power_uw: int
+    state: "State",
+    costs: "Costs",
+    energy_uj: int,
+    cost_uj: int,
+    power_uw: int,
+    keep_uj: int,
+    margin_mv: int,
 ) -> bool:
     """Return whether a task may start.
 
     Args:
+        state: for the learned series resistance.
         costs: the board's.
-        settings: reserve and margin.
         energy_uj: stored now.
         cost_uj: the most the task may take.
         power_uw: its highest load.
+        keep_uj: what must be left: `reserve_uj`, 0 for an alarm.
+        margin_mv: above the brown-out line.
     """
     after_uj = energy_uj - cost_uj
-    if after_uj < reserve_uj(costs, settings):
+    if after_uj < keep_uj:
         return False
     rest_uv = voltage_uv(costs, after_uj)
-    sag_uv = 1000 * power_uw * costs.esr_mohm * _ESR_COLD // rest_uv
-    return bool(rest_uv - sag_uv >= costs.brownout_uv + settings.margin_mv * 1000)
+    esr_mohm = max(costs.esr_mohm * _ESR_COLD, state.esr_mohm * 3 // 2)
+    sag_uv = 1000 * power_uw * esr_mohm // rest_uv
+    return bool(rest_uv - sag_uv >= costs.brownout_uv + margin_mv * 1000)
 
 
-def book(state: "State", cost_uj: int) -> None:
-    """Add a cost to the running balance."""
-    state.spent_uj += cost_uj
+def budget_uj_per_day(state: "State", costs: "Costs", settings: "Settings", energy_uj: int) -> int:
+    """Return what tasks and the wakes they need may spend per day."""
+    target_uj = full_uj(costs) * settings.target_permille // 1000
+    spare_uj = (energy_uj - target_uj) // settings.horizon_days
+    budget_uj = state.income_uj + spare_uj - rest_uj_per_day(state, costs)
+    return max(0, min(budget_uj, energy_uj - reserve_uj(state, costs, settings)))
+
+
+def fill_purse(state: "State", now_s: int, budget_uj: int, most_uj: int) -> None:
+    """Put the budget since the last time into the purse; it holds or owes `most_uj` at most."""
+    elapsed_s = now_s - state.purse_at_s
+    if state.purse_at_s and 0 < elapsed_s <= _BALANCE_MAX_S:
+        state.purse_uj += budget_uj * elapsed_s // DAY_S
+    state.purse_uj = max(-most_uj, min(state.purse_uj, most_uj))
+    state.purse_at_s = now_s
 
 
 def balance(
     state: "State", costs: "Costs", settings: "Settings", now_s: int, energy_uj: int
 ) -> None:
-    """Learn the income from the running balance when it is long enough, and start the next.
+    """Learn income and rest from the running balance when it is long enough; start the next.
 
-    A full storage takes no more: then the balance is a lower bound and never lowers the income.
+    A span without any motion (`state.moved_in_balance` 0) had no income, so what is missing is
+    rest. A full storage takes no more: then the balance is a lower bound and never lowers the
+    income.
     """
     elapsed_s = now_s - state.anchor_at_s
     if state.anchor_at_s and 0 <= elapsed_s < _BALANCE_S:
         return
     if state.anchor_at_s and 0 < elapsed_s <= _BALANCE_MAX_S:
-        standby_uj = costs.standby_nw * elapsed_s // 1000
-        came_uj = energy_uj - state.anchor_uj + state.spent_uj + standby_uj
-        sample_uj = max(0, came_uj) * DAY_S // elapsed_s
+        change_uj = energy_uj - state.anchor_uj + state.spent_uj
+        if state.still_in_balance:
+            _learn_rest(state, costs, change_uj, elapsed_s)
+        came_uj = change_uj + rest_uj_per_day(state, costs) * elapsed_s // DAY_S
+        sample_uj = came_uj * DAY_S // elapsed_s
         memory_s = min(state.learned_s + elapsed_s, settings.income_days * DAY_S)
         if not (sample_uj < state.income_uj and energy_uj >= full_uj(costs) * 98 // 100):
-            change_uj = (sample_uj - state.income_uj) * elapsed_s // max(memory_s, elapsed_s)
-            state.income_uj += change_uj
+            step_uj = (sample_uj - state.income_uj) * elapsed_s // max(memory_s, elapsed_s)
+            state.income_uj = max(0, state.income_uj + step_uj)
         state.learned_s = memory_s
     state.anchor_at_s = now_s
     state.anchor_uj = energy_uj
     state.spent_uj = 0
+    state.still_in_balance = 1
 
 
-def full_uj(costs: "Costs") -> int:
-    """Return the energy of the full storage."""
-    return stored_uj(costs, costs.full_uv)
-
-
-def budget_uj_per_day(state: "State", costs: "Costs", settings: "Settings", energy_uj: int) -> int:
-    """Return what tasks may spend per day."""
-    target_uj = full_uj(costs) * settings.target_permille // 1000
-    spare_uj = (energy_uj - target_uj) // settings.horizon_days
-    budget_uj = state.income_uj + spare_uj - upkeep_uj_per_day(costs)
-    return max(0, min(budget_uj, energy_uj - reserve_uj(costs, settings)))
-
-
-def learn_fix(state: "State", cost_uj: int) -> None:
-    """Move the learned cost of an attempt at a fix a quarter of the way to `cost_uj`."""
-    known_uj = state.fix_cost_uj
-    state.fix_cost_uj = known_uj + (cost_uj - known_uj) // 4 if known_uj else cost_uj
-
-
-def cycle_uj(state: "State", costs: "Costs", frame_uj: int, records_per_frame: int) -> int:
-    """Return the cost of one fix and of its share of a frame."""
-    fix = state.fix_cost_uj or fix_uj(costs, costs.gnss_search_s * 1000)
-    return int(fix + frame_uj // max(1, records_per_frame))
+def _learn_rest(state: "State", costs: "Costs", change_uj: int, elapsed_s: int) -> None:
+    """Move the learned rest towards what a still span took, by its share of four days."""
+    known_nw = state.rest_nw or costs.standby_nw
+    seen_nw = max(known_nw // 2, min(-change_uj * 1000 // elapsed_s, known_nw * 2))
+    weight_s = min(elapsed_s, DAY_S)
+    state.rest_nw = max(1, known_nw + (seen_nw - known_nw) * weight_s // (_REST_SHARE * DAY_S))

@@ -1,13 +1,34 @@
-"""What is worth doing now, and when to look again. Pure: times in, decision out.
+"""What is worth doing now, and when to look again. Pure: what is known goes in, a decision out.
 
-All times are Unix seconds. A time in the state that lies ahead of the clock comes from a clock
-that was wrong; it counts as due.
+A fix that the receiver finds with fresh ephemerides costs a tenth of one from cold. So fixes come
+in groups: an opening, which fetches ephemerides, and then a fix every `group_interval_s` while
+the next one is cheaper than the average of the group so far; with what is learned about searches
+(`energy.expected_uj`) that rule gives the most fixes per joule. The purse (`energy.fill_purse`)
+says when a group can be paid. What kind of opening it is says its reason:
+
+    REASON_BACKBONE   on a grid of UTC times, whatever the animal does; at most half of the budget
+    REASON_MOTION     when the purse is full enough: the more the animal moves the less it takes
+
+so that samples drawn towards movement can be told from the regular ones. Alarms come first:
+
+    mortality alarm > fence alarm > fix > transmit > sleep
+
+Where a station in reach gives ephemerides cheaper than the sky, the opening asks for them first,
+in the same wake (`Decision.aid`): asked for earlier they would only grow old.
+
+Use, once per wake: `decide`; do the task, told by `begin_fix` and `end_fix` (or link.begin_frame,
+energy.after_send); `decide` again, whose `wake_s` is how long to sleep. Times are Unix seconds.
+A time in the state that lies ahead of the clock comes from a clock that was wrong: it is due.
 """
 
+from collections import namedtuple
+
+from . import energy
 from ._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .block import State
+    from .board import Costs
     from .config import Settings
 
 DAY_S = 86400
@@ -17,24 +38,313 @@ TASK_FIX = 1
 TASK_SEND = 2
 TASK_HALT = 3
 
+REASON_BACKBONE = 0
+REASON_FIRST = 1
+REASON_MOTION = 2
+REASON_GROUP = 3
+REASON_MORTALITY = 4
+REASON_FENCE = 5
+REASON_COMMAND = 6
+REASON_OTHER = 7
+
 SOON_S = 2  # until the next wake when something is due at once
 SEND_WAIT_MAX_S = 172800 + 64  # longest back-off between frames nobody answers
 _RETRY_S = 300  # search without a clock, doubling
+_CLOSED_S = 900  # after a search without a fix, doubling
+_CLOSED_MAX_S = 21600
+_GROUP_MOST = 16
+_ALARM_EVERY_S = 1800  # fixes of an alarm ...
+_ALARM_FIXES = 12  # ... for six hours
+_RADIO_SHARE = 12  # frames that are not urgent take a twelfth of the budget
+_LOOK_SHARE = 40  # wakes that only look take a fortieth of it
+_HOUR_S = 3600
+_NEVER_S = 1 << 40
+#: Grids of the backbone, in hours.
+_GRIDS_H = (1, 2, 3, 4, 6, 8, 12, 24, 48, 72, 96, 168, 336, 672)
+
+#: What a wake knows besides its state. now_s: the clock; while `known` is False it counts from
+#: some start of its own. energy_uj: stored. waiting: records no station has, counted up to
+#: `send_records`; oldest_at_s: time of the oldest of them. urgent: an alarm is among them.
+#: frame_uj: cost of the next frame, at worst. free_at_s: the duty cycle allows no frame before.
+#: aid_uj: what an aiding answer costs, 0 when no station in reach gives it.
+Seen = namedtuple(
+    "Seen",
+    (
+        "now_s",
+        "known",
+        "energy_uj",
+        "waiting",
+        "oldest_at_s",
+        "urgent",
+        "frame_uj",
+        "free_at_s",
+        "aid_uj",
+    ),
+)
+
+#: What to do. task: TASK_*. reason: REASON_* of a fix. knows: what the receiver knows (energy).
+#: limit_ms: longest search. opens: the fix opens a group. aid: ask a station for ephemerides
+#: first. cost_uj: planned, without the wake.
+#: wake_s: how long to sleep when nothing is done now; SOON_S while something is due.
+Decision = namedtuple(
+    "Decision", ("task", "reason", "knows", "limit_ms", "opens", "aid", "cost_uj", "wake_s")
+)
+
+#: The group of fixes that gives most per joule. running: one has been opened and has fixes left.
+#: count, cost_uj: of a whole group, its wakes included. aided: asking a station opens it cheaper.
+Group = namedtuple("Group", ("running", "count", "cost_uj", "aided"))
 
 
-def fix_interval_s(settings: "Settings", cycle_uj: int, budget_uj_per_day: int) -> int:
-    """Return the seconds between fixes that a daily budget affords."""
-    least, most = settings.fix_interval_min_s, settings.fix_interval_max_s
-    if budget_uj_per_day <= 0:
-        return most
-    return max(least, min(DAY_S * cycle_uj // budget_uj_per_day, most))
+def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> Decision:
+    """Return the most valuable task that can be afforded, and when to look again."""
+    now_s = seen.now_s
+    send_at_s = _NEVER_S
+    if not seen.known:
+        budget_uj = 0
+        group = Group(False, 1, 0, False)
+        fix_at_s, reason = _search_at_s(state, settings, now_s), REASON_OTHER
+        if seen.urgent:
+            send_at_s = _send_at_s(state, costs, settings, seen, 0)
+    else:
+        budget_uj = energy.budget_uj_per_day(state, costs, settings, seen.energy_uj)
+        group = best_group(state, costs, settings, now_s, seen.aid_uj)
+        energy.fill_purse(state, now_s, budget_uj, 2 * group.cost_uj)
+        fix_at_s, reason = _fix_at_s(state, costs, settings, seen, budget_uj, group)
+        send_at_s = _send_at_s(state, costs, settings, seen, budget_uj)
+    if seen.urgent and send_at_s <= now_s:
+        return Decision(TASK_SEND, 0, 0, 0, False, False, seen.frame_uj, SOON_S)
+    knows = energy.knows(state, now_s) if seen.known else energy.COLD
+    limit_ms = energy.limit_ms(state, costs, settings, knows)
+    if not _affords_search(state, costs, settings, seen.energy_uj, limit_ms):
+        fix_at_s = _NEVER_S
+    if fix_at_s <= now_s:
+        if not state.fixes:
+            reason = REASON_FIRST
+        opens = not group.running
+        aid = opens and group.aided
+        cost_uj = energy.expected_uj(state, costs, energy.AIDED if aid else knows)
+        cost_uj += seen.aid_uj if aid else 0
+        return Decision(TASK_FIX, reason, knows, limit_ms, opens, aid, cost_uj, SOON_S)
+    if send_at_s <= now_s:
+        return Decision(TASK_SEND, 0, 0, 0, False, False, seen.frame_uj, SOON_S)
+    at_s = min(fix_at_s, send_at_s, _look_at_s(state, costs, settings, now_s, budget_uj))
+    if seen.known:
+        at_s = min(at_s, status_at_s(state, settings, now_s))
+    return Decision(TASK_SLEEP, 0, 0, 0, False, False, 0, max(SOON_S, at_s - now_s))
 
 
-def fix_at_s(state: "State", now_s: int, interval_s: int) -> int:
-    """Return when the next fix is due."""
+def begin_fix(state: "State", now_s: int) -> None:
+    """Enter a search as failed, before it starts; commit the state then."""
+    state.tried_at_s = now_s
+    state.failed_in_row = min(state.failed_in_row + 1, 255)
+    state.failed_fixes += 1
+
+
+def end_fix(
+    state: "State",
+    costs: "Costs",
+    settings: "Settings",
+    decision: Decision,
+    knows: int,
+    now_s: int,
+    on_ms: int,
+    fixed: bool,
+) -> None:
+    """Book a search, learn from it, and go on in its group.
+
+    Args:
+        state: changed in place.
+        costs: the board's.
+        settings: the collar's.
+        decision: that led to it.
+        knows: what the receiver knew at its start: `decision.knows`, or after aid
+            `energy.knows` anew.
+        now_s: the clock at its end, which a fix has set.
+        on_ms: how long the receiver was on.
+        fixed: whether it gave a position.
+    """
+    energy.after_search(state, costs, now_s, knows, on_ms, fixed)
+    if not fixed:
+        return
+    state.failed_fixes -= 1
+    state.failed_in_row = 0
+    state.fixes += 1
+    state.fix_at_s = now_s
+    if decision.opens:
+        state.group_left = best_group(state, costs, settings, now_s, 0).count - 1
+    elif state.group_left:
+        state.group_left -= 1
+    if decision.reason in (REASON_BACKBONE, REASON_FIRST):
+        state.backbone_at_s = now_s
+    elif decision.reason == REASON_MORTALITY and state.alarm_fixes:
+        state.alarm_fixes -= 1
+    elif decision.reason == REASON_COMMAND:
+        state.locate = 0
+    state.moved_since = state.looks_since = 0
+
+
+def begin_send(state: "State", now_s: int) -> None:
+    """Enter a frame, before it goes out."""
+    state.sent_at_s = now_s
+
+
+def end_aid(state: "State", now_s: int, cost_uj: int, ok: bool) -> None:
+    """Book a request for ephemerides; without an answer the fix does without."""
+    energy.book(state, cost_uj)
+    if ok:
+        state.aid_at_s = now_s
+
+
+# --- groups of fixes ----------------------------------------------------------------------------
+
+
+def best_group(
+    state: "State", costs: "Costs", settings: "Settings", now_s: int, aid_uj: int
+) -> Group:
+    """Return the group with most fixes per joule: it ends before a fix dearer than its average."""
+    knows = energy.knows(state, now_s)
+    opening = energy.COLD if knows == energy.COLD else energy.STALE
+    total_uj = costs.boot_uj + energy.expected_uj(state, costs, opening)
+    aided = False
+    if aid_uj:
+        aided_uj = aid_uj + 2 * costs.boot_uj + energy.expected_uj(state, costs, energy.AIDED)
+        aided = aided_uj < total_uj
+        total_uj = min(aided_uj, total_uj)
+    count = 1
+    while count < _GROUP_MOST:
+        hours = count * settings.group_interval_s // _HOUR_S
+        if hours >= 6:
+            break
+        if aided:
+            class_ = energy.AIDED if hours < 4 else energy.STALE
+        else:
+            class_ = energy.OWN + min(hours, 4)
+        next_uj = costs.boot_uj + energy.expected_uj(state, costs, class_)
+        if next_uj * count >= total_uj:
+            break
+        total_uj += next_uj
+        count += 1
+    running = bool(state.group_left) and knows >= energy.AIDED
+    return Group(running, count, total_uj, aided)
+
+
+def _slot_at_s(state: "State", settings: "Settings", after_s: int) -> int:
+    """Return the first slot after `after_s`: UTC multiples of the interval, plus the phase."""
+    every_s = settings.group_interval_s
+    return (after_s - state.phase_s) // every_s * every_s + every_s + state.phase_s
+
+
+# --- when ---------------------------------------------------------------------------------------
+
+
+def _fix_at_s(
+    state: "State",
+    costs: "Costs",
+    settings: "Settings",
+    seen: Seen,
+    budget_uj: int,
+    group: Group,
+) -> "tuple[int, int]":
+    """Return when the next fix is due, and why."""
+    now_s = seen.now_s
+    if not 0 < state.tried_at_s <= now_s or not (state.fixes or state.failed_in_row):
+        return now_s, REASON_OTHER
+    if state.locate:
+        return now_s, REASON_COMMAND
+    least_s = settings.fix_interval_min_s
+    if state.failed_in_row:
+        least_s = min(_CLOSED_S << min(state.failed_in_row - 1, 10), _CLOSED_MAX_S)
+    least_s += state.tried_at_s
+    last_s = state.fix_at_s if 0 < state.fix_at_s <= now_s else state.tried_at_s
+    if state.mortal and state.alarm_fixes:
+        return max(least_s, last_s + _ALARM_EVERY_S), REASON_MORTALITY
+    at_s, reason = _backbone_at_s(state, settings, now_s, budget_uj, group), REASON_BACKBONE
+    if group.running:
+        slot_s = _slot_at_s(state, settings, last_s)
+        if slot_s < at_s:
+            at_s, reason = slot_s, REASON_GROUP
+    else:
+        open_s = _opening_at_s(state, costs, settings, seen, budget_uj, group, last_s)
+        if open_s < at_s:
+            at_s, reason = open_s, REASON_MOTION
+    if state.fence_until_s > now_s:
+        slot_s = _slot_at_s(state, settings, last_s)
+        if slot_s < at_s:
+            at_s, reason = slot_s, REASON_FENCE
+    return max(least_s, at_s), reason
+
+
+def _backbone_at_s(
+    state: "State", settings: "Settings", now_s: int, budget_uj: int, group: Group
+) -> int:
+    """Return the next time on the backbone's grid; also keeps the grid to the budget.
+
+    The grid changes only when half of the budget affords twice its openings, or not two thirds.
+    """
+    grid_h = state.grid_h
+    if settings.grid_h:
+        grid_h = settings.grid_h
+    else:
+        uj = 48 * group.cost_uj  # grid_h * budget pays for it
+        if not grid_h or uj * 2 > 3 * grid_h * budget_uj or uj * 2 < grid_h * budget_uj:
+            most_h = max(1, settings.fix_interval_max_s // _HOUR_S)
+            for grid_h in _GRIDS_H:
+                if grid_h * budget_uj >= uj or grid_h >= most_h:
+                    break
+            grid_h = min(grid_h, most_h)
+    state.grid_h = grid_h
+    every_s = grid_h * _HOUR_S
+    last_s = state.backbone_at_s if state.backbone_at_s <= now_s else 0
+    late_s = (now_s - state.phase_s) // every_s * every_s + state.phase_s
+    if last_s < late_s and now_s - late_s < min(every_s // 4, _HOUR_S):
+        return late_s
+    return late_s + every_s
+
+
+def _opening_at_s(
+    state: "State",
+    costs: "Costs",
+    settings: "Settings",
+    seen: Seen,
+    budget_uj: int,
+    group: Group,
+    last_s: int,
+) -> int:
+    """Return when the purse opens the next group: sooner while the animal moves."""
+    now_s = seen.now_s
+    need_uj = group.cost_uj
+    if state.looks_since:
+        need_uj -= need_uj * state.moved_since // state.looks_since
+    if seen.energy_uj >= energy.full_uj(costs) * 98 // 100:
+        need_uj = -group.cost_uj
+    lack_uj = need_uj - state.purse_uj
+    at_s = now_s
+    if lack_uj > 0:
+        at_s = now_s + lack_uj * DAY_S // budget_uj if budget_uj > 0 else _NEVER_S
+    at_s = min(at_s, last_s + settings.fix_interval_max_s)
+    return _slot_at_s(state, settings, max(at_s, last_s) - 1)
+
+
+def _search_at_s(state: "State", settings: "Settings", now_s: int) -> int:
+    """Return when a collar that does not know the time searches again: ever more rarely."""
     if not 0 < state.tried_at_s <= now_s:
         return now_s
-    return state.tried_at_s + interval_s
+    return state.tried_at_s + search_again_s(state.failed_in_row, settings.wake_max_s)
+
+
+def search_again_s(failed_in_row: int, most_s: int) -> int:
+    """Return the seconds until the next search of a collar that does not know the time."""
+    return min(_RETRY_S << min(max(failed_in_row - 1, 0), 10), most_s)
+
+
+def _affords_search(
+    state: "State", costs: "Costs", settings: "Settings", energy_uj: int, limit_ms: int
+) -> bool:
+    """Return whether a search may start, even if it takes all its time."""
+    worst_uj = costs.boot_uj + energy.search_uj(state, costs, limit_ms)
+    power_uw = costs.gnss_search_uw + costs.processor_uw
+    keep_uj = energy.reserve_uj(state, costs, settings)
+    return energy.affords(state, costs, energy_uj, worst_uj, power_uw, keep_uj, settings.margin_mv)
 
 
 def status_at_s(state: "State", settings: "Settings", now_s: int) -> int:
@@ -44,49 +354,52 @@ def status_at_s(state: "State", settings: "Settings", now_s: int) -> int:
     return state.status_at_s + settings.status_interval_s
 
 
-def send_at_s(
-    state: "State", settings: "Settings", now_s: int, waiting: int, oldest_at_s: int
-) -> "int | None":
-    """Return when the next frame is due, None when nothing waits.
+def _send_at_s(
+    state: "State", costs: "Costs", settings: "Settings", seen: Seen, budget_uj: int
+) -> int:
+    """Return when the next frame is due; an alarm may be paid from the reserve."""
+    keep_uj = 0 if seen.urgent else energy.reserve_uj(state, costs, settings)
+    power_uw = costs.radio_tx_uw + costs.processor_uw
+    worst_uj = costs.boot_uj + seen.frame_uj
+    if not seen.waiting or not energy.affords(
+        state, costs, seen.energy_uj, worst_uj, power_uw, keep_uj, settings.margin_mv
+    ):
+        return _NEVER_S
+    at_s = send_at_s(state, settings, seen, budget_uj)
+    return int(max(at_s, seen.free_at_s))
 
-    A collar that no station has answered yet sends its first record at once.
 
-    Args:
-        state: back-off, and whether the last frame was answered.
-        settings: how many records, or what age, make a frame.
-        now_s: the clock.
-        waiting: records no station has, counted up to `send_records`.
-        oldest_at_s: time of the oldest of them.
+def send_at_s(state: "State", settings: "Settings", seen: Seen, budget_uj: int) -> int:
+    """Return when what waits makes a frame.
+
+    A collar that no station has answered yet sends its first record at once. Few records wait
+    until the oldest is `send_age_s` old, and until the radio's share of the budget has paid the
+    last frame.
     """
-    if not waiting:
-        return None
-    if state.draining or not state.answered or waiting >= settings.send_records:
-        at_s = now_s
-    else:
-        at_s = max(now_s, min(oldest_at_s, now_s) + settings.send_age_s)
+    now_s = seen.now_s
+    at_s = now_s
+    if not (seen.urgent or state.draining or not state.answered):
+        if seen.waiting < settings.send_records:
+            at_s = min(seen.oldest_at_s, now_s) + settings.send_age_s
+            if 0 < state.sent_at_s <= now_s:
+                pause_s = DAY_S * _RADIO_SHARE * seen.frame_uj // max(budget_uj, 1)
+                at_s = max(at_s, state.sent_at_s + min(pause_s, settings.send_age_max_s))
     if 0 <= state.send_after_s - now_s <= SEND_WAIT_MAX_S:
         at_s = max(at_s, state.send_after_s)
+    return int(max(at_s, now_s))
+
+
+def _look_at_s(
+    state: "State", costs: "Costs", settings: "Settings", now_s: int, budget_uj: int
+) -> int:
+    """Return the next wake that only looks, on a slot; also when stillness becomes an alarm."""
+    wait_s = settings.wake_max_s
+    if budget_uj > 0:
+        wait_s = min(wait_s, DAY_S * _LOOK_SHARE * costs.boot_uj // budget_uj)
+    at_s = _slot_at_s(state, settings, now_s + max(0, wait_s - settings.group_interval_s))
+    at_s = min(at_s, now_s + settings.wake_max_s)
+    if state.still_at_s and not state.mortal:
+        alarm_at_s = state.still_at_s + settings.mortality_s
+        if alarm_at_s > now_s:
+            at_s = min(at_s, alarm_at_s)
     return at_s
-
-
-def choose(now_s: int, fix_at: "int | None", send_at: "int | None") -> int:
-    """Return the task of this wake; None is a task that is not possible now."""
-    if fix_at is not None and fix_at <= now_s:
-        return TASK_FIX
-    if send_at is not None and send_at <= now_s:
-        return TASK_SEND
-    return TASK_SLEEP
-
-
-def sleep_s(now_s: int, times_s: "list[int | None]", most_s: int) -> int:
-    """Return the seconds until the first of `times_s`, from 2 to `most_s`."""
-    wait_s = most_s
-    for at_s in times_s:
-        if at_s is not None:
-            wait_s = min(wait_s, at_s - now_s)
-    return max(SOON_S, wait_s)
-
-
-def search_again_s(failed_in_row: int, most_s: int) -> int:
-    """Return the seconds until the next search of a collar that does not know the time."""
-    return min(_RETRY_S << min(max(failed_in_row - 1, 0), 10), most_s)

@@ -49,7 +49,7 @@ def test_first_record_reaches_the_station_at_once():
     on = desk()
     on.wakes(3)
     assert (GENERATION, 1) in on.station.records
-    assert log_of(on).pending(1) == []
+    assert 1 not in log_of(on).pending(9)
 
 
 def test_window_opens_five_ms_before_the_answer():
@@ -113,7 +113,7 @@ def test_silent_receiver_backs_off_and_logs_nothing():
     on = desk()
     on.sky = lambda now_s, since_s: b""
     assert on.wakes(3) == [FIX, FIX, FIX]
-    assert on.armed_s == 1200
+    assert on.armed_s == 1200 - 90  # counted from the start of the search
     assert log_of(on).newest == 0
     assert remembered(on).failed_fixes == 3
 
@@ -230,7 +230,7 @@ def test_an_empty_storage_takes_no_task():
     on = desk()
     on.voltage = 2250000
     assert on.wake() == SLEEP
-    assert on.armed_s == 21600
+    assert 21600 - 1800 <= on.armed_s <= 21600
     assert not on.sent
 
 
@@ -250,7 +250,7 @@ def test_a_log_nobody_can_name_halts_the_collar_until_it_has_a_new_key():
     on.wakes(3)
     on.memory.write(layout.ADDRESS_GENERATION, bytes(32))
     on.memory.write(layout.ADDRESS_GENERATION_AGAIN, bytes(32))
-    on.memory.write(layout.ADDRESS_STATE, bytes(256))
+    on.memory.write(layout.ADDRESS_STATE, bytes(800))
     assert on.wakes(2) == [HALT, HALT]
     assert on.armed_s == 21600
     state.write_identity(on.memory, COLLAR, EPOCH + 1, KEY)
@@ -294,7 +294,7 @@ def test_a_record_this_firmware_does_not_know_stops_nothing():
     on.wakes(4)
     held = log_of(on)
     unknown = held.append(9, START_S, bytes(13))
-    on.wakes(60)
+    on.wakes(150)
     assert log_of(on).newest > unknown + 5
     assert set(log_of(on).pending(9)) <= {unknown, log_of(on).newest}
     assert remembered(on).errors == 0

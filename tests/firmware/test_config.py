@@ -53,5 +53,5 @@ def test_an_invalid_stored_value_falls_back_alone():
 
 
 def test_settings_fit_their_place():
-    assert len(config.TABLE) <= 24
-    assert layout.ADDRESS_SETTINGS + 140 <= layout.ADDRESS_LEDGER
+    assert len(config.TABLE) <= 64
+    assert layout.ADDRESS_SETTINGS + 2 * (4 * 64 + 6) <= layout.ADDRESS_BITMAP

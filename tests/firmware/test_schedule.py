@@ -1,84 +1,208 @@
-from firmware import schedule
+from firmware import energy, schedule
 from firmware.block import State
+from firmware.boards._costs_collar_l476 import COSTS
 from firmware.config import Settings
 
-NOW = 1790000000
+NOW = 1790000000 // 86400 * 86400
 DAY = 86400
+TARGET_UJ = 96000000
 
 
 def state(**values):
+    """A collar in the middle of its life: still, at noon, its last fix six hours ago."""
     block = State()
-    block.answered = 1
-    for name, value in values.items():
-        setattr(block, name, value)
+    block.answered = block.fixes = 1
+    block.tried_at_s = block.fix_at_s = block.still_at_s = block.sent_at_s = NOW - 21600
+    block.backbone_at_s = block.status_at_s = block.purse_at_s = NOW
+    block.grid_h = 24
+    block.income_uj = 2000000
+    for name in values:
+        setattr(block, name, values[name])
     return block
 
 
-def test_the_interval_is_what_the_budget_affords():
-    assert schedule.fix_interval_s(Settings(), 2000000, 4000000) == DAY // 2
+def seen(now_s=NOW + 60, known=True, energy_uj=TARGET_UJ, waiting=0, oldest_at_s=NOW, **more):
+    urgent, frame_uj = more.get("urgent", False), more.get("frame_uj", 60000)
+    free_at_s, aid_uj = more.get("free_at_s", 0), more.get("aid_uj", 0)
+    return schedule.Seen(
+        now_s, known, energy_uj, waiting, oldest_at_s, urgent, frame_uj, free_at_s, aid_uj
+    )
 
 
-def test_the_interval_stays_within_its_limits():
-    settings = Settings(fix_interval_min_s=600, fix_interval_max_s=7200)
-    assert schedule.fix_interval_s(settings, 1000, 4000000) == 600
-    assert schedule.fix_interval_s(settings, 2000000, 1000) == 7200
-    assert schedule.fix_interval_s(settings, 2000000, 0) == 7200
+def decide(block, **what):
+    return schedule.decide(block, COSTS, Settings(), seen(**what))
+
+
+def fix(block, now_s, seconds, **what):
+    """Decide, search for `seconds`, end with a fix; returns the decision."""
+    decision = decide(block, now_s=now_s, **what)
+    assert decision.task == schedule.TASK_FIX
+    schedule.begin_fix(block, now_s)
+    end_s, on_ms = now_s + seconds, seconds * 1000
+    schedule.end_fix(block, COSTS, Settings(), decision, decision.knows, end_s, on_ms, True)
+    return decision
 
 
 def test_a_collar_that_never_tried_tries_at_once():
-    assert schedule.fix_at_s(state(), NOW, 7200) == NOW
-
-
-def test_an_attempt_counts_from_its_start():
-    assert schedule.fix_at_s(state(tried_at_s=NOW - 100), NOW, 7200) == NOW + 7100
+    decision = decide(State(), known=False)
+    assert (decision.task, decision.knows) == (schedule.TASK_FIX, energy.COLD)
+    assert decide(State()).reason == schedule.REASON_FIRST
 
 
 def test_an_attempt_in_the_future_is_a_wrong_clock():
-    assert schedule.fix_at_s(state(tried_at_s=NOW + 100), NOW, 7200) == NOW
+    assert decide(state(tried_at_s=NOW + 100000)).task == schedule.TASK_FIX
+
+
+def test_a_poor_and_still_collar_sleeps():
+    decision = decide(state())
+    assert decision.task == schedule.TASK_SLEEP
+    assert decision.wake_s > 1800
+
+
+def test_a_full_purse_opens_a_group_on_the_next_slot():
+    block = state(purse_uj=9000000)
+    assert decide(block).wake_s == 1800 - 60
+    decision = decide(block, now_s=NOW + 1800)
+    assert (decision.task, decision.reason) == (schedule.TASK_FIX, schedule.REASON_MOTION)
+    assert decision.opens
+
+
+def test_motion_opens_a_group_with_less_in_the_purse():
+    half = {"purse_uj": 700000, "looks_since": 10}
+    assert decide(state(**half), now_s=NOW + 1800).task == schedule.TASK_SLEEP
+    moving = state(moved_since=10, **half)
+    assert decide(moving, now_s=NOW + 1800).task == schedule.TASK_FIX
+
+
+def test_a_group_goes_on_every_half_hour_until_its_data_are_old():
+    block = state(purse_uj=9000000)
+    fix(block, NOW + 1800, 40)
+    reasons = [fix(block, NOW + 1800 * n, 2).reason for n in range(2, 2 + block.group_left)]
+    assert len(reasons) >= 6
+    assert set(reasons) == {schedule.REASON_GROUP}
+    assert block.group_left == 0
+
+
+def test_a_group_ends_where_the_next_fix_is_dearer_than_its_average():
+    cheap, dear = State(), State()
+    cheap.fix_at_s = dear.fix_at_s = 1
+    for hours in range(2, 5):
+        dear.search_uj[energy.OWN + hours] = 3000000
+    groups = [schedule.best_group(one, COSTS, Settings(), NOW, 0) for one in (cheap, dear)]
+    assert groups[0].count > 4 == groups[1].count
+
+
+def test_the_backbone_stays_on_its_grid_whatever_moves():
+    block = state(moved_since=5, looks_since=5)
+    midnight = NOW + DAY
+    decision = decide(block, now_s=midnight - 7200)
+    assert decision.wake_s <= 7200 or decision.task == schedule.TASK_FIX
+    due = schedule.decide(state(), COSTS, Settings(grid_h=24), seen(now_s=midnight + 5))
+    assert (due.task, due.reason) == (schedule.TASK_FIX, schedule.REASON_BACKBONE)
+
+
+def test_the_backbones_grid_takes_half_of_the_budget():
+    block = state(grid_h=0)
+    decide(block)
+    group = schedule.best_group(block, COSTS, Settings(), NOW, 0)
+    budget_uj = energy.budget_uj_per_day(block, COSTS, Settings(), TARGET_UJ)
+    assert budget_uj // 4 < group.cost_uj * 24 // block.grid_h <= budget_uj // 2
+
+
+def test_a_failed_search_backs_off_doubling():
+    waits = []
+    for failed in (1, 2, 3, 9):
+        block = state(purse_uj=9000000, failed_in_row=failed, tried_at_s=NOW, backbone_at_s=NOW)
+        block.failed_in_row, t = failed, NOW + 60
+        while decide(block, now_s=t).task == schedule.TASK_SLEEP:
+            t += 60
+        waits.append(t - NOW)
+    assert waits[0] <= 1860 and waits[1] <= 1860
+    assert 3600 <= waits[2] <= 5500
+    assert waits[3] == 21600
+
+
+def test_dead_animals_are_located_every_half_hour():
+    block = state(mortal=1, alarm_fixes=12)
+    assert decide(block).reason == schedule.REASON_MORTALITY
+    fix(block, NOW + 60, 30)
+    assert block.alarm_fixes == 11
+
+
+def test_a_station_can_ask_for_a_fix():
+    block = state(locate=1)
+    assert fix(block, NOW + 60, 30).reason == schedule.REASON_COMMAND
+    assert block.locate == 0
+
+
+def test_aid_is_asked_for_where_it_is_cheaper():
+    assert decide(state(purse_uj=9000000), now_s=NOW + 1800, aid_uj=100000).aid
+    assert not decide(state(purse_uj=9000000), now_s=NOW + 1800).aid
+
+
+def test_aid_that_costs_more_than_it_saves_is_not_asked_for():
+    assert not decide(state(purse_uj=9000000), now_s=NOW + 1800, aid_uj=3000000).aid
+
+
+def test_an_aided_group_goes_on_with_the_stations_ephemerides():
+    block = state(purse_uj=9000000)
+    decision = decide(block, now_s=NOW + 1800, aid_uj=100000)
+    schedule.end_aid(block, NOW + 1802, 100000, True)
+    known = energy.knows(block, NOW + 1802)
+    assert known == energy.AIDED
+    schedule.end_fix(block, COSTS, Settings(), decision, known, NOW + 1810, 6000, True)
+    assert fix(block, NOW + 3600, 3, aid_uj=100000).knows == energy.AIDED
 
 
 def test_nothing_waiting_sends_nothing():
-    assert schedule.send_at_s(state(), Settings(), NOW, 0, NOW) is None
+    assert decide(state()).task != schedule.TASK_SEND
 
 
 def test_enough_records_are_sent_at_once():
-    assert schedule.send_at_s(state(), Settings(), NOW, 8, NOW) == NOW
+    assert decide(state(), waiting=8).task == schedule.TASK_SEND
 
 
 def test_few_records_wait_until_the_oldest_is_twelve_hours_old():
-    assert schedule.send_at_s(state(), Settings(), NOW, 3, NOW - 3600) == NOW + 11 * 3600
-    assert schedule.send_at_s(state(), Settings(), NOW, 3, NOW - DAY) == NOW
-    assert schedule.send_at_s(state(), Settings(), NOW, 3, NOW + DAY) == NOW + DAY // 2
+    def at_s(oldest_at_s):
+        few = seen(waiting=3, oldest_at_s=oldest_at_s)
+        return schedule.send_at_s(state(), Settings(), few, 9000000)
+
+    assert at_s(NOW - 3600) == NOW + 11 * 3600
+    assert at_s(NOW - DAY) == NOW + 60
+    assert at_s(NOW + DAY) == NOW + 60 + DAY // 2
+
+
+def test_a_small_budget_makes_frames_rare():
+    few = seen(waiting=3, oldest_at_s=NOW - DAY)
+    block = state(sent_at_s=NOW - DAY)
+    assert schedule.send_at_s(block, Settings(), few, 200000) > NOW + DAY
 
 
 def test_a_collar_nobody_has_answered_sends_its_first_record():
-    assert schedule.send_at_s(state(answered=0), Settings(), NOW, 1, NOW) == NOW
+    assert decide(state(answered=0), waiting=1).task == schedule.TASK_SEND
 
 
 def test_draining_goes_on():
-    assert schedule.send_at_s(state(draining=1), Settings(), NOW, 1, NOW) == NOW
+    assert decide(state(draining=1), waiting=1).task == schedule.TASK_SEND
 
 
-def test_back_off_is_kept():
-    waiting = state(send_after_s=NOW + 300)
-    assert schedule.send_at_s(waiting, Settings(), NOW, 8, NOW) == NOW + 300
+def test_back_off_and_duty_cycle_are_kept():
+    assert decide(state(send_after_s=NOW + 300), waiting=8).wake_s == 240
+    assert decide(state(), waiting=8, free_at_s=NOW + 120).wake_s == 60
 
 
 def test_a_back_off_of_years_is_a_wrong_clock():
-    waiting = state(send_after_s=NOW + 1000 * DAY)
-    assert schedule.send_at_s(waiting, Settings(), NOW, 8, NOW) == NOW
+    assert decide(state(send_after_s=NOW + 1000 * DAY), waiting=8).task == schedule.TASK_SEND
 
 
-def test_a_fix_goes_before_a_frame():
-    assert schedule.choose(NOW, NOW, NOW) == schedule.TASK_FIX
-    assert schedule.choose(NOW, NOW + 1, NOW) == schedule.TASK_SEND
-    assert schedule.choose(NOW, None, None) == schedule.TASK_SLEEP
+def test_an_alarm_goes_before_a_fix_and_may_use_the_reserve():
+    first = decide(State(), waiting=1, urgent=True, energy_uj=20000000)
+    assert first.task == schedule.TASK_SEND
+    assert decide(state(), waiting=8, energy_uj=20000000).task == schedule.TASK_SLEEP
 
 
-def test_the_collar_wakes_exactly_when_the_next_thing_is_due():
-    assert schedule.sleep_s(NOW, [NOW + 777, None, NOW + 900], 21600) == 777
-    assert schedule.sleep_s(NOW, [NOW - 5], 21600) == schedule.SOON_S
-    assert schedule.sleep_s(NOW, [None], 21600) == 21600
+def test_an_alarm_does_not_wait_for_the_clock():
+    assert decide(State(), known=False, waiting=1, urgent=True).task == schedule.TASK_SEND
 
 
 def test_without_a_clock_the_search_backs_off_to_six_hours():
@@ -88,5 +212,18 @@ def test_without_a_clock_the_search_backs_off_to_six_hours():
 
 
 def test_status_is_due_daily():
-    assert schedule.status_at_s(state(), Settings(), NOW) == NOW
-    assert schedule.status_at_s(state(status_at_s=NOW - 60), Settings(), NOW) == NOW - 60 + DAY
+    late = state(status_at_s=NOW - 3600)
+    assert schedule.status_at_s(state(status_at_s=0), Settings(), NOW) == NOW
+    assert schedule.status_at_s(late, Settings(), NOW) == NOW - 3600 + DAY
+
+
+def test_looking_costs_a_fortieth_of_the_budget_at_most():
+    rich = decide(state(income_uj=10000000, grid_h=0, purse_uj=-9000000))
+    poor = decide(state(purse_uj=-9000000, income_uj=600000))
+    assert rich.wake_s <= 1800
+    assert 18000 <= poor.wake_s <= 21600
+
+
+def test_a_wake_falls_on_the_moment_stillness_becomes_an_alarm():
+    block = state(still_at_s=NOW - 86400 + 5000, purse_uj=-9000000, income_uj=600000)
+    assert decide(block).wake_s == 5000 - 60
