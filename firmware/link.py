@@ -14,7 +14,6 @@ import struct
 
 from ._typing import TYPE_CHECKING
 from .layout import ADDRESS_LEDGER
-from .schedule import SEND_WAIT_MAX_S
 from .store import Pair
 from .wire import region
 from .wire.frame import OVERHEAD_UPLINK
@@ -33,7 +32,7 @@ _SEED = 0x1D10
 _BACKOFF_S = 300
 _BACKOFF_MAX_S = 21600
 _JITTER_S = 64
-_POOR_WAIT_MAX_S = SEND_WAIT_MAX_S - _JITTER_S
+_POOR_WAIT_MAX_S = 172800  # schedule.SEND_WAIT_MAX_S is this and the jitter
 _MISSES_PER_SF = 2
 _MISSES_CHEAP = 4  # from then on unanswered frames have to fit the day's budget
 _SHARE = 4  # unanswered frames take at most a quarter of the budget

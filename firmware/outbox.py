@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MISSES_ROUND = 4  # frames without an answer before the outbox goes round
 _ROUND_S = 86400
-_RECORD_LEAST = 4  # bytes a record takes in a frame
+_RECORD_LEAST = 2  # bytes a record takes in a frame, unless the animal lies still
 
 
 class Outbox:

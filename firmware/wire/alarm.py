@@ -1,15 +1,17 @@
 """An alarm: something a person should know soon.
 
-field           what
-recorded_at_s   u32, Unix time, UTC: when the collar noticed
-alarm           1 mortality, 2 revival, 3 fence left, 4 fence entered, 5 energy low,
-                6 energy back; others up to 15 are kept as numbers
-number          u8: which fence, 0..3; else 0
-value           u32: seconds without movement (1, 2), stored energy in mJ (5, 6), else 0
+    field    in a DATA payload (codes: bits.py), after the time (data.py)
+    alarm    u(4): 1 mortality, 2 revival, 3 fence left, 4 fence entered, 5 energy low,
+             6 energy back; others up to 15 are kept as numbers
+    number   g(1): which fence, 0..3; else 0
+    value    g(12): seconds without movement (1, 2), stored energy in mJ (5, 6), else 0
+
+Ranges: recorded_at_s u32 (Unix time, UTC), when the collar noticed; number u8; value u32.
 """
 
 from collections import namedtuple
 
+from .bits import Reader, Writer
 from .errors import check_range
 from .identity import check_record
 
@@ -34,3 +36,19 @@ def check(alarm: Alarm) -> None:
     check_range("alarm", alarm.alarm, 1, 15)
     check_range("number", alarm.number, 0, 0xFF)
     check_range("value", alarm.value, 0, 0xFFFFFFFF)
+
+
+def append(out: Writer, alarm: Alarm) -> None:
+    """Append the fields of `alarm` behind its time."""
+    out.u(alarm.alarm, 4)
+    out.g(alarm.number, 1)
+    out.g(alarm.value, 12)
+
+
+def read(data: Reader, record: int, recorded_at_s: int) -> Alarm:
+    """Take the fields of alarm number `record` behind its time; none is checked.
+
+    Raises:
+        WireError: the bits end.
+    """
+    return Alarm(record, recorded_at_s, data.u(4), data.g(1), data.g(12))

@@ -1,28 +1,32 @@
 """DATA payload: records of a collar's log, as many as fit, decodable alone.
 
-    generation      unsigned varint, 0 .. 2^31 - 1: counts resets of the log
-    first record    unsigned varint, 1 .. 2^32 - 1: number of the first record
-    sections        one or more, to the end of the payload:
-      head          u8: kind (low nibble) | flags (high nibble)
-      gap           unsigned varint, at least 1: record numbers skipped; only with FLAG_GAP
-      count         unsigned varint, at least 1
-      records       `count` of them, with consecutive numbers (fix.py, status.py)
+    field            code (bits.py)
+    generation       g(1) of generation // 256, g(0) of (generation - 1) % 256
+    first record     g(10) of its number - 1
+    undated          u(1): the times count seconds of an era of the collar's clock, not Unix time
+    era              g(3); only if undated
+    sections         one or more; none where fewer than 8 bits are left
+      kind           g(0) of kind - 1
+      gap            u(1), then if set g(2) of the record numbers skipped - 1; not in the first
+      count          fixes: g(3) of their number - 1; others: g(0)
+      model          how fixes are written (model.py); only before the first fix of the payload
+      records        `count` of them, with consecutive numbers
 
-    kind   1 fix, 2 status
-    flags  bit 4 fixes carry quality, bit 5 fixes carry altitude, bit 7 a gap goes before
+    kind   1 fix, 2 status, 3 activity, 4 alarm, 5 health: each has a file with its fields
+    time   of records other than fixes: the first of a payload u(32), later s(10) of the difference
+           from the record before
 
-Differences between records run on through the whole payload (chain.py).
+    Mean number of fixes in a frame: `make bench-link`.
 
-To add a kind: a file with its layout, a constant here, and a line in `_append` and `_read`.
+To add a kind: a file with its fields, a constant here, and a line in `_CODECS`.
 """
 
 from collections import namedtuple
 
+from . import activity, alarm, health, model, status
 from . import fix as _fix
-from . import status as _status
-from . import varint
-from .chain import Chain
-from .errors import BadValue, Truncated, check_range
+from .bits import Reader, Writer, golomb_bits
+from .errors import BadValue, check_range
 from .identity import MAX_RECORD, check_generation, check_record
 
 try:
@@ -35,55 +39,106 @@ KIND_STATUS = 2
 KIND_ACTIVITY = 3
 KIND_ALARM = 4
 KIND_HEALTH = 5
-FLAG_GAP = 0x80
 
 # What a payload holds. records: Fix, Status, Activity, Alarm, Health, with their time, ascending.
 # undated: (era, record), whose recorded_at_s counts the seconds of that era of the collar's clock:
 # to be shown, but neither acknowledged nor stored; the collar sends them again with their time.
 Data = namedtuple("Data", ("generation", "records", "undated"))
 
+MAX_ERA = 0xFFFFFFFF
+_LIKELY_BITS = 26  # of a fix, to guess how many will fit
 
-def _head(record: "_fix.Fix | _status.Status") -> int:
-    """Return kind and flags of the section that `record` starts, without the gap."""
-    if isinstance(record, _fix.Fix):
-        return KIND_FIX | _fix.flags(record)
-    if isinstance(record, _status.Status):
-        return KIND_STATUS
-    raise BadValue("record", record, "a Fix or a Status")
-
-
-def _joins(head: int, section_head: int) -> bool:
-    """Whether a record that needs `head` can go on in a section: it may carry quality unasked."""
-    return head | section_head & _fix.FLAG_QUALITY == section_head
+_Codec = namedtuple("_Codec", ("kind", "cls", "module", "count_order"))
+_CODECS = (
+    _Codec(KIND_FIX, _fix.Fix, _fix, 3),
+    _Codec(KIND_STATUS, status.Status, status, 0),
+    _Codec(KIND_ACTIVITY, activity.Activity, activity, 0),
+    _Codec(KIND_ALARM, alarm.Alarm, alarm, 0),
+    _Codec(KIND_HEALTH, health.Health, health, 0),
+)
 
 
-def _append(buf: bytearray, head: int, record: _Any, chain: Chain) -> None:
-    if head & 0x0F == KIND_FIX:
-        _fix.append(buf, record, head & _fix.FLAGS, chain)
+def _codec(record: _Any) -> _Codec:
+    for codec in _CODECS:
+        if isinstance(record, codec.cls):
+            return codec
+    raise BadValue("record", record, "a Fix, Status, Activity, Alarm or Health")
+
+
+class _Chain:
+    """What a record is written relative to: the records before it in the payload."""
+
+    def __init__(self) -> None:
+        self.fix: _fix.Fix | None = None
+        self.time_s: int | None = None
+        self.model: _Any = None  # of the fixes
+
+
+def _append(out: Writer, codec: _Codec, record: _Any, chain: _Chain) -> None:
+    codec.module.check(record)
+    if codec.kind == KIND_FIX:
+        if chain.fix is None:
+            model.write(out, chain.model)
+        _fix.append(out, record, chain.fix, chain.model)
+        chain.fix = record
     else:
-        _status.append(buf, record, chain)
+        if chain.time_s is None:
+            out.u(record.recorded_at_s, 32)
+        else:
+            out.s(record.recorded_at_s - chain.time_s, 10)
+        codec.module.append(out, record)
+    chain.time_s = record.recorded_at_s
 
 
-def _section(head: int, gap: int, count: int, body: bytearray) -> bytearray:
-    """Return the bytes of a section of `count` records; `body` holds them."""
-    buf = bytearray((head,))
-    if gap:
-        buf[0] |= FLAG_GAP
-        varint.append_unsigned(buf, gap)
-    varint.append_unsigned(buf, count)
-    buf.extend(body)
-    return buf
+def _read(data: Reader, codec: _Codec, record: int, chain: _Chain) -> _Any:
+    if codec.kind == KIND_FIX:
+        if chain.fix is None:
+            chain.model = model.read(data)
+        item: _Any = _fix.read(data, record, chain.fix, chain.model)
+        chain.fix = item
+    else:
+        time_s = data.u(32) if chain.time_s is None else chain.time_s + data.s(10)
+        item = codec.module.read(data, record, time_s)
+        codec.module.check(item)
+    chain.time_s = item.recorded_at_s
+    return item
+
+
+def _head(generation: int, record: int, era: "int | None") -> Writer:
+    check_generation(generation)
+    check_record(record)
+    out = Writer()
+    out.g(generation >> 8, 1)
+    out.g((generation - 1) & 0xFF, 0)
+    out.g(record - 1, 10)
+    if era is None:
+        out.u(0, 1)
+    else:
+        check_range("era", era, 0, MAX_ERA)
+        out.u(1, 1)
+        out.g(era, 3)
+    return out
+
+
+def _open(out: Writer, codec: _Codec, gap: int, first: bool) -> None:
+    """Append the opening of a section, without the count."""
+    out.g(codec.kind - 1, 0)
+    if not first:
+        out.u(1 if gap else 0, 1)
+        if gap:
+            out.g(gap - 1, 2)
 
 
 def encode(
-    generation: int, records: "list[_fix.Fix | _status.Status]", limit: int
+    generation: int, records: "list[_Any]", limit: int, era: "int | None" = None
 ) -> tuple[bytes, int]:
     """Pack as many of `records` as fit into `limit` bytes, from the first on.
 
     Args:
         generation: of the log, 0 .. 2^31 - 1.
-        records: Fix and Status with ascending record numbers; gaps are allowed.
+        records: of any kind, with ascending record numbers; gaps are allowed.
         limit: bytes for the payload.
+        era: None when their times are Unix times, else the era of the clock that they count in.
 
     Returns:
         The payload and how many records it holds; `(b"", 0)` if not even one fits.
@@ -91,62 +146,46 @@ def encode(
     Raises:
         BadValue: a field out of range, or numbers that do not ascend.
     """
-    check_generation(generation)
-    done = bytearray()
-    varint.append_unsigned(done, generation)
-    payload = b""
-    used = expected = 0
-    chain = Chain()
-    section_head = section_gap = count = 0
-    body = bytearray()
+    codecs = [_codec(record) for record in records]
+    if not records:
+        return b"", 0
+    out = _head(generation, records[0].record, era)
+    chain = _Chain()
+    fixes = [record for record in records if isinstance(record, _fix.Fix)]
+    if fixes:
+        chain.model = model.choose(fixes, max(1, 8 * limit // _LIKELY_BITS))
+    section = Writer()
+    used = count = kept = 0
     for record in records:
-        head = _head(record)
-        if not used:
-            expected = record.record
-            check_record(expected)
-            varint.append_unsigned(done, expected)
-        if record.record < expected:
-            raise BadValue("record", record.record, f"at least {expected}: numbers ascend")
-        gap = record.record - expected
-        if gap or not _joins(head, section_head):
-            done = bytearray(payload) if used else done
-            section_head, section_gap, count = head, gap, 0
-            body = bytearray()
-        _append(body, section_head, record, chain)
-        count += 1
-        section = _section(section_head, section_gap, count, body)
-        if len(done) + len(section) > limit:
+        codec = codecs[used]
+        gap = record.record - records[used - 1].record - 1 if used else 0
+        if gap < 0:
+            raise BadValue("record", record.record, "more than the one before: numbers ascend")
+        if not used or gap or codec is not codecs[used - 1]:
+            if count:
+                _close(out, codecs[used - 1], count, section)
+            kept, count, section = out.bits, 0, Writer()
+            _open(out, codec, gap, not used)
+        before = section.bits
+        _append(section, codec, record, chain)
+        if out.bits + golomb_bits(count, codec.count_order) + section.bits > 8 * limit:
+            section.cut(before)
             break
-        payload = bytes(done + section)
         used += 1
-        expected = record.record + 1
-    return payload, used
+        count += 1
+    if not used:
+        return b"", 0
+    if count:
+        _close(out, codecs[used - 1], count, section)
+    else:
+        out.cut(kept)
+    return out.to_bytes(), used
 
 
-def _read(
-    data: bytes, pos: int, head: int, record: int, chain: Chain
-) -> "tuple[_fix.Fix | _status.Status, int]":
-    if head & 0x0F == KIND_FIX:
-        return _fix.read(data, pos, record, head & _fix.FLAGS, chain)
-    return _status.read(data, pos, record, chain)
-
-
-def _read_opening(data: bytes, pos: int) -> tuple[int, int, int, int]:
-    """Return head, gap and count of the section at `pos`, and the position of its records."""
-    head = data[pos]
-    pos += 1
-    kind = head & 0x0F
-    allowed = _fix.FLAGS | FLAG_GAP if kind == KIND_FIX else FLAG_GAP
-    if kind not in (KIND_FIX, KIND_STATUS) or head & 0xF0 & ~allowed:
-        raise BadValue("section head", head, "a kind and flags of this version")
-    gap = 0
-    if head & FLAG_GAP:
-        gap, pos = varint.read_unsigned(data, pos)
-        check_range("gap", gap, 1, MAX_RECORD)
-    count, pos = varint.read_unsigned(data, pos)
-    # Every record takes 3 bytes or more: a false count costs no memory.
-    check_range("count", count, 1, (len(data) - pos) // 3)
-    return head, gap, count, pos
+def _close(out: Writer, codec: _Codec, count: int, section: Writer) -> None:
+    """Append the count and the records of a section."""
+    out.g(count - 1, codec.count_order)
+    out.extend(section)
 
 
 def decode(payload: bytes) -> Data:
@@ -155,19 +194,31 @@ def decode(payload: bytes) -> Data:
     Raises:
         WireError: the bytes are no such payload, whole or in part.
     """
-    generation, pos = varint.read_unsigned(payload, 0)
+    data = Reader(payload)
+    generation = data.g(1) << 8
+    low = data.g(0)
+    check_range("generation", low, 0, 0xFF)
+    generation |= (low + 1) & 0xFF
     check_generation(generation)
-    record, pos = varint.read_unsigned(payload, pos)
-    if pos == len(payload):
-        raise Truncated("DATA payload", pos, "a section")
-    chain = Chain()
-    records = []
-    while pos < len(payload):
-        head, gap, count, pos = _read_opening(payload, pos)
-        record += gap
-        check_range("record", record, 1, MAX_RECORD - count + 1)
+    record = data.g(10) + 1
+    era = None
+    if data.u(1):
+        era = data.g(3)
+        check_range("era", era, 0, MAX_ERA)
+    chain = _Chain()
+    records: "list[_Any]" = []
+    while not records or data.left() >= 8:
+        kind = data.g(0)
+        check_range("kind", kind, 0, len(_CODECS) - 1)
+        codec = _CODECS[kind]
+        if records and data.u(1):
+            record += data.g(2) + 1
+        count = data.g(codec.count_order) + 1
+        check_range("last record", record + count - 1, 1, MAX_RECORD)
         for _ in range(count):
-            item, pos = _read(payload, pos, head, record, chain)
-            records.append(item)
+            records.append(_read(data, codec, record, chain))
             record += 1
-    return Data(generation, records, [])
+    data.end()
+    if era is None:
+        return Data(generation, records, [])
+    return Data(generation, [], [(era, record) for record in records])

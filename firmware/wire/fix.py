@@ -1,32 +1,26 @@
 """A fix: where the animal was, and when.
 
-    field             in a DATA payload (data.py), relative to the fix before (chain.py)
-    recorded_at_s     signed varint: change of the interval, in s; the first: time - EPOCH_S
-    lat_e5            signed varint: difference, 1e-5 degrees
-    lon_e5            signed varint: difference the short way round, 1e-5 degrees
-    altitude_m        signed varint: difference, m; only in a section with FLAG_ALTITUDE
-    quality           u8: accuracy_class << 4 | reason; only in a section with FLAG_QUALITY
+    field            in a DATA payload (codes: bits.py)
+    recorded_at_s    the first u(32); later: [g(0) of s: whole intervals passed over] s(k_time):
+                     what the time since the fix before it differs from the interval(s)
+    lat_e5           the first u(25): + 90e5; later s(k_position): difference, 1e-5 degrees
+    lon_e5           the first u(26): + 180e5; later s(k_position): difference the short way round
+    altitude_m       0: None; else 1 more than s of the difference, the first from 0;
+                     g(11), later g(k_altitude); only if the model has it
+    accuracy_class   g(k_class) of what it is above class_least; only if the model has it
+    reason           g(0); only if the model has it
 
 Ranges, the same on encode and decode: recorded_at_s u32 (Unix time, UTC); lat_e5 -90e5 .. 90e5,
 both ends included; lon_e5 -180e5 .. 180e5, the upper end excluded (it is written as -180e5);
 altitude_m i16 above mean sea level, or None: not known. accuracy_class 0..15: the horizontal
-accuracy is not worse than ACCURACY_M[class]. reason 0..15: why the fix was taken. A fix
-without quality is of class 15 and reason 0.
-
-Mean number of fixes in a payload, measured on the hourly tracks of four African buffaloes
-(9,820 fixes; Cross et al. 2016, doi:10.5441/001/1.j900f88t), times and positions as they are,
-quality and altitude (15 m of noise) made up:
-
-    payload       position and time   + quality   + quality and altitude
-    39 bytes      5.6                 4.4         3.5
-    210 bytes     45.0                36.4        30.4
+accuracy is not worse than ACCURACY_M[class]. reason 0..15: why the fix was taken. A fix of a
+payload without them is of class 15 and reason 0.
 """
 
 from collections import namedtuple
 
-from . import varint
-from .chain import Chain
-from .errors import Truncated, check_range
+from .bits import Reader, Writer, signed
+from .errors import check_range
 from .identity import check_record
 
 # record u32 from 1, recorded_at_s, lat_e5, lon_e5, altitude_m, accuracy_class, reason
@@ -35,18 +29,35 @@ Fix = namedtuple(
     ("record", "recorded_at_s", "lat_e5", "lon_e5", "altitude_m", "accuracy_class", "reason"),
 )
 
-FLAG_QUALITY = 0x10
-FLAG_ALTITUDE = 0x20
-FLAGS = FLAG_QUALITY | FLAG_ALTITUDE
+# How the fixes of one payload are written (model.py). class_least, interval_s None: not carried.
+Model = namedtuple(
+    "Model",
+    (
+        "altitude",
+        "class_least",
+        "k_class",
+        "reason",
+        "interval_s",
+        "skips",
+        "k_time",
+        "k_position",
+        "k_altitude",
+    ),
+)
 
 # Metres by accuracy class; class 15: unknown or worse.
 _KNOWN_M = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50, 70, 100, 200, 500)
 ACCURACY_M = _KNOWN_M + (None,)
 ACCURACY_UNKNOWN = 15
 
-REASON_SCHEDULE = 0
+REASON_BACKBONE = 0  # the regular schedule
 REASON_FIRST = 1
 REASON_MOTION = 2
+REASON_CLUSTER = 3  # a cheap one soon after another
+REASON_MORTALITY = 4
+REASON_FENCE = 5
+REASON_COMMAND = 6
+REASON_OTHER = 7
 
 LAT_MAX_E5 = 9_000_000
 LON_END_E5 = 18_000_000
@@ -67,12 +78,6 @@ def position_e5(lat_e7: int, lon_e7: int) -> tuple[int, int]:
     return (lat_e7 + 50) // 100, lon_e5 - _TURN_E5 if lon_e5 >= LON_END_E5 else lon_e5
 
 
-def flags(fix: Fix) -> int:
-    """Return the flags that a section needs to carry all of `fix`."""
-    quality = fix.accuracy_class != ACCURACY_UNKNOWN or fix.reason != REASON_SCHEDULE
-    return (FLAG_QUALITY if quality else 0) | (0 if fix.altitude_m is None else FLAG_ALTITUDE)
-
-
 def check(fix: Fix) -> None:
     """Require that every field is in its range.
 
@@ -89,63 +94,73 @@ def check(fix: Fix) -> None:
     check_range("reason", fix.reason, 0, 15)
 
 
-def _wrap(lon_e5: int) -> int:
+def wrap(lon_e5: int) -> int:
+    """Return a longitude, or a difference of two, within -180 .. 180 degrees."""
     return (lon_e5 + LON_END_E5) % _TURN_E5 - LON_END_E5
 
 
-def append(buf: bytearray, fix: Fix, section_flags: int, chain: Chain) -> None:
-    """Append `fix` to `buf` as part of a section with `section_flags`; moves `chain` on.
+def altitude_code(fix: Fix, before: "Fix | None") -> int:
+    """Return the number that stands for the altitude after that of the fix `before`."""
+    if fix.altitude_m is None:
+        return 0
+    return 1 + signed(fix.altitude_m - (before.altitude_m or 0 if before else 0))
+
+
+def skipped(interval_s: int, since_s: int) -> int:
+    """Return how many intervals fewer than one, or more, `since_s` is, to the nearest."""
+    return (since_s + interval_s // 2) // interval_s - 1
+
+
+def append(out: Writer, fix: Fix, before: "Fix | None", model: Model) -> None:
+    """Append `fix`, which follows the fix `before`, None for the first of a payload."""
+    if before is None:
+        out.u(fix.recorded_at_s, 32)
+        out.u(fix.lat_e5 + LAT_MAX_E5, 25)
+        out.u(fix.lon_e5 + LON_END_E5, 26)
+    else:
+        since_s = fix.recorded_at_s - before.recorded_at_s - model.interval_s
+        if model.skips:
+            missed = skipped(model.interval_s, since_s + model.interval_s)
+            out.s(missed, 0)
+            since_s -= missed * model.interval_s
+        out.s(since_s, model.k_time)
+        out.s(fix.lat_e5 - before.lat_e5, model.k_position)
+        out.s(wrap(fix.lon_e5 - before.lon_e5), model.k_position)
+    if model.altitude:
+        out.g(altitude_code(fix, before), 11 if before is None else model.k_altitude)
+    if model.class_least is not None:
+        out.g(fix.accuracy_class - model.class_least, model.k_class)
+    if model.reason:
+        out.g(fix.reason, 0)
+
+
+def read(data: Reader, record: int, before: "Fix | None", model: Model) -> Fix:
+    """Take the fix number `record`, which follows the fix `before`.
 
     Raises:
-        BadValue: a field out of range.
+        WireError: the bits end, or a field is out of range.
     """
-    check(fix)
-    varint.append_signed(buf, fix.recorded_at_s - chain.time_s - chain.interval_s)
-    varint.append_signed(buf, fix.lat_e5 - chain.lat_e5)
-    varint.append_signed(buf, _wrap(fix.lon_e5 - chain.lon_e5))
-    if section_flags & FLAG_ALTITUDE:
-        varint.append_signed(buf, fix.altitude_m - chain.altitude_m)
-        chain.altitude_m = fix.altitude_m
-    if section_flags & FLAG_QUALITY:
-        buf.append(fix.accuracy_class << 4 | fix.reason)
-    chain.fix_at(fix.recorded_at_s)
-    chain.lat_e5 = fix.lat_e5
-    chain.lon_e5 = fix.lon_e5
-
-
-def read(data: bytes, pos: int, record: int, section_flags: int, chain: Chain) -> tuple[Fix, int]:
-    """Read the fix at `pos`, number `record`; returns it and the position behind it.
-
-    Raises:
-        WireError: the bytes end, or a field is out of range.
-    """
-    change_s, pos = varint.read_signed(data, pos)
-    lat_e5, pos = varint.read_signed(data, pos)
-    lon_e5, pos = varint.read_signed(data, pos)
-    check_range("lon_e5 difference", lon_e5, -LON_END_E5, LON_END_E5 - 1)
+    if before is None:
+        time_s = data.u(32)
+        lat_e5 = data.u(25) - LAT_MAX_E5
+        lon_e5 = data.u(26) - LON_END_E5
+    else:
+        check_range("fixes", 2, 1, 1 if model.interval_s is None else 2)
+        intervals = 1 + data.s(0) if model.skips else 1
+        time_s = before.recorded_at_s + intervals * model.interval_s + data.s(model.k_time)
+        lat_e5 = before.lat_e5 + data.s(model.k_position)
+        step_e5 = data.s(model.k_position)
+        check_range("lon_e5 difference", step_e5, -LON_END_E5, LON_END_E5 - 1)
+        lon_e5 = wrap(before.lon_e5 + step_e5)
     altitude_m = None
-    if section_flags & FLAG_ALTITUDE:
-        altitude_m, pos = varint.read_signed(data, pos)
-        altitude_m += chain.altitude_m
-    quality = ACCURACY_UNKNOWN << 4 | REASON_SCHEDULE
-    if section_flags & FLAG_QUALITY:
-        if pos >= len(data):
-            raise Truncated("fix", len(data), "more bytes")
-        quality = data[pos]
-        pos += 1
-    fix = Fix(
-        record,
-        chain.time_s + chain.interval_s + change_s,
-        chain.lat_e5 + lat_e5,
-        _wrap(chain.lon_e5 + lon_e5),
-        altitude_m,
-        quality >> 4,
-        quality & 15,
-    )
+    if model.altitude:
+        n = data.g(11 if before is None else model.k_altitude) - 1
+        if n >= 0:
+            altitude_m = (n >> 1 ^ -(n & 1)) + (before.altitude_m or 0 if before else 0)
+    quality = ACCURACY_UNKNOWN
+    if model.class_least is not None:
+        quality = model.class_least + data.g(model.k_class)
+    reason = data.g(0) if model.reason else REASON_BACKBONE
+    fix = Fix(record, time_s, lat_e5, lon_e5, altitude_m, quality, reason)
     check(fix)
-    chain.fix_at(fix.recorded_at_s)
-    chain.lat_e5 = fix.lat_e5
-    chain.lon_e5 = fix.lon_e5
-    if altitude_m is not None:
-        chain.altitude_m = altitude_m
-    return fix, pos
+    return fix

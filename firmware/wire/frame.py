@@ -2,7 +2,7 @@
 
     offset  size  field
     0       1     0xE0: "proprietary" in LoRaWAN, so that stock gateways pass it on
-    1       1     version (high nibble, 1) | kind (low nibble)
+    1       1     version (high nibble, 2) | kind (low nibble)
     2       2     collar, 1..65535
     4       4     counter: never repeats within one collar, direction and epoch
     8       n     payload, encrypted
@@ -27,7 +27,7 @@ try:
 except ImportError:  # MicroPython, which ignores annotations
     pass
 
-VERSION = 1
+VERSION = 2
 FIRST_BYTE = 0xE0
 UPLINK = 0
 DOWNLINK = 1

@@ -1,15 +1,14 @@
 """A status: how the collar is doing, about once a day.
 
-    field               in a DATA payload (data.py)
-    recorded_at_s       signed varint: s since the fix before it in the frame (chain.py)
-    voltage_mv          unsigned varint
-    stored_mj           unsigned varint
-    income_mj_per_day   signed varint
-    fixes               unsigned varint
-    failed_fixes        unsigned varint
-    frames              unsigned varint
-    brownouts           unsigned varint
-    temperature_c       i8, -128: not known (None)
+    field               in a DATA payload (codes: bits.py), after the time (data.py)
+    voltage_mv          g(12)
+    stored_mj           g(16)
+    income_mj_per_day   s(12)
+    fixes               g(8)
+    failed_fixes        g(5)
+    frames              g(7)
+    brownouts           g(0)
+    temperature_c       u(8): + 128; 0: not known (None)
 
 Ranges: recorded_at_s u32 (Unix time, UTC); voltage of the storage u16, mV; energy in the
 storage above its lower limit u32, mJ; income of energy as the collar sees it i32, mJ/day;
@@ -18,9 +17,8 @@ counters u32, since the start of the generation; temperature -127 .. 127 degrees
 
 from collections import namedtuple
 
-from . import varint
-from .chain import Chain
-from .errors import Truncated, check_range
+from .bits import Reader, Writer
+from .errors import check_range
 from .identity import check_record
 
 Status = namedtuple(
@@ -61,55 +59,32 @@ def check(status: Status) -> None:
         check_range("temperature_c", status.temperature_c, -127, 127)
 
 
-def append(buf: bytearray, status: Status, chain: Chain) -> None:
-    """Append `status` to `buf`; moves `chain` on.
+def append(out: Writer, status: Status) -> None:
+    """Append the fields of `status` behind its time."""
+    out.g(status.voltage_mv, 12)
+    out.g(status.stored_mj, 16)
+    out.s(status.income_mj_per_day, 12)
+    out.g(status.fixes, 8)
+    out.g(status.failed_fixes, 5)
+    out.g(status.frames, 7)
+    out.g(status.brownouts, 0)
+    out.u(0 if status.temperature_c is None else status.temperature_c + 128, 8)
+
+
+def read(data: Reader, record: int, recorded_at_s: int) -> Status:
+    """Take the fields of status number `record` behind its time; none is checked.
 
     Raises:
-        BadValue: a field out of range.
+        WireError: the bits end.
     """
-    check(status)
-    varint.append_signed(buf, status.recorded_at_s - chain.time_s)
-    varint.append_unsigned(buf, status.voltage_mv)
-    varint.append_unsigned(buf, status.stored_mj)
-    varint.append_signed(buf, status.income_mj_per_day)
-    varint.append_unsigned(buf, status.fixes)
-    varint.append_unsigned(buf, status.failed_fixes)
-    varint.append_unsigned(buf, status.frames)
-    varint.append_unsigned(buf, status.brownouts)
-    temperature_c = status.temperature_c
-    buf.append(_NO_TEMPERATURE if temperature_c is None else temperature_c & 0xFF)
-    chain.other_at(status.recorded_at_s)
-
-
-def read(data: bytes, pos: int, record: int, chain: Chain) -> tuple[Status, int]:
-    """Read the status at `pos`, number `record`; returns it and the position behind it.
-
-    Raises:
-        WireError: the bytes end, or a field is out of range.
-    """
-    time_s, pos = varint.read_signed(data, pos)
-    voltage_mv, pos = varint.read_unsigned(data, pos)
-    stored_mj, pos = varint.read_unsigned(data, pos)
-    income_mj_per_day, pos = varint.read_signed(data, pos)
-    fixes, pos = varint.read_unsigned(data, pos)
-    failed_fixes, pos = varint.read_unsigned(data, pos)
-    frames, pos = varint.read_unsigned(data, pos)
-    brownouts, pos = varint.read_unsigned(data, pos)
-    if pos >= len(data):
-        raise Truncated("status", len(data), "more bytes")
-    byte = data[pos]
-    status = Status(
-        record,
-        chain.time_s + time_s,
-        voltage_mv,
-        stored_mj,
-        income_mj_per_day,
-        fixes,
-        failed_fixes,
-        frames,
-        brownouts,
-        None if byte == _NO_TEMPERATURE else byte - 256 if byte > 127 else byte,
+    fields = (
+        data.g(12),
+        data.g(16),
+        data.s(12),
+        data.g(8),
+        data.g(5),
+        data.g(7),
+        data.g(0),
     )
-    check(status)
-    chain.other_at(status.recorded_at_s)
-    return status, pos + 1
+    temperature = data.u(8)
+    return Status(record, recorded_at_s, *fields, temperature - 128 if temperature else None)

@@ -64,7 +64,7 @@ def test_a_fix_has_all_it_is_known_by(reader: httpx.Client, herd: Herd) -> None:
         "animal": herd.flurina,
         "accuracy_m": 1.6,
         "altitude_m": 2400.5,
-        "reason": "schedule",
+        "reason": "backbone",
     }
 
 

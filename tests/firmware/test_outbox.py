@@ -49,8 +49,7 @@ class Talk:
 
 def test_the_oldest_records_go_first():
     talk = Talk(20)
-    first = talk.send()
-    second = talk.send()
+    first, second = talk.sends(2, room=20)
     assert first[0] == 1 and second[0] == first[-1] + 1
     assert talk.state.send_from == 0
 
@@ -81,7 +80,7 @@ def test_an_answer_in_the_round_is_followed_by_whole_frames():
 def test_a_record_nobody_can_read_stops_no_other():
     for victim in (1, 4, 7, 12):
         talk = Talk(12, unreadable=(victim,))
-        talk.sends(20)
+        talk.sends(30)
         assert talk.left() == [victim]
 
 

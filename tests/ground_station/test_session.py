@@ -54,7 +54,7 @@ def test_other_versions_are_refused_with_both_numbers() -> None:
     data = bytearray(Collar(1).send(1, 2))
     data[1] = 0x01  # version 0
     found = refused(Desk(Collar(1)), bytes(data))
-    assert (found["reason"], found["version"], found["expected"]) == ("version", 0, 1)
+    assert (found["reason"], found["version"], found["expected"]) == ("version", 0, 2)
 
 
 def test_unknown_collar_is_named() -> None:

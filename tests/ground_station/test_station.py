@@ -205,7 +205,7 @@ def test_every_bad_frame_gets_one_clear_line_and_harms_nothing(tmp_path: Path) -
             "reason=foreign first_byte=0x40 expected=0xe0",
             "reason=unknown_collar collar=77",
             "reason=tag collar=1 counter=0 epoch=0",
-            "reason=version version=0 expected=1",
+            "reason=version version=0 expected=2",
             "reason=replayed collar=1 counter=1 highest=1",
         ):
             assert station.log.count(f"frame refused {line}") == 1, station.log

@@ -4,7 +4,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from firmware.wire import ack, bridge, frame, ranges
+from firmware.wire.activity import Activity
+from firmware.wire.alarm import Alarm
 from firmware.wire.fix import Fix
+from firmware.wire.health import Health
 from firmware.wire.status import Status
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=300)
@@ -40,12 +43,15 @@ STATUS = st.builds(
     U32,
     st.none() | st.integers(-127, 127),
 )
+ACTIVITY = st.builds(Activity, RECORD, U32, U32, st.just(255), U8, U16, U16)
+ALARM = st.builds(Alarm, RECORD, U32, st.integers(1, 15), U8, U32)
+HEALTH = st.builds(Health, RECORD, U32, U8, U32)
 
 
 @st.composite
 def records(draw):
-    """Fixes and statuses with ascending numbers, most of them consecutive."""
-    items = draw(st.lists(FIX | STATUS, max_size=40))
+    """Records of all kinds with ascending numbers, most of them consecutive."""
+    items = draw(st.lists(st.one_of(FIX, FIX, STATUS, ACTIVITY, ALARM, HEALTH), max_size=40))
     number = draw(st.integers(1, 0xFFFF))
     out = []
     for item in items:

@@ -6,10 +6,12 @@ from .records import fix, status
 
 
 def test_payload_bytes_are_as_documented():
-    payload, used = data.encode(3, [fix(5)], 39)
+    payload, used = data.encode(257, [fix(5)], 39)
     assert used == 1
-    # Generation, first record, kind fix with quality and altitude, count.
-    assert payload[:4] == b"\x03\x05\x31\x01"
+    # Epoch and log 1, record 5, dated; a section of fixes, of one; model: altitude, accuracy from
+    # class 4 with order 0, no reasons, only one fix.
+    opening = "111100000001000110001101000000"
+    assert bin(int.from_bytes(payload, "big"))[2:].startswith(opening)
 
 
 def test_records_come_back():
@@ -26,12 +28,25 @@ def test_gaps_come_back():
     assert data.decode(payload) == (0, records, [])
 
 
-def test_run_of_one_kind_is_one_section():
-    one = len(data.encode(0, [fix(1)], 210)[0])
-    two = len(data.encode(0, [fix(1), fix(2)], 210)[0])
-    apart = len(data.encode(0, [fix(1), fix(3)], 210)[0])
-    assert two - one == 7  # time 2, latitude 1, longitude 2, altitude 1, quality 1
-    assert apart - two == 3  # head, gap, count
+def test_undated_records_are_kept_apart_with_their_era():
+    for era in (0, 3, 0xFFFFFFFF):
+        payload, used = data.encode(9, [status(3), fix(4)], 210, era)
+        assert used == 2
+        assert data.decode(payload) == (9, [], [(era, status(3)), (era, fix(4))])
+
+
+def test_more_fixes_fit_than_the_model_was_made_for():
+    still = fix(1)
+    fixes = [type(still)(n, *still[1:]) for n in range(1, 50)]
+    payload, used = data.encode(1, fixes, 40)
+    assert used > 8 * 40 // 26
+    assert data.decode(payload).records == fixes[:used]
+
+
+def test_gap_costs_a_few_bits():
+    near = len(data.encode(0, [fix(n) for n in range(1, 21)], 210)[0])
+    apart = len(data.encode(0, [fix(n) for n in range(1, 22) if n != 9], 210)[0])
+    assert near < apart <= near + 4
 
 
 def test_fixes_with_and_without_altitude_come_back():
@@ -49,15 +64,14 @@ def test_fixes_with_and_without_quality_come_back():
 
 
 def test_every_limit_is_kept_and_used():
-    records = [fix(n) if n % 5 else status(n) for n in range(1, 40)]
+    records = [fix(n) if n % 5 else status(n) for n in range(1, 60)]
     before = 0
     for limit in range(0, 244):
         payload, used = data.encode(2, records, limit)
         assert len(payload) <= limit
-        assert used >= before
         if used:
             assert data.decode(payload) == (2, records[:used], [])
-        before = used
+        before = max(before, used)
     assert before > 20
 
 
@@ -72,15 +86,21 @@ def test_highest_numbers_come_back():
     assert data.decode(payload) == (0x7FFFFFFF, records, [])
 
 
+def test_every_usual_generation_comes_back():
+    for generation in (0, 1, 255, 256, 257, 511, 512, 513, 0x7FFFFFFF):
+        assert data.decode(data.encode(generation, [fix(1)], 99)[0]).generation == generation
+
+
 def test_numbers_must_ascend():
     error = raised(BadValue, data.encode, 0, [fix(5), fix(5)], 210)
     assert (error.what, error.value) == ("record", 5)
     raised(BadValue, data.encode, 0, [fix(5), fix(4)], 210)
 
 
-def test_generation_out_of_range_is_refused():
+def test_generation_or_era_out_of_range_is_refused():
     raised(BadValue, data.encode, -1, [fix(1)], 210)
     raised(BadValue, data.encode, 1 << 31, [fix(1)], 210)
+    raised(BadValue, data.encode, 1, [fix(1)], 210, 1 << 32)
 
 
 def test_something_that_is_no_record_is_refused():

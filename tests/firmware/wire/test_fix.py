@@ -1,16 +1,16 @@
-from firmware.wire import fix
-from firmware.wire.chain import EPOCH_S, Chain
-from firmware.wire.errors import BadValue, Truncated
+from firmware.wire import fix, model
+from firmware.wire.bits import Reader, Writer
+from firmware.wire.errors import BadValue, Truncated, WireError
 
 from .raising import raised
 
-ALL = fix.FLAG_QUALITY | fix.FLAG_ALTITUDE
+START_S = 1_893_456_000
 
 
 def make(**changes):
     fields = {
         "record": 1,
-        "recorded_at_s": EPOCH_S,
+        "recorded_at_s": START_S,
         "lat_e5": 4_666_000,
         "lon_e5": 1_020_000,
         "altitude_m": 2_100,
@@ -29,33 +29,61 @@ def make(**changes):
     )
 
 
-def pack(fixes, flags=ALL):
-    buf = bytearray()
-    chain = Chain()
+def pack(fixes):
+    """Return the bits of the model and of each fix, and all of them as bytes."""
+    out = Writer()
+    chosen = model.choose(fixes, len(fixes))
+    model.write(out, chosen)
+    taken = [out.bits]
+    before = None
     for item in fixes:
-        fix.append(buf, item, flags, chain)
-    return bytes(buf)
+        fix.append(out, item, before, chosen)
+        before = item
+        taken.append(out.bits - sum(taken))
+    return taken, out.to_bytes()
 
 
-def unpack(data, count, flags=ALL):
-    chain = Chain()
-    out, pos = [], 0
+def unpack(packed, count):
+    source = Reader(packed)
+    chosen = model.read(source)
+    out = []
     for record in range(1, count + 1):
-        item, pos = fix.read(data, pos, record, flags, chain)
-        out.append(item)
-    assert pos == len(data)
+        out.append(fix.read(source, record, out[-1] if out else None, chosen))
+    source.end()
     return out
 
 
+def hourly(count):
+    """Return fixes an hour apart, each 20 units north and 10 west of the one before."""
+    return [
+        make(
+            record=i + 1,
+            recorded_at_s=START_S + 3600 * i,
+            lat_e5=20 * i,
+            lon_e5=-10 * i,
+            altitude_m=None,
+            accuracy_class=15,
+        )
+        for i in range(count)
+    ]
+
+
 def test_first_fix_is_written_in_full():
-    assert pack([make(lat_e5=-1, lon_e5=1, altitude_m=-64, reason=2)]) == b"\x00\x01\x02\x7f\x42"
+    taken, packed = pack([make(altitude_m=None, accuracy_class=15, recorded_at_s=0x01020304)])
+    assert taken == [4, 32 + 25 + 26]
+    assert packed[:4] == b"\x00\x10\x20\x30"
 
 
-def test_steady_fixes_take_five_bytes():
-    first = make()
-    second = make(recorded_at_s=EPOCH_S + 60, lat_e5=4_666_063, lon_e5=1_019_936)
-    third = make(recorded_at_s=EPOCH_S + 120, lon_e5=1_019_999)
-    assert len(pack([first, second, third])) - len(pack([first, second])) == 5
+def test_steady_fixes_take_fewer_than_two_bytes():
+    assert pack(hourly(10))[0][2:] == [1 + 8 + 6] * 9
+
+
+def test_interval_passed_over_costs_a_few_bits():
+    fixes = hourly(30)
+    del fixes[20], fixes[10]
+    taken, packed = pack(fixes)
+    assert max(taken[2:]) <= min(taken[2:]) + 6
+    assert [item[1:] for item in unpack(packed, 28)] == [item[1:] for item in fixes]
 
 
 def test_fixes_come_back():
@@ -63,28 +91,27 @@ def test_fixes_come_back():
         make(),
         make(record=2, recorded_at_s=0, lat_e5=-9_000_000, lon_e5=-18_000_000, altitude_m=-32768),
         make(record=3, recorded_at_s=0xFFFFFFFF, lat_e5=9_000_000, lon_e5=17_999_999, reason=15),
-        make(record=4, recorded_at_s=0, accuracy_class=15, altitude_m=32767),
-        make(record=5, recorded_at_s=0xFFFFFFFF, accuracy_class=0),
+        make(record=4, recorded_at_s=0, accuracy_class=15, altitude_m=None),
+        make(record=5, recorded_at_s=0xFFFFFFFF, accuracy_class=0, altitude_m=32767),
     ]
-    assert unpack(pack(fixes), 5) == fixes
+    assert unpack(pack(fixes)[1], 5) == fixes
 
 
-def test_fix_without_quality_and_altitude_is_unknown_and_none():
-    (item,) = unpack(pack([make()], 0), 1, 0)
-    assert (item.altitude_m, item.accuracy_class, item.reason) == (None, 15, 0)
-
-
-def test_flags_say_what_a_fix_needs():
-    assert fix.flags(make()) == ALL
-    assert fix.flags(make(altitude_m=None)) == fix.FLAG_QUALITY
-    assert fix.flags(make(accuracy_class=15)) == fix.FLAG_ALTITUDE
-    assert fix.flags(make(accuracy_class=15, reason=1)) == ALL
+def test_only_what_some_fix_has_is_carried():
+    assert model.choose([make(altitude_m=None, accuracy_class=15)], 1)[:4] == (
+        False,
+        None,
+        0,
+        False,
+    )
+    chosen = model.choose([make(accuracy_class=15), make(accuracy_class=6, reason=2)], 1)
+    assert (chosen.altitude, chosen.class_least, chosen.reason) == (True, 6, True)
 
 
 def test_crossing_the_antimeridian_is_a_small_step():
-    west, east = make(lon_e5=-17_999_990), make(record=2, lon_e5=17_999_990)
-    assert len(pack([west, east])) - len(pack([west])) == 5
-    assert unpack(pack([west, east]), 2) == [west, east]
+    there, back = make(lon_e5=-17_999_990), make(record=2, lon_e5=17_999_990)
+    assert pack([there, back])[0][2] < 24
+    assert unpack(pack([there, back])[1], 2) == [there, back]
 
 
 def test_values_out_of_range_are_refused_and_named():
@@ -98,34 +125,59 @@ def test_values_out_of_range_are_refused_and_named():
         ("reason", (-1, 16)),
     ):
         for value in bad:
-            error = raised(BadValue, pack, [make(**{name: value})])
+            error = raised(BadValue, fix.check, make(**{name: value}))
             assert (error.what, error.value) == (name, value)
 
 
 def test_number_that_is_no_integer_is_refused():
-    error = raised(BadValue, pack, [make(lat_e5=46.66)])
+    error = raised(BadValue, fix.check, make(lat_e5=46.66))
     assert error.what == "lat_e5"
 
 
 def test_values_out_of_range_are_refused_when_read():
     # A second fix that steps over a limit the first one stands on.
-    pole = pack([make(lat_e5=9_000_000)])
-    raised(BadValue, unpack, pole + b"\x00\x02\x00\x00\x40", 2)
-    early = pack([make(recorded_at_s=0)])
-    raised(BadValue, unpack, early + b"\x01\x00\x00\x00\x40", 2)
-    high = pack([make(altitude_m=32767)])
-    raised(BadValue, unpack, high + b"\x00\x00\x00\x02\x40", 2)
+    for edge, over in (
+        (make(lat_e5=9_000_000), make(lat_e5=9_000_001)),
+        (make(recorded_at_s=0), make(recorded_at_s=-1)),
+        (make(altitude_m=32767), make(altitude_m=32768)),
+        (make(), make(accuracy_class=16)),
+        (make(), make(reason=16)),
+    ):
+        raised(BadValue, unpack, pack([edge, over])[1], 2)
 
 
 def test_longitude_step_beyond_half_a_turn_is_refused():
-    # zigzag of 18,000,000 is 36,000,000.
-    raised(BadValue, unpack, b"\x00\x00\x80\xd2\x95\x11\x00\x40", 1)
+    fixes = hourly(2)
+    out, chosen = Writer(), model.choose(fixes, 2)
+    model.write(out, chosen)
+    fix.append(out, fixes[0], None, chosen)
+    for value, k in ((0, chosen.k_time), (0, chosen.k_position), (18_000_000, chosen.k_position)):
+        out.s(value, k)
+    error = raised(BadValue, unpack, out.to_bytes(), 2)
+    assert (error.what, error.value) == ("lon_e5 difference", 18_000_000)
+
+
+def test_second_fix_behind_a_model_for_one_is_refused():
+    raised(BadValue, unpack, pack([make()])[1] + b"\xff" * 9, 2)
 
 
 def test_fix_cut_short_is_truncated():
-    data = pack([make()])
-    for n in range(len(data)):
-        raised(Truncated, unpack, data[:n], 1)
+    packed = pack([make()])[1]
+    for n in range(len(packed)):
+        raised(Truncated, unpack, packed[:n], 1)
+
+
+def test_model_of_any_bits_is_read_or_refused():
+    state = 1
+    for n in range(200):
+        noise = bytearray()
+        for _ in range(n % 12):
+            state = (state * 16_807) % 0x7FFFFFFF
+            noise.append(state & 0xFF)
+        try:
+            model.read(Reader(bytes(noise)))
+        except WireError:
+            continue
 
 
 def test_accuracy_class_is_never_better_than_the_truth():

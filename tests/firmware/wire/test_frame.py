@@ -14,14 +14,14 @@ def uplink(payload=b"payload", header=HEADER, epoch=7):
 
 
 def header(**changes):
-    fields = {"version": 1, "kind": frame.DATA, "collar": 1, "counter": 0}
+    fields = {"version": 2, "kind": frame.DATA, "collar": 1, "counter": 0}
     fields.update(changes)
     return frame.Header(fields["version"], fields["kind"], fields["collar"], fields["counter"])
 
 
 def test_header_bytes_are_as_documented():
-    assert frame.pack_header(HEADER) == b"\xe0\x11\x34\x12\xd4\xc3\xb2\xa1"
-    assert frame.parse_header(b"\xe0\x11\x34\x12\xd4\xc3\xb2\xa1 and more") == HEADER
+    assert frame.pack_header(HEADER) == b"\xe0\x21\x34\x12\xd4\xc3\xb2\xa1"
+    assert frame.parse_header(b"\xe0\x21\x34\x12\xd4\xc3\xb2\xa1 and more") == HEADER
 
 
 def test_nonce_is_collar_direction_epoch_counter():
@@ -30,7 +30,7 @@ def test_nonce_is_collar_direction_epoch_counter():
 
 
 def test_header_fields_out_of_range_are_refused():
-    raised(BadVersion, frame.pack_header, header(version=2))
+    raised(BadVersion, frame.pack_header, header(version=1))
     for changes in ({"kind": 0}, {"kind": 7}, {"collar": 0}, {"collar": 0x10000}):
         raised(BadValue, frame.pack_header, header(**changes))
     raised(BadValue, frame.pack_header, header(counter=-1))
@@ -42,9 +42,9 @@ def test_foreign_header_is_named():
     assert str(raised(BadValue, frame.parse_header, b"\x40" + good[1:])) == (
         "first byte is 64, expected 224"
     )
-    assert raised(BadVersion, frame.parse_header, b"\xe0\x21" + good[2:]).value == 2
-    raised(BadValue, frame.parse_header, b"\xe0\x17" + good[2:])
-    raised(BadValue, frame.parse_header, b"\xe0\x11\x00\x00" + good[4:])
+    assert raised(BadVersion, frame.parse_header, b"\xe0\x11" + good[2:]).value == 1
+    raised(BadValue, frame.parse_header, b"\xe0\x27" + good[2:])
+    raised(BadValue, frame.parse_header, b"\xe0\x21\x00\x00" + good[4:])
     for n in range(8):
         assert raised(Truncated, frame.parse_header, good[:n]).value == n
 
@@ -103,5 +103,5 @@ def test_direction_and_epoch_out_of_range_are_refused():
 
 
 def test_golden_frame_never_changes():
-    # Version 1 for good: a change here is a new version of the wire format.
-    assert uplink() == unhexlify("e0113412d4c3b2a1e2ca49317d73ebb78f62ba")
+    # Version 2 for good: a change here is a new version of the wire format.
+    assert uplink() == unhexlify("e0213412d4c3b2a1e2ca49317d73eb15810694")

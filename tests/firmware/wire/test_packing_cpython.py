@@ -47,7 +47,7 @@ def fixes_per_payload(limit, quality, altitude):
     ]
     payloads = start = 0
     while start < HOURS:
-        payload, used = data.encode(1, fixes[start : start + 80], limit)
+        payload, used = data.encode(1, fixes[start : start + 120], limit)
         assert data.decode(payload)[1] == fixes[start : start + used]
         start += used
         payloads += 1
@@ -57,12 +57,12 @@ def fixes_per_payload(limit, quality, altitude):
 @pytest.mark.parametrize(
     ("limit", "quality", "altitude", "floor"),
     [
-        (39, False, False, 5.0),
-        (39, True, False, 4.0),
-        (39, True, True, 3.0),
-        (210, False, False, 40.0),
-        (210, True, False, 33.0),
-        (210, True, True, 28.0),
+        (39, False, False, 7.0),
+        (39, True, False, 6.0),
+        (39, True, True, 4.8),
+        (210, False, False, 55.0),
+        (210, True, False, 49.0),
+        (210, True, True, 40.0),
     ],
 )
 def test_fixes_that_fit_into_a_payload(limit, quality, altitude, floor):
