@@ -63,6 +63,7 @@ _REQUIRED = {
     "pins": (
         "fram_spi",
         "fram_cs",
+        "accel_cs",
         "fram_power",
         "radio_spi",
         "radio_cs",
@@ -78,7 +79,7 @@ _REQUIRED = {
 }
 _UNITS = (
     *("mf", "mohm", "uv", "mv", "ua", "na", "ms", "s", "dbm", "dbi", "permille", "ppm"),
-    *("bytes", "baud", "mm", "day"),
+    *("bytes", "baud", "mm", "mg", "mhz", "day", "count"),
 )
 _MAY_BE_NEGATIVE = ("antenna_gain_dbi", "tx_dbm")
 

@@ -9,7 +9,8 @@ distribution stays the Gaussian of the plain process, so that the true area of t
 known: 2 pi ln(20) sigma_x sigma_y encloses 95 % of it.
 
 Activity = a crepuscular daily rhythm (two bumps, at dawn and at dusk) x bouts of movement and rest
-(a stationary Ornstein-Uhlenbeck process through a logistic function). Alpine ibex are most active
+(a stationary Ornstein-Uhlenbeck process through a logistic function), the days differing where
+`day_spread` says so. Alpine ibex are most active
 around sunrise and sunset and rest at midday and at night; the form is assumed, see `Rhythm`.
 
 Everything is laid down on a grid of five minutes, day after day, from a random stream of that day,
@@ -83,6 +84,8 @@ class Ibex:
         tau_position_s: Time to come home [operational s].
         tau_velocity_s: Time a direction is kept [operational s].
         bout_tau_s: Correlation time of bouts of movement and rest [s].
+        day_spread: How much days differ: sigma of what the day adds before the logistic function;
+            half of it stays from one day to the next.
     """
 
     seed: int
@@ -93,6 +96,7 @@ class Ibex:
     tau_position_s: float = 86_400.0
     tau_velocity_s: float = 2_400.0
     bout_tau_s: float = 2_700.0
+    day_spread: float = 0.0
     rhythm: Rhythm = field(default_factory=Rhythm)
 
     def __post_init__(self) -> None:
@@ -114,6 +118,7 @@ class Ibex:
         first = random.Random(f"ibex/{self.seed}/start")
         self._state = [v for _ in range(2) for v in self._stationary(first)]
         self._bout = first.gauss(0.0, 1.0)
+        self._mood = 0.0
 
     @property
     def mean_activity(self) -> float:
@@ -161,17 +166,24 @@ class Ibex:
         sine = math.sin(math.radians(self.axis_deg))
         keep = math.exp(-_STEP_S / self.bout_tau_s)
         stir = math.sqrt(1.0 - keep * keep)
+        if self.day_spread:
+            mood = random.Random(f"ibex/{self.seed}/mood/{day}").gauss(0.0, 1.0)
+            self._mood = 0.5 * self._mood + math.sqrt(0.75) * mood
         for step in range(_STEPS_PER_DAY):
             t_s = day * 86_400 + step * _STEP_S
             a, b = self._state[0] * self.sigma_m[0], self._state[2] * self.sigma_m[1]
             self._x_m.append(a * cosine - b * sine)
             self._y_m.append(a * sine + b * cosine)
-            hour = (t_s + self._solar_shift_s) % 86_400 / 3600.0
-            bout = 1.0 / (1.0 + math.exp(-2.5 * self._bout))
-            activity = self.rhythm.level(hour) * bout
+            activity = self._level(t_s)
             self._activity.append(activity)
             self._bout = keep * self._bout + stir * source.gauss(0.0, 1.0)
             self._advance(_STEP_S * activity / self.mean_activity, source)
+
+    def _level(self, t_s: float) -> float:
+        """Activity of the step that begins at `t_s`."""
+        hour = (t_s + self._solar_shift_s) % 86_400 / 3600.0
+        bout = 1.0 / (1.0 + math.exp(-2.5 * self._bout - self.day_spread * self._mood))
+        return self.rhythm.level(hour) * bout
 
     def _advance(self, dt_s: float, source: random.Random) -> None:
         """Exact Gaussian transition of both axes over an operational time step.

@@ -19,6 +19,7 @@ from hardware.twin.fram import ChipSelect, FramChip, SpiBus
 from hardware.twin.gnss import GnssReceiver
 from hardware.twin.hub import Hub
 from hardware.twin.landscape import air_temperature_c
+from hardware.twin.lis2dw12 import Lis2dw12
 from hardware.twin.parts import Parts
 from hardware.twin.rtc import Rtc
 from hardware.twin.seeded import normal
@@ -68,6 +69,9 @@ class Hardware:
             drift_ppm=parts.drift_ppm * max(-1.0, min(normal(seed, "crystal") / 2, 1.0))
         )
         self.receiver = GnssReceiver(parts.gnss, seed, start_utc_s, animal.position)
+        self.accelerometer = Lis2dw12(
+            parts.accelerometer, seed, animal.activity, lambda: self.hub.now_us
+        )
         self.frames_sent = self.airtime_us = self.acknowledged = 0
         self.last_contact_us: int | None = None
         self._uplink: Transmission | None = None
@@ -79,6 +83,7 @@ class Hardware:
         """What any reset does: the watchdog starts, switched rails are off."""
         self._fed_us = self.hub.now_us
         self._pending_us = 0.0
+        self.supply.storage.feel(self.temperature_c())
         self.receiver.power(False, self.hub.now_us)
         self.chip.power_off()
 
@@ -87,6 +92,14 @@ class Hardware:
         self.reset()
         self._armed = None
         self.rtc.power_on(self.hub.now_us)
+        self.accelerometer.power_on()
+
+    def temperature_c(self) -> float:
+        """Temperature around the collar [degrees Celsius]."""
+        t_s = self.hub.now_us / 1e6
+        if self.parts.climate_c is not None:
+            return self.parts.climate_c
+        return air_temperature_c(self.start_utc_s + t_s, self.animal.position(t_s)[2])
 
     def feed(self) -> None:
         """Start the watchdog's countdown again."""
@@ -155,6 +168,12 @@ class Hardware:
             return self.wait(duration_us)
         self.pay()
         return self.spend(duration_us, ("processor_stop",))
+
+    def stop(self, duration_us: int) -> None:
+        """Let time pass with the processor stopped; bytes that arrive meanwhile are lost."""
+        self.pay()
+        self.spend(duration_us, ("processor_stop",))
+        self.receiver.drop(self.hub.now_us)
 
     def transfer(self, count: int) -> None:
         """Account for bytes on the memory's bus."""
@@ -243,10 +262,7 @@ class _Gauge:
         return round(min(steps, 65_535) * step_uv)
 
     def temperature_c(self) -> int:
-        hardware = self._hardware
-        t_s = hardware.hub.now_us / 1e6
-        altitude_m = hardware.animal.position(t_s)[2]
-        return round(air_temperature_c(hardware.start_utc_s + t_s, altitude_m))
+        return round(self._hardware.temperature_c())
 
 
 class _GnssPort:
@@ -258,6 +274,9 @@ class _GnssPort:
     def power(self, on: bool) -> None:
         self._hardware.pay()
         self._hardware.receiver.power(on, self._hardware.hub.now_us)
+
+    def set_baud(self, baud: int) -> None:
+        self._hardware.receiver.set_baud(baud)
 
     def write(self, data: bytes) -> None:
         self._hardware.receiver.write(data, self._hardware.hub.now_us)
@@ -298,6 +317,10 @@ class _Clock:
     def sleep_ms(self, ms: int) -> None:
         if ms > 0:
             self._hardware.idle(ms * 1000)
+
+    def stop_ms(self, ms: int) -> None:
+        if ms > 0:
+            self._hardware.stop(ms * 1000)
 
 
 class TwinBoard:

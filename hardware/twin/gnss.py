@@ -1,8 +1,8 @@
 """The GNSS receiver: bytes in, bytes out, and a search that takes as long as the sky allows.
 
-Powered off it forgets everything, so each power-on is a cold start. Time to first fix = the cold
-start of the data sheet (27 s under open sky) plus a log-normal delay; under closed sky (trees,
-rock, a lying animal) a much longer one that often outlasts any patience. Time is valid some
+Powered off it forgets everything; what the collar tells it (UBX-MGA: time, place, its own saved
+navigation data) makes a start faster, by the model of `hardware.twin.search`: a message that
+arrives during the search speeds up what is left of it. Time is valid some
 seconds before the position. Epochs are whole UTC seconds. Noise is one error vector per session,
 truncated at four sigma and shrinking as the filter settles, so `noise_bound_m` is a hard bound.
 
@@ -16,15 +16,20 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hardware.twin import nmea, ubx
+from hardware.twin import nmea, search, ubx
+from hardware.twin.assist import Knowledge
 from hardware.twin.landscape import metres_per_degree
 from hardware.twin.seeded import normal, normal_pair_within, uniform
 
 _KEY_PVT_UART1 = 0x20910007  # CFG-MSGOUT-UBX_NAV_PVT_UART1
 _KEY_NMEA_UART1 = 0x10740002  # CFG-UART1OUTPROT-NMEA
+_KEY_BAUD_UART1 = 0x40520001  # CFG-UART1-BAUDRATE
+_KEY_ACK_AIDING = 0x10110025  # CFG-NAVSPG-ACKAIDING
+_CNO_OPEN, _CNO_CLOSED = 36, 19  # [dB-Hz]
 _SIGMA_LIMIT = 4.0
 _IN_VIEW = 32  # satellites of all systems under open sky
 _BITS_PER_BYTE = 10  # with start and stop bit
+_DOWNLOAD_US = 18_000_000  # a search so long has heard whole ephemerides
 
 Place = tuple[float, float, float]
 
@@ -39,12 +44,8 @@ class GnssParts:
         baud: Of the line.
         backlog_bytes: Output that may wait for the line before messages are dropped.
         buffer_bytes: What the collar's UART keeps between two reads.
-        ttff_min_s: Fastest cold start [s].
-        ttff_open_s: Median of what comes on top under open sky [s].
-        ttff_open_spread: Sigma of the logarithm of that.
-        closed_share: Share of searches under closed sky.
-        ttff_closed_s: Median of what comes on top under closed sky [s].
-        ttff_closed_spread: Sigma of the logarithm of that.
+        search: How long searches take.
+        view: Satellites an aiding answer has orbits of.
         sigma_first_m: Noise per axis at the first fix [m].
         sigma_settled_m: Noise per axis after a long time [m].
         settle_s: Time constant between the two [s].
@@ -55,27 +56,41 @@ class GnssParts:
     baud: int
     backlog_bytes: int
     buffer_bytes: int
-    ttff_min_s: float
-    ttff_open_s: float
-    ttff_open_spread: float
-    closed_share: float
-    ttff_closed_s: float
-    ttff_closed_spread: float
+    search: search.SearchParts
+    view: int
     sigma_first_m: float
     sigma_settled_m: float
     settle_s: float
 
 
-@dataclass(frozen=True)
+def _noise(data: bytes) -> bytes:
+    """What is read from a line at another rate."""
+    return bytes(byte ^ 0x55 for byte in data)
+
+
+@dataclass
 class Session:
-    """One stretch of power: everything chance decides about it."""
+    """One stretch of power: everything chance decides about it, and how far the search is.
+
+    The search has done the share `done` at `done_us`; what is left takes its share of the time a
+    whole one takes with what is known since.
+    """
 
     on_us: int
+    done_us: int
+    done: float
     ttff_us: int
-    time_us: int
+    early_us: int
     error_sigma: tuple[float, float]
     height_sigma: float
     accuracy_factor: float
+    knowledge: Knowledge
+    decoded: bool = False
+
+    @property
+    def time_us(self) -> int:
+        """When the time is valid, after power [us]."""
+        return self.ttff_us - min(self.early_us, self.ttff_us // 4)
 
 
 class GnssReceiver:
@@ -86,6 +101,11 @@ class GnssReceiver:
         seed: Random seed of this receiver.
         start_utc_s: Unix time of scenario time 0.
         place: Where the antenna is at a scenario second.
+
+    Attributes:
+        aided: Option until a station's aiding is on the wire: with time and place told, it knows
+            the orbits of all satellites in view.
+        searches, failed: stretches of power, and those that ended without a fix.
     """
 
     def __init__(
@@ -97,11 +117,14 @@ class GnssReceiver:
         self._place = place
         self._session: Session | None = None
         self._parser = ubx.UbxParser()
-        self._queue: deque[tuple[int, bytes]] = deque()  # start on the line, what is to go
+        self._queue: deque[tuple[int, int, bytes]] = deque()  # start on the line, its rate, what
         self._line_free_us = 0
         self._next_epoch_us = 0
         self._pvt_rate = 0
         self._nmea = True
+        self._acks_aiding = False
+        self._baud = self._line_baud = parts.baud
+        self.aided = False
         self.searches = 0
         self.failed = 0
 
@@ -125,13 +148,15 @@ class GnssReceiver:
             if session is not None and now_us < session.on_us + session.ttff_us:
                 self.failed += 1
             self._session = None
+            self._line_baud = self._parts.baud
             self._queue.clear()
             return
         self.searches += 1
         self._session = self._start(now_us)
         self._parser = ubx.UbxParser()
         self._queue.clear()
-        self._pvt_rate, self._nmea = 0, True
+        self._pvt_rate, self._nmea, self._acks_aiding = 0, True, False
+        self._baud = self._parts.baud
         self._line_free_us = now_us
         first_us = now_us + round(self._parts.startup_s * 1e6)
         self._next_epoch_us = -(-(first_us + self._start_utc_us) // 1_000_000) * 1_000_000
@@ -141,9 +166,19 @@ class GnssReceiver:
         session = self._session
         return None if session is None else session.on_us + session.ttff_us
 
+    def set_baud(self, baud: int) -> None:
+        """The collar's side of the line; a receiver at another rate hears and sends noise."""
+        self._line_baud = int(baud)
+
+    def drop(self, now_us: int) -> None:
+        """What has arrived until now was read by nobody."""
+        self.read(now_us)
+
     def write(self, data: bytes, now_us: int) -> None:
         """Bytes from the collar."""
         session = self._session
+        if self._line_baud != self._baud:
+            data = _noise(data)
         if session is None or now_us < session.on_us + round(self._parts.startup_s * 1e6):
             return
         self._run_to(now_us)
@@ -157,40 +192,107 @@ class GnssReceiver:
         self._run_to(now_us)
         arrived = b""
         while self._queue and self._queue[0][0] <= now_us:
-            start_us, data = self._queue.popleft()
-            count = (now_us - start_us) // self._byte_us
-            arrived += data[:count]
+            start_us, baud, data = self._queue.popleft()
+            byte_us = _BITS_PER_BYTE * 1_000_000 // baud
+            count = (now_us - start_us) // byte_us
+            arrived += data[:count] if baud == self._line_baud else _noise(data[:count])
             if count < len(data):
-                self._queue.appendleft((start_us + count * self._byte_us, data[count:]))
+                self._queue.appendleft((start_us + count * byte_us, baud, data[count:]))
                 break
         return arrived[: self._parts.buffer_bytes]
 
     @property
     def _byte_us(self) -> int:
-        return _BITS_PER_BYTE * 1_000_000 // self._parts.baud
+        return _BITS_PER_BYTE * 1_000_000 // self._baud
 
     def _emit(self, at_us: int, message: bytes) -> None:
         """Put a message on the line, behind what is already on it."""
         start_us = max(at_us + round(self._parts.latency_s * 1e6), self._line_free_us)
         if start_us - at_us <= self._parts.backlog_bytes * self._byte_us:
-            self._queue.append((start_us, message))
+            self._queue.append((start_us, self._baud, message))
             self._line_free_us = start_us + len(message) * self._byte_us
 
     def _start(self, now_us: int) -> Session:
         parts, seed = self._parts, self._seed
-        closed = uniform(seed, "sky", now_us) < parts.closed_share
-        median_s = parts.ttff_closed_s if closed else parts.ttff_open_s
-        spread = parts.ttff_closed_spread if closed else parts.ttff_open_spread
-        ttff_s = parts.ttff_min_s + median_s * math.exp(spread * normal(seed, "ttff", now_us))
+        ready_us = now_us + round(parts.startup_s * 1e6)
+        ttff_s = search.draw_s(parts.search, seed, now_us / 1e6, 0.0)
         early_s = 3.0 + 6.0 * uniform(seed, "time", now_us)
         vertical, _ = normal_pair_within(_SIGMA_LIMIT, seed, "height", now_us)
         return Session(
             on_us=now_us,
-            ttff_us=round(ttff_s * 1e6),
-            time_us=round((ttff_s - early_s) * 1e6),
+            done_us=ready_us,
+            done=0.0,
+            ttff_us=ready_us - now_us + round(ttff_s * 1e6),
+            early_us=round(early_s * 1e6),
             error_sigma=normal_pair_within(_SIGMA_LIMIT, seed, "noise", now_us),
             height_sigma=vertical,
             accuracy_factor=0.8 + 0.6 * uniform(seed, "accuracy", now_us),
+            knowledge=Knowledge(parts.search, seed),
+        )
+
+    def _learn(self, now_us: int) -> None:
+        """Something was told: what is left of the search takes as long as it now does."""
+        session = self._session
+        assert session is not None
+        end_us = session.on_us + session.ttff_us
+        if now_us >= end_us:
+            return
+        now_us = max(now_us, session.done_us)
+        if end_us > session.done_us:
+            left = (end_us - now_us) / (end_us - session.done_us)
+            session.done = 1.0 - (1.0 - session.done) * left
+        session.done_us = now_us
+        orbits = session.knowledge.orbits(self._utc_s(now_us))
+        whole_s = search.draw_s(self._parts.search, self._seed, session.on_us / 1e6, orbits)
+        rest_us = round((1.0 - session.done) * whole_s * 1e6)
+        session.ttff_us = now_us - session.on_us + rest_us
+
+    def _utc_s(self, now_us: int) -> float:
+        return (now_us + self._start_utc_us) / 1e6
+
+    def _hear(self, now_us: int) -> None:
+        """With a cold start's fix the receiver has orbits of its own."""
+        session = self._session
+        assert session is not None
+        fixed = now_us >= session.on_us + session.ttff_us
+        if not fixed or session.decoded:
+            return
+        session.decoded = True
+        if session.ttff_us >= _DOWNLOAD_US:
+            session.knowledge.decode(self._utc_s(now_us), self._parts.search.decoded)
+
+    def _assist(self, kind: tuple[int, int], payload: bytes, now_us: int) -> bytes:
+        """Answer an UBX-MGA message."""
+        session = self._session
+        assert session is not None
+        knowledge = session.knowledge
+        if kind == ubx.MGA_DBD and not payload:
+            self._hear(now_us)
+            dump = knowledge.dump()
+            for one in dump:
+                self._emit(now_us, ubx.frame(ubx.MGA_DBD, one))
+            count = len(dump).to_bytes(4, "little")
+            return ubx.mga_ack(kind, True, count)
+        place = self._place(now_us / 1e6)
+        accepted = knowledge.take(kind, payload, self._utc_s(now_us), place)
+        if accepted and self.aided and kind == ubx.MGA_INI and knowledge.oriented:
+            knowledge.aid(self._utc_s(now_us), self._parts.view)
+        if accepted:
+            self._learn(now_us)
+        return ubx.mga_ack(kind, accepted, payload[:4]) if self._acks_aiding else b""
+
+    def _satellites(self, now_us: int) -> bytes:
+        """NAV-SAT."""
+        session = self._session
+        assert session is not None
+        parts, on_s = self._parts.search, session.on_us / 1e6
+        age_s = (now_us - session.on_us) / 1e6 - self._parts.startup_s
+        closed = search.is_closed(parts, self._seed, on_s)
+        gps_s = int(self._utc_s(now_us)) - 315_964_800 + 18
+        return ubx.nav_sat(
+            gps_s % 604_800 * 1000,
+            search.heard(parts, self._seed, on_s, age_s),
+            _CNO_CLOSED if closed else _CNO_OPEN,
         )
 
     def _run_to(self, now_us: int) -> None:
@@ -223,7 +325,16 @@ class GnssReceiver:
                 self._skip_to(now_us)
                 self._pvt_rate = values.get(_KEY_PVT_UART1, self._pvt_rate)
                 self._nmea = bool(values.get(_KEY_NMEA_UART1, self._nmea))
+                self._acks_aiding = bool(values.get(_KEY_ACK_AIDING, self._acks_aiding))
             answer = ubx.frame(ubx.ACK_NAK if values is None else ubx.ACK_ACK, bytes(kind))
+            if values is not None and _KEY_BAUD_UART1 in values:
+                self._emit(now_us, answer)  # still at the old rate
+                self._baud = min(max(values[_KEY_BAUD_UART1], 4800), 921_600)
+                answer = b""
+        elif kind == ubx.NAV_SAT and not payload:
+            answer = self._satellites(now_us)
+        elif kind[0] == ubx.MGA:
+            answer = self._assist(kind, payload, now_us)
         elif kind == ubx.CFG_RST:
             self.power(False, now_us)
             self.power(True, now_us)

@@ -10,6 +10,8 @@ from functools import cache
 from firmware.board import Costs
 from hardware import describe
 from hardware.twin.gnss import GnssParts
+from hardware.twin.lis2dw12 import AccelerometerParts
+from hardware.twin.search import SearchParts
 from hardware.twin.storage import StorageParts
 
 
@@ -18,7 +20,9 @@ class Parts:
     """Everything the twin knows of one collar's hardware.
 
     Attributes:
-        storage, gnss: facts of those parts.
+        storage, gnss, accelerometer: facts of those parts.
+        receivers: receivers to plan for, by the seconds of their cold start: the data sheet's, and
+            what was measured on animals.
         costs: what the firmware is told, the same numbers as the generated module.
         brownout_v, restart_v: the rail is cut below one and returns above the other [V].
         efficiency: of the converter, 0..1.  quiescent_a: its own current from the storage [A].
@@ -30,11 +34,14 @@ class Parts:
         drift_ppm: largest error of the clock crystal.  noise_uv: of one voltage reading.
         gauge_full_uv: storage voltage at which the converter reads its reference, the rail.
         tx_dbm: what the radio's amplifier gives at most.
+        climate_c: constant temperature [degrees Celsius]; None: the air's, by season and height.
         income_j_per_day: default of the generator at the storage.  generator_max_w: its limit.
     """
 
     storage: StorageParts
     gnss: GnssParts
+    receivers: dict[int, SearchParts]
+    accelerometer: AccelerometerParts
     costs: Costs
     brownout_v: float
     restart_v: float
@@ -52,6 +59,7 @@ class Parts:
     tx_dbm: int
     income_j_per_day: float
     generator_max_w: float
+    climate_c: float | None = None
 
 
 def _section(values: describe.Description, name: str) -> dict[str, int]:
@@ -77,15 +85,26 @@ def _parts(values: describe.Description) -> Parts:
     storage, converter = _section(values, "storage"), _section(values, "converter")
     processor, radio = _section(values, "processor"), _section(values, "radio")
     fram, gauge = _section(values, "fram"), _section(values, "gauge")
-    generator = _section(values, "generator")
+    gnss = _section(values, "gnss")
+    generator, accelerometer = _section(values, "generator"), _section(values, "accelerometer")
     return Parts(
         storage=StorageParts(
             capacitance_f=storage["capacitance_mf"] / 1e3,
             esr_ohm=storage["esr_mohm"] / 1e3,
             leakage_a=storage["leakage_na"] / 1e9,
             full_v=storage["full_uv"] / 1e6,
+            esr_cold=storage["esr_cold_permille"] / 1e3,
         ),
-        gnss=_gnss(_section(values, "gnss")),
+        gnss=_gnss(gnss),
+        receivers={
+            start_ms // 1000: _search(gnss, start_ms)
+            for start_ms in (gnss["cold_start_ms"], gnss["animal_start_ms"])
+        },
+        accelerometer=AccelerometerParts(
+            rate_hz=accelerometer["rate_mhz"] / 1e3,
+            noise_mg=accelerometer["noise_mg"],
+            active_mg=accelerometer["active_mg"],
+        ),
         costs=Costs(**describe.costs(values)),
         brownout_v=storage["brownout_uv"] / 1e6,
         restart_v=storage["restart_uv"] / 1e6,
@@ -137,6 +156,21 @@ def _powers(values: describe.Description) -> dict[str, float]:
     }
 
 
+def _search(gnss: dict[str, int], cold_ms: int) -> SearchParts:
+    return SearchParts(
+        cold_s=cold_ms / 1e3,
+        hot_s=gnss["hot_start_ms"] / 1e3 * cold_ms / gnss["cold_start_ms"],
+        spread=gnss["start_spread_permille"] / 1e3,
+        full=gnss["full_count"],
+        least=gnss["least_count"],
+        decoded=gnss["decoded_count"],
+        valid_s=gnss["orbit_valid_s"],
+        pass_s=gnss["pass_s"],
+        closed_share=gnss["closed_permille"] / 1e3,
+        closed_factor=gnss["closed_factor_permille"] / 1e3,
+    )
+
+
 def _gnss(gnss: dict[str, int]) -> GnssParts:
     sigma_m = gnss["accuracy_mm"] / 1e3 / 1.515  # 68 % radius of a circular normal = 1.515 sigma
     return GnssParts(
@@ -145,12 +179,8 @@ def _gnss(gnss: dict[str, int]) -> GnssParts:
         baud=gnss["baud"],
         backlog_bytes=gnss["backlog_bytes"],
         buffer_bytes=gnss["buffer_bytes"],
-        ttff_min_s=gnss["cold_start_ms"] / 1e3,
-        ttff_open_s=(gnss["field_start_ms"] - gnss["cold_start_ms"]) / 1e3,
-        ttff_open_spread=gnss["open_spread_permille"] / 1e3,
-        closed_share=gnss["closed_permille"] / 1e3,
-        ttff_closed_s=gnss["closed_delay_ms"] / 1e3,
-        ttff_closed_spread=gnss["closed_spread_permille"] / 1e3,
+        search=_search(gnss, gnss["field_start_ms"]),
+        view=gnss["view_count"],
         sigma_first_m=2.0 * sigma_m,
         sigma_settled_m=sigma_m,
         settle_s=gnss["settle_ms"] / 1e3,

@@ -2,7 +2,7 @@
 
 Independent of the collar's driver on purpose: a shared codec could not find the driver's mistakes.
 Source: u-blox M10 SPG 5.10 interface description, UBX-21035062, sections 3.2 (frame), 3.10.26
-(CFG-VALSET), 3.15.13 (NAV-PVT).
+(CFG-VALSET), 3.13 (MGA), 3.15.13 (NAV-PVT), 3.15.16 (NAV-SAT).
 """
 
 import struct
@@ -13,6 +13,12 @@ SYNC = b"\xb5\x62"
 NAV_PVT = (0x01, 0x07)
 ACK_NAK = (0x05, 0x00)
 ACK_ACK = (0x05, 0x01)
+NAV_SAT = (0x01, 0x35)
+MGA_GPS = (0x13, 0x00)
+MGA_INI = (0x13, 0x40)
+MGA_ACK = (0x13, 0x60)
+MGA_DBD = (0x13, 0x80)
+MGA = 0x13
 CFG_RST = (0x06, 0x04)
 CFG_VALSET = (0x06, 0x8A)
 CFG = 0x06
@@ -82,6 +88,20 @@ def parse_valset(payload: bytes) -> dict[int, int] | None:
         values[key] = int.from_bytes(payload[position : position + size], "little")
         position += size
     return values
+
+
+def nav_sat(itow_ms: int, heard: int, cno: int) -> bytes:
+    """A NAV-SAT frame: satellites heard, all at `cno` [dB-Hz] and of good quality."""
+    payload = struct.pack("<IBBH", itow_ms, 1, heard, 0)
+    for number in range(heard):
+        payload += struct.pack("<BBBbhhI", 0, number + 1, cno, 30, 40 * number % 360, 0, 4)
+    return frame(NAV_SAT, payload)
+
+
+def mga_ack(kind: tuple[int, int], accepted: bool, start: bytes) -> bytes:
+    """An MGA-ACK-DATA0 frame for a message whose payload begins with `start`."""
+    head = struct.pack("<BBBB", 1 if accepted else 0, 0, 0 if accepted else 4, kind[1])
+    return frame(MGA_ACK, head + (start + bytes(4))[:4])
 
 
 def nav_pvt(

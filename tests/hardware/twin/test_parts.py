@@ -65,7 +65,7 @@ def test_a_day_asleep_costs_what_the_table_says(make_world):
     world = make_world(step=nothing, start_v=3.6, income_j_per_day=0.0)
     first_j = spent_j(world, 1)
     day_j = spent_j(world, 1) - first_j
-    leakage_j = 5e-7 * 3.6 * DAY_S
+    leakage_j = 5e-7 * 3.6**2 / 3.8 * DAY_S
     assert day_j - leakage_j == pytest.approx(COSTS.standby_nw * DAY_S / 1e9, rel=0.05)
 
 

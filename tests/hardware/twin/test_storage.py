@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,11 +41,21 @@ def test_full_storage_books_the_rest_as_overflow():
     assert storage.out_j["overflow"] + storage.out_j["leakage"] == pytest.approx(1.0)
 
 
-def test_leakage_alone_empties_at_its_current():
+def test_leakage_alone_empties_like_a_parallel_resistance():
     storage = Storage(PARTS, 3.0)
     for _ in range(144):
         storage.advance(600.0, 0.0, {})
-    assert storage.out_j["leakage"] == pytest.approx(5e-7 * 3.0 * 86_400, rel=1e-3)
+    assert storage.out_j["leakage"] == pytest.approx(5e-7 * 3.0**2 / 3.8 * 86_400, rel=1e-3)
+
+
+def test_series_resistance_triples_at_20_below():
+    storage = Storage(replace(PARTS, esr_cold=3.0), 3.0)
+    warm_v = storage.voltage_under_v(0.3)
+    storage.feel(-20.0)
+    assert storage.esr_ohm == pytest.approx(0.3)
+    assert 3.0 - storage.voltage_under_v(0.3) == pytest.approx(3 * (3.0 - warm_v), rel=0.05)
+    storage.feel(35.0)
+    assert storage.esr_ohm == pytest.approx(0.1)
 
 
 def test_voltage_sags_by_current_times_resistance():
