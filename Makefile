@@ -2,7 +2,7 @@
 # Words after ARGS= are passed on: make unit ARGS='-k wire -x'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit check bench screenshot lock clean setup setup-test
+.PHONY: help demo test unit check bench torture screenshot lock clean setup setup-test
 
 help:
 	@echo 'make demo    set up what is missing, then run the whole chain and show the map'
@@ -12,6 +12,7 @@ help:
 	@echo 'make check   style, types, import contracts, generated files'
 	@echo 'make bench   every benchmark; make bench-analytics is one (peers and ours in one run,'
 	@echo '             rows in build/bench; CAPRA_REFERENCE_DATA names the recorded figures)'
+	@echo 'make torture 1,000 kills and 1,000 power cuts of the station: nothing lost, nothing twice'
 	@echo 'make screenshot  the picture of the map in the README, from the last demo'
 	@echo 'make lock    resolve requirements.lock anew from pyproject.toml'
 	@echo 'make clean   remove what the commands above made inside the checkout; stops no server'
@@ -63,6 +64,11 @@ bench: bench-analytics
 bench-%:
 	@.ci/setup/python.sh bench
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python -m tests.bench $* $(ARGS)
+
+torture:
+	@.ci/setup/python.sh test
+	@.ci/setup/timescaledb.sh
+	@.venv/bin/python -m tests.ground_station.torture $(ARGS)
 
 screenshot: setup-test
 	@CAPRA_CHROMIUM="$$(.ci/setup/chromium.sh --path)" \

@@ -39,6 +39,10 @@ from ground_station.memory import (
 
 APPLICATION_ID = 0x43415052  # "CAPR", in the file's header
 VERSION = 2
+# How a commit waits for the disk, and after how many pages the log is folded into the file: for the
+# side that receives, and for the loader.
+SYNCHRONOUS = ("full", "normal")
+CHECKPOINT_PAGES = (40_000, 4_000)
 _SMALLEST_BYTES = 512
 
 _DOWNLINK = """
@@ -282,10 +286,10 @@ class Spool:
             )
         self._db.execute("pragma page_size = 1024")  # of a new file: rows are small, cards wear
         self._db.execute("pragma journal_mode = wal")
-        self._db.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
+        self._db.execute(f"pragma synchronous = {SYNCHRONOUS[not durable]}")
         # Folding the log back costs fsyncs of its own: left to the loader, so that no answer
         # waits for it.
-        self._db.execute(f"pragma wal_autocheckpoint = {40_000 if durable else 4_000}")
+        self._db.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_PAGES[not durable]}")
         self._db.execute("pragma foreign_keys = on")
         if version < VERSION:
             with self._transaction() as db:  # another connection may be faster

@@ -84,6 +84,7 @@ class PtyBridge:
         self.protocol = protocol
         self.mute = False
         self.held: dict[int, bridge.Received] = {}
+        self.received: dict[int, bridge.Received] = {}
         self.answers: list[tuple[int, bytes]] = []
         self.released: list[int] = []
         self.configured = 0
@@ -127,7 +128,7 @@ class PtyBridge:
             received = make_received(
                 frame_bytes, self._receptions, ticks_us=_ticks_us(), utc_us=self.utc_us
             )._replace(**overrides)
-            self.held[self._receptions] = received
+            self.held[self._receptions] = self.received[self._receptions] = received
             self._send(received)
             return self._receptions
 
@@ -186,8 +187,17 @@ def _ticks_us() -> int:
 class StationProcess:
     """`python -m ground_station run`, its log in a file."""
 
-    def __init__(self, folder: Path, *arguments: str, log: str = "station.log") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        log: str = "station.log",
+        command: tuple[str, ...] = ("-m", "ground_station"),
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.log_path = folder / log
+        self._command = command
+        self._environment = environment
         self._arguments = [
             "run", "--port", str(folder / "port"), "--keys", str(folder / "keys.json"),
             "--spool", str(folder / "spool.sqlite"), "--station", "hut", *arguments,
@@ -199,8 +209,8 @@ class StationProcess:
         with self.log_path.open("ab") as log:
             self._seen = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ground_station", *self._arguments],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [sys.executable, *self._command, *self._arguments],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
             )  # fmt: skip
 
     @property

@@ -1,7 +1,5 @@
 """What was acknowledged is never lost: station killed, bridge unplugged, database away."""
 
-import random
-import sqlite3
 import time
 from pathlib import Path
 
@@ -9,82 +7,24 @@ import psycopg
 import pytest
 
 from backend.db.migrate import migrate
-from firmware.wire import data, frame
-from ground_station.keys import block_cipher
+from firmware.wire import frame
 from tests.ground_station.proxy import Proxy
 from tests.ground_station.scripted import (
     Collar,
-    PtyBridge,
-    StationProcess,
     make_fix,
     running,
     write_keys,
 )
-
-COLLARS = (1, 2, 700)
-
-
-def acknowledged(bridge: PtyBridge, collars: list[Collar]) -> set[tuple[int, int]]:
-    """Every (collar, record) that any acknowledgement on the air ever named."""
-    named = set()
-    for _, answer in bridge.answers:
-        collar = next(c for c in collars if c.collar == frame.parse_header(answer).collar)
-        for first, last in collar.hear(answer).ranges:
-            named |= {(collar.collar, record) for record in range(first, last + 1)}
-    return named
-
-
-def spooled(path: Path, collars: list[Collar]) -> list[tuple[int, int]]:
-    """Every (collar, record) in the spool, once per frame that holds it."""
-    ciphers = {c.collar: block_cipher(c.key) for c in collars}
-    found = []
-    with sqlite3.connect(path) as db:
-        for collar, sealed in db.execute("select collar, sealed from frame"):
-            _, payload = frame.open_frame(ciphers[collar], frame.UPLINK, 0, sealed)
-            found += [(collar, record.record) for record in data.decode(payload)[1]]
-    db.close()
-    return found
-
-
-def stored(dsn: str) -> list[tuple[int, int]]:
-    with psycopg.connect(dsn) as connection:
-        return connection.execute("select collar, record from fix").fetchall()
+from tests.ground_station.torture.kills import acknowledged, kill, spooled, stored
 
 
 @pytest.mark.db
 def test_every_acknowledged_record_survives_kill_at_any_moment(
     tmp_path: Path, database_url: str
 ) -> None:
-    dice = random.Random(20261122)
     migrate(database_url)
-    collars = [Collar(number) for number in COLLARS]
-    write_keys(tmp_path / "keys.json", *collars)
-    kills = 0
-    with PtyBridge(tmp_path / "port") as bridge:
-        with StationProcess(tmp_path, "--database", database_url) as station:
-            first = 1
-            while kills < 24:
-                for _ in range(dice.randint(1, 5)):
-                    bridge.hear(dice.choice(collars).send(first, first + 2))
-                    first += 3
-                if (
-                    dice.random() < 0.8
-                ):  # most often in the midst of the work, now and then while starting
-                    bridge.wait(lambda bridge, kills=kills: bridge.configured > kills)
-                time.sleep(dice.choice((0.0, 0.001, 0.004, 0.02)) * dice.random())
-                station.kill()
-                kills += 1
-                bridge.configured = kills
-                station.start()
-            bridge.wait_answered()
-            assert station.stop() == 0
-        sent = {record for _, record in acknowledged(bridge, collars)}
-        assert sent == set(range(1, first))  # nobody transmits in vain for ever
-        named = acknowledged(bridge, collars)
-    in_spool = spooled(tmp_path / "spool.sqlite", collars)
-    assert named <= set(in_spool) and len(in_spool) == len(set(in_spool))
-    in_database = stored(database_url)
-    assert set(in_database) == set(in_spool) and len(in_database) == len(set(in_database))
+    outcome = kill(tmp_path, database_url, 16, 20261122)
+    assert outcome.fault() is None and len(outcome.sent) > 48
 
 
 def test_downlink_counter_never_returns_after_kills(tmp_path: Path) -> None:
