@@ -4,17 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.kernels._jit import jit
+from analytics.kernels.turn import turn
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _FEW = 32  # up to here insertion is the fastest way to sort
-
-
-@jit
-def _turn(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> float:
-    """Returns twice the area of the triangle a, b, c: above 0 where it turns left."""
-    return (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
 
 
 @jit
@@ -60,7 +55,7 @@ def hull_of_chosen(x: Floats, y: Floats, chosen: Integers, out: Integers) -> int
     for step in range(m):  # the lower chain, from left to right
         one = chosen[step]
         while count >= 2 and (
-            _turn(
+            turn(
                 x[out[count - 2]],
                 y[out[count - 2]],
                 x[out[count - 1]],
@@ -77,7 +72,7 @@ def hull_of_chosen(x: Floats, y: Floats, chosen: Integers, out: Integers) -> int
     for step in range(m - 2, -1, -1):  # the upper chain, back to the first point
         one = chosen[step]
         while count >= lower and (
-            _turn(
+            turn(
                 x[out[count - 2]],
                 y[out[count - 2]],
                 x[out[count - 1]],

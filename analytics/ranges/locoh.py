@@ -56,18 +56,16 @@ class LocalHulls:
         return np.asarray(shapely.polygons(rings), dtype=object)
 
     def union_areas_m2(self) -> Floats:
-        """Returns the area of the union of the first 1, 2, ..., h hulls, (h,) float64 [m2].
+        """Returns the area of the union of the first 1, 2, ..., h hulls, (h,) float64 [m2]."""
+        from analytics.kernels.union import union_growth  # compiles at its first call
 
-        Each hull adds what no earlier one covers.
-        """
-        polygons = self.polygons()
-        tree = shapely.STRtree(polygons)
-        added = np.empty(len(polygons))
-        for rank, polygon in enumerate(polygons):
-            touching = tree.query(polygon, predicate="intersects")
-            earlier = polygons[touching[touching < rank]]
-            rest = polygon.difference(shapely.union_all(earlier)) if earlier.size else polygon
-            added[rank] = rest.area
+        x_m, y_m = (np.ascontiguousarray(v) for v in self.corners_m.T)
+        added = np.empty(len(self.percent))
+        room = 2 * x_m.size
+        while not union_growth(
+            x_m, y_m, self.starts, np.empty((room, 2)), np.empty(room, np.int64), added
+        ):
+            room *= 2
         areas: Floats = np.cumsum(added)
         return areas
 
