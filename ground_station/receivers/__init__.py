@@ -1,7 +1,8 @@
 """The kinds of receivers, and how one is made from its table of settings.
 
     kind               module             keys besides `kind`; those with a value may be left out
-    bridge             bridge.py          port | bridge | baud = 115200 | radio | antenna_gain_dbi
+    bridge             bridge.py          port | bridge | baud = 115200 | antenna_gain_dbi = 2 |
+                                          freq_hz | sf = 7 | bw_hz
     semtech_udp        semtech_udp.py     listen = 127.0.0.1:1700 | gateways = [] |
                                           gateway_antenna_gain_dbi = 0
     chirpstack_mqtt    chirpstack_mqtt.py broker = mqtt://127.0.0.1:1883 | user | password_file |

@@ -5,6 +5,7 @@ one expected. Where a name fits several ports, the first with the bridge wanted 
 bridge times what it transmits by its own clock, to well under a millisecond: it holds any window.
 """
 
+import math
 import time
 from collections import deque
 from typing import cast
@@ -14,6 +15,7 @@ from firmware.wire.errors import WireError
 from ground_station.errors import BridgeSilent, PortLost, ReceiverError
 from ground_station.receiver import Event, Noise, Receiver
 from ground_station.receivers.serial_line import SerialLine, candidates
+from ground_station.receivers.table import Table
 
 BAUD = 115_200
 _HELLO_TRIES = 3
@@ -46,6 +48,21 @@ class BridgeReceiver(Receiver):
         self._baud = baud
         self._line: SerialLine | None = None
         self._reset()
+
+    @classmethod
+    def from_table(cls, table: Table) -> "BridgeReceiver":
+        """Read port, bridge, baud, and of a radio with one channel: freq_hz, sf, bw_hz, gain."""
+        port = table.text("port", expected="a serial port")
+        number = table.hexadecimal("bridge")
+        baud = table.integer("baud", 9600, 4_000_000, BAUD)
+        first = region.UPLINK_CHANNELS[0]
+        listen = bridge.Listen(
+            table.integer("freq_hz", 137_000_000, 1_020_000_000, first.freq_hz),
+            table.integer("sf", region.SF_MIN, region.SF_MAX, region.SF_MIN),
+            table.integer("bw_hz", 7_800, 500_000, first.bw_hz),
+            math.ceil(round(100 * table.number("antenna_gain_dbi", -20, 30, 2.0), 6)),
+        )
+        return cls(port, None if number is None else int(number, 16), listen, baud)
 
     def open(self) -> None:
         """Open the port and configure the bridge; it then sends again what was not answered."""
