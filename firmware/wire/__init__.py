@@ -4,7 +4,9 @@ Bytes in, records out, and back; no state, no input or output, integers only, un
 names. Runs on CPython and on MicroPython. The version of the format is `frame.VERSION`.
 
     frame     header, nonce, sealing of one LoRa packet      seal, aes   AES-CCM
-    data      DATA payload: records                        ack         ACK payload
+    data      DATA payload: records (bits; fix with model, status, activity, alarm, health)
+    hello     HELLO payload: inventory                       ack         ACK payload
+    config    CONFIG payload: settings                       command     COMMAND payload
     bridge    messages on the serial line (cobs, crc)        ranges      sets of record numbers
-    airtime, region   time on air, channels, limits          identity, bits, varint, errors
+    airtime, region   time on air, channels, limits          identity, varint, errors
 """

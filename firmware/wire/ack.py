@@ -37,24 +37,32 @@ def encode(ack: Ack, limit: int) -> bytes:
     head = bytearray()
     varint.append_unsigned(head, ack.generation)
     head.extend(struct.pack(_CLOCK, ack.station_time_s, ack.snr_margin_db))
-    if limit <= len(head):
-        raise BadValue("limit", limit, f"at least {len(head) + 1}")
+    return bytes(head) + encode_ranges(ack.ranges, limit - len(head))
+
+
+def encode_ranges(ranges: list[tuple[int, int]], limit: int) -> bytes:
+    """Pack count and ranges into at most `limit` bytes; those without room are left off the end.
+
+    Raises:
+        BadValue: ranges not ascending and disjoint, or no room even for a count.
+    """
+    if limit < 1:
+        raise BadValue("room for ranges", limit, "at least 1")
     body = bytearray()
     count = 0
     start = 1
-    for first, last in ack.ranges:
+    for first, last in ranges:
         check_range("first record of a range", first, start, MAX_RECORD)
         check_range("last record of a range", last, first, MAX_RECORD)
-        piece = bytearray()
-        varint.append_unsigned(piece, first - start)
-        varint.append_unsigned(piece, last - first)
-        counted = bytearray()
-        varint.append_unsigned(counted, count + 1)
-        if len(head) + len(counted) + len(body) + len(piece) > limit:
+        size = len(body)
+        varint.append_unsigned(body, first - start)
+        varint.append_unsigned(body, last - first)
+        if len(body) + (1 if count < 0x7F else 2) > limit:
+            body = body[:size]
             break
-        body.extend(piece)
         count += 1
         start = last + 1
+    head = bytearray()
     varint.append_unsigned(head, count)
     return bytes(head + body)
 
@@ -70,7 +78,16 @@ def decode(payload: bytes) -> Ack:
     if len(payload) < pos + 5:
         raise Truncated("ACK payload", len(payload), f"at least {pos + 6} bytes")
     station_time_s, snr_margin_db = struct.unpack(_CLOCK, payload[pos : pos + 5])
-    count, pos = varint.read_unsigned(payload, pos + 5)
+    return Ack(generation, station_time_s, snr_margin_db, decode_ranges(payload, pos + 5))
+
+
+def decode_ranges(payload: bytes, pos: int) -> list[tuple[int, int]]:
+    """Return the ranges whose count stands at `pos`, and which end the payload.
+
+    Raises:
+        WireError: they are no ranges, or do not end there.
+    """
+    count, pos = varint.read_unsigned(payload, pos)
     # Every range takes 2 bytes or more: a false count costs no memory.
     check_range("count", count, 0, (len(payload) - pos) // 2)
     ranges = []
@@ -84,5 +101,5 @@ def decode(payload: bytes) -> Ack:
         ranges.append((first, first + more))
         start = first + more + 1
     if pos != len(payload):
-        raise BadValue("ACK payload length", len(payload), pos)
-    return Ack(generation, station_time_s, snr_margin_db, ranges)
+        raise BadValue("payload length", len(payload), pos)
+    return ranges

@@ -8,7 +8,8 @@
     8       n     payload, encrypted
     8 + n   t     tag: 4 bytes on the uplink, 8 on the downlink
 
-    kind    1 DATA, 2 HELLO, 3 ACK, 4 CONFIG, 5 COMMAND, 6 AID
+    kind    uplink: 1 DATA (data.py), 2 HELLO (hello.py); downlink: 3 ACK (ack.py),
+            4 CONFIG (config.py), 5 COMMAND (command.py); 6 AID: kept for GNSS aiding, both ways
 
 Little-endian. Sealed by AES-CCM (seal.py): the 8 header bytes are the additional data, the
 nonce is collar u32 | direction u8 | epoch u32 | counter u32. The epoch is the number of the

@@ -36,7 +36,7 @@ def test_ranges_beyond_the_limit_are_left_off_the_end():
 
 def test_limit_without_room_is_refused():
     error = raised(BadValue, ack.encode, ACK, 6)
-    assert str(error) == "limit is 6, expected at least 7"
+    assert str(error) == "room for ranges is 0, expected at least 1"
 
 
 def test_fields_out_of_range_are_refused():
