@@ -142,21 +142,14 @@ def read(args: argparse.Namespace, one_plane: bool = False) -> "TrackFile":
         TrackFileError: as `analytics.track_file.read_tracks`.
     """
     from analytics.clean import Rules
+    from analytics.selection import Selection
     from analytics.track_file import read_tracks
 
-    limits = (args.max_speed, args.spike_speed, args.max_dop)
     rules = Rules(
         max_speed_mps=args.max_speed, spike_speed_mps=args.spike_speed, max_dop=args.max_dop
     )
-    return read_tracks(
-        args.track,
-        args.animal or (),
-        args.origin,
-        one_plane,
-        rules if any(limit is not None for limit in limits) else None,
-        args.backbone_only,
-        args.plane,
-    )
+    wanted = Selection(args.backbone_only, rules)
+    return read_tracks(args.track, args.animal or (), args.origin, one_plane, wanted, args.plane)
 
 
 def add_output(command: argparse.ArgumentParser) -> None:

@@ -79,6 +79,7 @@ def _run(args: argparse.Namespace, out: "Console") -> int:
     from analytics.corridors.observed import observed_corridors
     from analytics.errors import AnalyticsWarning
     from analytics.export import check_target, corridor_features, write_features, write_raster
+    from analytics.sampling import warn_of_sampling
     from analytics.table import print_corridors
 
     file = arguments.read(args, one_plane=True)
@@ -91,6 +92,9 @@ def _run(args: argparse.Namespace, out: "Console") -> int:
     error_m = _error(args, out, file)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", AnalyticsWarning)
+        for name, tracks in herd.items():
+            for track in tracks:
+                warn_of_sampling(track, name)
         with out.status(f"bridges of {len(herd)} animals"):
             found = observed_corridors(
                 herd,

@@ -315,22 +315,23 @@ def _etd(track: Track, levels: Sequence[float], options: Options) -> RangeResult
 
 
 def _akde(track: Track, levels: Sequence[float], options: Options) -> RangeResult:
-    from analytics.ctmm.intervals import chi_square_interval
     from analytics.ctmm.select import select
-    from analytics.ranges.akde import autocorrelated_ud
-    from analytics.ranges.akde_bootstrap import bootstrap_area
+    from analytics.ranges.akde import area_interval, autocorrelated_ud
+    from analytics.ranges.akde_bootstrap import bootstrap_areas
 
     fitted = select(track, error_m=options["error_m"]).best
     found = autocorrelated_ud(track, fitted, options["weights"], options["cell_m"])
-    areas = found.home_range(levels)
-    intervals = {}
-    for one in areas.isopleths:
-        level, replicates = one.level_percent, options["replicates"]
-        intervals[level] = (
-            chi_square_interval(one.area_km2, 2 * found.area_dof, CONFIDENCE_PERCENT)
-            if options["interval"] == "chi-square"
-            else bootstrap_area(track, found, level, CONFIDENCE_PERCENT, replicates).area_km2
-        )
+    areas, kind = found.home_range(levels), options["interval"]
+    if kind == "bootstrap":
+        drawn = bootstrap_areas(track, found, levels, CONFIDENCE_PERCENT, options["replicates"])
+        intervals = {level: one.area_km2 for level, one in drawn.items()}
+    else:
+        intervals = {
+            one.level_percent: area_interval(
+                one.area_km2, found.area_dof, CONFIDENCE_PERCENT, kind
+            )
+            for one in areas.isopleths
+        }
     model = fitted.model
     scales = [_duration(tau) for tau in (model.tau_position_s, model.tau_velocity_s) if tau > 0]
     about = ", ".join([model.name, *scales])
@@ -408,9 +409,10 @@ _AKDE_OPTIONS = (
     Option(
         "interval",
         str,
-        "bootstrap: calibrated on tracks drawn from the model, takes minutes",
-        "chi-square",
-        ("chi-square", "bootstrap"),
+        "calibrated: holds the truth as often as it says; chi-square: ctmm's numbers, holds it "
+        "less often; bootstrap: calibrated on tracks drawn from this model, takes seconds",
+        "calibrated",
+        ("calibrated", "chi-square", "bootstrap"),
     ),
     Option("replicates", int, "tracks drawn for the bootstrap", 200),
     Option("error_m", float, f"{_ERROR.help}; by default none", choices=(FROM_FILE,)),

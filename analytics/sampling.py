@@ -118,24 +118,26 @@ def _ways(track: Track, duration_s: Floats, lag_s: float) -> Floats:
     return np.hypot(x[to] - x[ways], y[to] - y[ways])
 
 
-def warn_of_sampling(track: Track) -> None:
+def warn_of_sampling(track: Track, name: str = "") -> None:
     """Warns where fixes were taken because of what the animal did.
 
     Args:
         track: with reasons, or without.
+        name: put before messages, for one track of several.
 
     Warns:
         TriggeredSamplingWarning: a hundredth of the fixes were triggered, or `sampling_bias` finds
             that they must have been.
     """
+    prefix = f"{name}: " if name else ""
     if track.reason is not None:
         count = {REASONS[code]: int((track.reason == code).sum()) for code in TRIGGERED}
         triggered = sum(count.values())
         if triggered >= _DOUBTFUL_PART * len(track):
             each = ", ".join(f"{number} {name}" for name, number in count.items() if number)
             told = (
-                f"movement-triggered sample: {triggered} of {len(track)} fixes were taken because "
-                f"of what the animal did ({each})"
+                f"{prefix}movement-triggered sample: {triggered} of {len(track)} fixes were taken "
+                f"because of what the animal did ({each})"
             )
             warnings.warn(TriggeredSamplingWarning(f"{told}; {_ALONE}"), stacklevel=3)
             return
@@ -143,8 +145,8 @@ def warn_of_sampling(track: Track) -> None:
     if bias is not None:
         how = f"{bias.ratio:.2g} times as far"
         told = (
-            f"sampling follows movement: at equal lags ({bias.lag_s / 3600:.3g} h) fixes lie "
-            f"{how} apart where they were taken densely ({bias.ways} ways, {bias.steps} gaps)"
+            f"{prefix}sampling follows movement: at equal lags ({bias.lag_s / 3600:.3g} h) fixes "
+            f"lie {how} apart where they were taken densely ({bias.ways} ways, {bias.steps} gaps)"
         )
         warnings.warn(TriggeredSamplingWarning(f"{told}; {_WEIGHTS}"), stacklevel=3)
 

@@ -4,18 +4,17 @@ How rows are read, and what is an error in them, is said in `analytics.track_tab
 """
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.clean import Flag, Rules, flag_fixes
 from analytics.errors import ProjectionError, TrackError
 from analytics.location_error import LocationError
 from analytics.project import LocalProjection, Plane, UtmProjection
-from analytics.sampling import BACKBONE
+from analytics.selection import Selection, select_fixes
 from analytics.track import Reasons, Track
 from analytics.track_table import TrackFileError, TrackTable
 
@@ -121,8 +120,7 @@ def read_tracks(
     animals: Collection[str] = (),
     origin: tuple[float, float] | None = None,
     one_plane: bool = False,
-    rules: Rules | None = None,
-    backbone_only: bool = False,
+    wanted: Selection | None = None,
     plane: Literal["local", "utm"] = "local",
 ) -> TrackFile:
     """Read animals of a CSV file for analysis.
@@ -136,8 +134,7 @@ def read_tracks(
             read in metres comes to lie; None: such tracks lie nowhere on the globe and keep their
             metres. Not used with lon and lat.
         one_plane: lay all tracks on the plane around the middle of them all, not each on its own.
-        rules: fixes that they flag are left out and counted (`analytics.clean`).
-        backbone_only: use the fixes of the regular schedule alone.
+        wanted: which fixes to use; others are left out and counted.
         plane: "utm" for the zone that positions in degrees lie in, else one around their middle.
 
     Raises:
@@ -149,15 +146,16 @@ def read_tracks(
     names = list(dict.fromkeys(animals)) or sorted({*table.found, *table.left_out})
     rows = {name: table.rows_of(name) for name in names if animals or name in table.found}
     refused = {name: "no position" for name in names if name not in rows}
-    if backbone_only and "reason" not in table.columns_read:
+    wanted = wanted or Selection()
+    if wanted.backbone_only and "reason" not in table.columns_read:
         raise TrackFileError(f"{path}: no column of reasons (reason): what is backbone?")
-    if rules and rules.max_dop is not None and "hdop" not in table.columns_read:
+    if wanted.rules.max_dop is not None and "hdop" not in table.columns_read:
         raise TrackFileError(f"{path}: no column of HDOP (gps:hdop): max_dop needs one")
     lay = _Layout(table, list(rows.values()), origin, one_plane, plane)
     read = []
     for name, fixes in rows.items():
         try:
-            read.append(_animal(name, table, fixes, lay, rules, backbone_only))
+            read.append(_animal(name, table, fixes, lay, wanted))
         except (TrackError, ProjectionError) as error:
             if animals:
                 raise TrackFileError(f"{path}: animal {name!r}: {error}") from error
@@ -169,56 +167,21 @@ def read_tracks(
 
 
 def _animal(
-    name: str,
-    table: TrackTable,
-    fixes: Floats,
-    lay: "_Layout",
-    rules: Rules | None,
-    backbone_only: bool,
+    name: str, table: TrackTable, fixes: Floats, lay: "_Layout", wanted: Selection
 ) -> AnimalTrack:
     """Returns one animal's track, of the fixes that are wanted.
 
     Raises:
         TrackError: as `Track`.
     """
-    left_out = dict(table.left_out.get(name, {}))
-    selection: dict[str, Any] = {}
-    if backbone_only:
-        regular = np.equal(table.column(fixes, "reason"), BACKBONE)  # type: ignore[arg-type]
-        if more := int((~regular).sum()):
-            left_out["not of the backbone"] = more
-        selection["backbone_only"] = True
-        fixes = fixes[regular]
-    if rules and len(fixes):
-        x_m, y_m = (
-            lay.plane_of(fixes).forward(fixes[:, 2], fixes[:, 1])
-            if lay.geographic
-            else (
-                fixes[:, 1],
-                fixes[:, 2],
-            )
-        )
-        flags = flag_fixes(fixes[:, 0], x_m, y_m, table.column(fixes, "hdop"), rules)
-        counts = {key.lower(): count for key, count in flags.counts().items() if count}
-        left_out |= {f"flagged: {_FLAGS[Flag[key.upper()]]}": n for key, n in counts.items()}
-        given = {key: value for key, value in asdict(rules).items() if value is not None}
-        selection |= {"cleaning": given, "flagged": counts}
-        fixes = fixes[flags.keep]
-    reason = table.column(fixes, "reason")
-    track = lay.track(
-        fixes, _error(table, fixes), None if reason is None else reason.astype(np.uint8)
-    )
-    return AnimalTrack(name, track, table.column(fixes, "hdop"), left_out, selection)
-
-
-_FLAGS = {
-    Flag.MISSING: "missing",
-    Flag.DOP: "dilution of precision",
-    Flag.DUPLICATE: "same time",
-    Flag.FAR: "far off",
-    Flag.SPIKE: "spike",
-    Flag.SPEED: "too fast",
-}
+    reason, hdop = table.column(fixes, "reason"), table.column(fixes, "hdop")
+    x_m, y_m = lay.metres(fixes)
+    chosen = select_fixes(wanted, fixes[:, 0], x_m, y_m, reason, hdop)
+    fixes = fixes[chosen.keep]
+    reasons = None if reason is None else reason[chosen.keep].astype(np.uint8)
+    track = lay.track(fixes, _error(table, fixes), reasons)
+    left_out = {**table.left_out.get(name, {}), **chosen.left_out}
+    return AnimalTrack(name, track, table.column(fixes, "hdop"), left_out, dict(chosen.parameters))
 
 
 def _error(table: TrackTable, fixes: Floats) -> LocationError | None:
@@ -265,6 +228,12 @@ class _Layout:
     def plane_of(self, fixes: Floats) -> Plane:
         """Returns the plane of a track in degrees."""
         return self.plane or self._around(fixes[:, 2], fixes[:, 1])
+
+    def metres(self, fixes: Floats) -> tuple[Floats, Floats]:
+        """Returns x and y [m] of all fixes, those in doubt too."""
+        if self.geographic:
+            return self.plane_of(fixes).forward(fixes[:, 2], fixes[:, 1])
+        return fixes[:, 1], fixes[:, 2]
 
     def track(self, fixes: Floats, error: LocationError | None, reason: Reasons | None) -> Track:
         times_s, first, second = fixes.T[:3]

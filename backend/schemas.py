@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 from backend.jobs.corridor import MotionVariance
-from backend.jobs.home_range import METHODS_HELP, OPTIONS_HELP, Method
+from backend.jobs.home_range import DEFAULT_METHOD, METHODS_HELP, OPTIONS_HELP, Method
 from backend.params import AnimalNumber, Time, format_time
 
 Utc = Annotated[AwareDatetime, PlainSerializer(format_time, return_type=str, when_used="json")]
@@ -296,7 +296,25 @@ class Corridors(Collection):
     features: list[CorridorFeature]
 
 
-class HomeRangeRequest(Answer):
+class FixChoice(Answer):
+    """Which fixes a computation uses; those left out are counted in its parameters."""
+
+    backbone_only: bool = Field(
+        default=False, description="Only fixes of the regular schedule, none that movement caused"
+    )
+    max_speed_mps: float | None = Field(
+        default=None, gt=0, le=1000, description="No fixes that the animal cannot reach [m/s]"
+    )
+    spike_speed_mps: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="No fixes that it would have gone to and straight back from, both so fast "
+        "[m/s]",
+    )
+
+
+class HomeRangeRequest(FixChoice):
     """A home range to compute."""
 
     model_config = ConfigDict(
@@ -307,7 +325,7 @@ class HomeRangeRequest(Answer):
     )
 
     animal: AnimalNumber
-    method: Method = Field(default="kde", description=METHODS_HELP)
+    method: Method = Field(default=DEFAULT_METHOD, description=METHODS_HELP)
     from_time: Time | None = Field(default=None, alias="from", description="Fixes from this time")
     to_time: Time | None = Field(default=None, alias="to", description="Fixes before this time")
     levels_percent: list[Annotated[float, Field(gt=0, le=100)]] = Field(
@@ -331,7 +349,7 @@ class HomeRangeRequest(Answer):
     )
 
 
-class CorridorRequest(Answer):
+class CorridorRequest(FixChoice):
     """Corridors to compute."""
 
     model_config = ConfigDict(
@@ -360,7 +378,8 @@ class CorridorRequest(Answer):
         default=None,
         gt=0,
         le=100_000,
-        description="Location error in each direction [m]; null: median of the fixes' accuracies",
+        description="Standard deviation of a fix in each direction [m]; null: by the fixes' "
+        "accuracies",
     )
     motion_variance: MotionVariance = Field(
         default="likelihood",

@@ -18,12 +18,16 @@ from psycopg.types.json import Jsonb
 from analytics.corridors.observed import SHARES_PERCENT, observed_corridors
 from analytics.corridors.results import ObservedCorridors
 from analytics.errors import AnalyticsError, TrackError
+from analytics.location_error import LocationError
 from analytics.project import LocalProjection
 from analytics.results import software_version
+from analytics.sampling import warn_of_sampling
+from analytics.selection import ALL_FIXES, Selection
 from analytics.study import collected_warnings
 from analytics.track import Track, check_spread
 from backend.db.queries import query
 from backend.errors import CannotCompute, NotFound
+from backend.jobs.fixes import selected_track
 
 MotionVariance = Literal["likelihood", "dynamic"]
 
@@ -48,11 +52,12 @@ class Asked:
     Attributes:
         shares_percent: parts of the herd for which to draw the land; None: any animal, a tenth
             and a fifth of the herd, but of small herds 1, 2 and 3 animals.
-        error_m: standard deviation of a fix in each direction [m]; None: the median of the
+        error_m: standard deviation of a fix in each direction [m]; None: by the median of the
             accuracies stored with the fixes.
         motion_variance: "likelihood", one for each track, or "dynamic", one for each step.
         max_gap_s: bridges that last longer are left out.
         cell_m: width of the grid's cells; None: by the tracks.
+        wanted: which fixes to use.
     """
 
     shares_percent: tuple[float, ...] | None = None
@@ -60,6 +65,7 @@ class Asked:
     motion_variance: MotionVariance = "likelihood"
     max_gap_s: float | None = None
     cell_m: float | None = None
+    wanted: Selection = ALL_FIXES
 
 
 class Stored(NamedTuple):
@@ -74,10 +80,12 @@ class Herd(NamedTuple):
     """The animals a computation is made from."""
 
     tables: dict[int, NDArray[np.float64]]
-    """By number: (n, 4) Unix time [s], latitude, longitude [deg], accuracy [m] or NaN"""
+    """By number: (n, 5) Unix time [s], latitude, longitude [deg], accuracy [m] or NaN, reason"""
     tracks: dict[str, Track]
     left_out: dict[int, str]
     """Why others have no part in it; only where no animals were named"""
+    chosen: dict[str, dict[str, Any]]
+    """How the fixes of each track were chosen, for the result's parameters"""
 
 
 def compute(
@@ -108,7 +116,7 @@ def compute(
     wanted = None if animals is None else sorted(set(animals))
     values = {"animals": wanted, "from_time": from_utc, "to_time": to_utc}
     fixes = connection.execute(query("corridor_fixes"), values).fetchall()
-    herd = _herd(np.array(fixes, dtype=np.float64).reshape(-1, 5), wanted)
+    herd = _herd(np.array(fixes, dtype=np.float64).reshape(-1, 6), wanted, asked.wanted)
     input_hash = _hash(herd, asked)
     known = connection.execute(query("corridor_by_hash"), {"input_hash": input_hash}).fetchone()
     if known is not None:
@@ -116,27 +124,28 @@ def compute(
     return _store(connection, herd, input_hash, *_observe(herd, asked))
 
 
-def _herd(fixes: NDArray[np.float64], wanted: list[int] | None) -> Herd:
+def _herd(fixes: NDArray[np.float64], wanted: list[int] | None, selection: Selection) -> Herd:
     """Returns the herd on one plane; animals that cannot take part are refused where named."""
     numbers = wanted or [int(animal) for animal in np.unique(fixes[:, 0])]
     tables = {animal: fixes[fixes[:, 0] == animal, 1:] for animal in numbers}
-    used, tracks, left_out = {}, {}, {}
+    used, tracks, left_out, chosen_by = {}, {}, {}, {}
     plane = LocalProjection.around(fixes[:, 2], fixes[:, 3]) if len(fixes) else None
     for animal, table in tables.items():
         try:
-            track = Track.from_geographic(table[:, 0], table[:, 1], table[:, 2], plane)
+            if not len(table):
+                raise TrackError(["no fixes in this time range"])
+            track, chosen = selected_track(table, selection, plane)
             check_spread(track)
         except TrackError as error:
-            left_out[animal] = (
-                "; ".join(error.faults) if len(table) else "no fixes in this time range"
-            )
+            left_out[animal] = "; ".join(error.faults)
             continue
+        chosen_by[f"animal {animal}"] = chosen
         used[animal], tracks[f"animal {animal}"] = table, track
     if (wanted and left_out) or len(used) < 2:
         why = [f"animal {animal}: {reason}" for animal, reason in left_out.items()]
         need = f"{len(used)} of at least 2 animals have a usable track in this time range"
         raise CannotCompute("; ".join([need, *why]))
-    return Herd(used, tracks, left_out)
+    return Herd(used, tracks, left_out, chosen_by)
 
 
 def _hash(herd: Herd, asked: Asked) -> str:
@@ -152,10 +161,12 @@ def _observe(herd: Herd, asked: Asked) -> tuple[ObservedCorridors, dict[str, Any
     """Returns the corridors and what there is to say of them beside their own parameters."""
     error_m, source = asked.error_m, "given"
     if error_m is None:
-        error_m, source = _median_accuracy(herd), "median of the fixes' accuracies"
+        error_m, source = _median_accuracy(herd), "median of the fixes' accuracies, over root 2"
     shares = asked.shares_percent or default_shares(len(herd.tracks))
     try:
         with collected_warnings() as said:
+            for name, track in herd.tracks.items():
+                warn_of_sampling(track, name)
             found = observed_corridors(
                 herd.tracks,
                 error_m,
@@ -167,7 +178,13 @@ def _observe(herd: Herd, asked: Asked) -> tuple[ObservedCorridors, dict[str, Any
     except AnalyticsError as error:
         raise CannotCompute(f"{len(herd.tracks)} animals: {error}") from error
     left_out = [{"animal": animal, "reason": why} for animal, why in herd.left_out.items()]
-    notes = {"error_source": source, "left_out": left_out, "warnings": list(dict.fromkeys(said))}
+    notes: dict[str, Any] = {
+        "error_source": source,
+        "left_out": left_out,
+        "warnings": list(dict.fromkeys(said)),
+    }
+    if asked.wanted != ALL_FIXES:
+        notes["fixes_chosen"] = herd.chosen
     return found, notes
 
 
@@ -176,7 +193,7 @@ def _median_accuracy(herd: Herd) -> float:
     stated = accuracy_m[accuracy_m > 0]
     if not len(stated):
         raise CannotCompute(f"none of {len(accuracy_m)} fixes has an accuracy: give error_m")
-    return float(np.median(stated))
+    return float(LocationError.of_radius([np.median(stated)]).axis_m[0])
 
 
 def default_shares(animals: int) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,13 +15,14 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from analytics.errors import AnalyticsError, ParameterError
-from analytics.methods import FROM_FILE, METHODS, MethodName, RangeResult
+from analytics.methods import DEFAULT_METHOD, FROM_FILE, METHODS, MethodName, RangeResult
 from analytics.results import software_version
+from analytics.selection import Selection
 from analytics.study import Job
 from analytics.study import compute as estimate
-from analytics.track import Track
 from backend.db.queries import query
 from backend.errors import BadRequest, CannotCompute, NotFound
+from backend.jobs.fixes import selected_track
 
 Method = MethodName
 
@@ -47,6 +49,7 @@ class Asked(NamedTuple):
     method: Method
     levels_percent: list[float]
     options: dict[str, Any]
+    wanted: Selection
 
 
 class Stored(NamedTuple):
@@ -60,11 +63,12 @@ class Stored(NamedTuple):
 def compute(
     connection: Connection[Any],
     animal: int,
-    method: Method = "kde",
+    method: Method = DEFAULT_METHOD,
     from_utc: datetime | None = None,
     to_utc: datetime | None = None,
     levels_percent: Sequence[float] = (50.0, 95.0),
     options: Mapping[str, Any] | None = None,
+    wanted: Selection | None = None,
 ) -> Stored:
     """Estimate the home range of an animal and store it; the same input is stored once.
 
@@ -75,7 +79,8 @@ def compute(
         from_utc: use fixes from this time.
         to_utc: use fixes before this time.
         levels_percent: isopleths to store, above 0 and at most 100.
-        options: of the method, by name; `error_m` "file" is the accuracy of each fix.
+        options: of the method, by name; `error_m` "file" follows from the accuracy of each fix.
+        wanted: which fixes to use; by default all.
 
     Raises:
         NotFound: no such animal.
@@ -90,8 +95,9 @@ def compute(
         raise BadRequest(f"options.{error.name}", error.value, error.expected) from error
     values = {"animal": animal, "from_time": from_utc, "to_time": to_utc}
     fixes = connection.execute(query("home_range_fixes"), values).fetchall()
-    table = np.array(fixes, dtype=np.float64).reshape(-1, 4)
-    asked = Asked(method, sorted({float(level) for level in levels_percent}), complete)
+    table = np.array(fixes, dtype=np.float64).reshape(-1, 5)
+    levels = sorted({float(level) for level in levels_percent})
+    asked = Asked(method, levels, complete, wanted or Selection())
     input_hash = _hash(animal, asked, table)
     known = connection.execute(query("home_range_by_hash"), {"input_hash": input_hash}).fetchone()
     if known is not None:
@@ -100,25 +106,23 @@ def compute(
 
 
 def _hash(animal: int, asked: Asked, table: NDArray[np.float64]) -> str:
-    question = json.dumps([animal, asked, software_version()])
+    parts = [*asked[:-1], asdict(asked.wanted)]
+    question = json.dumps([animal, parts, software_version()])
     return hashlib.sha256(question.encode() + table.astype("<f8").tobytes()).hexdigest()
 
 
 def _estimate(animal: int, table: NDArray[np.float64], asked: Asked) -> RangeResult:
     if not len(table):
         raise CannotCompute(f"animal {animal} has no fixes in this time range")
-    times_s, lat_deg, lon_deg, accuracy_m = table.T
-    options = dict(asked.options)
-    if options.get("error_m") == FROM_FILE:
-        if unknown := int((~(accuracy_m > 0)).sum()):
-            why = f"{unknown} of {len(table)} fixes have no accuracy: give options.error_m"
-            raise CannotCompute(f"animal {animal}: {why}")
-        options["error_m"] = accuracy_m
+    accuracy_m = table[:, 3]
+    if asked.options.get("error_m") == FROM_FILE and (unknown := int((~(accuracy_m > 0)).sum())):
+        why = f"{unknown} of {len(table)} fixes have no accuracy: give options.error_m"
+        raise CannotCompute(f"animal {animal}: {why}")
     try:
-        track = Track.from_geographic(times_s, lat_deg, lon_deg)
-        return estimate(
-            Job(str(animal), track, asked.method, tuple(asked.levels_percent), options)
-        )
+        track, selection = selected_track(table, asked.wanted)
+        levels = tuple(asked.levels_percent)
+        job = Job(str(animal), track, asked.method, levels, asked.options, selection=selection)
+        return estimate(job)
     except AnalyticsError as error:
         raise CannotCompute(f"animal {animal}, {len(table)} fixes: {error}") from error
 

@@ -5,10 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from backend import deps, geojson, schemas
+from backend.auth import WORKERS, Principal, Viewer
 from backend.deps import Database
 from backend.errors import NotFound
 from backend.geojson import GeoJSONResponse
 from backend.jobs import corridor as job
+from backend.jobs.fixes import selection
 from backend.params import CorridorQuery, Number, Query_, clamp_corridors
 
 router = APIRouter(prefix="/corridors", tags=["corridors"], default_response_class=GeoJSONResponse)
@@ -20,15 +22,18 @@ _KNOWN: deps.Responses = {
 
 @router.get("", summary="Corridors", response_model=schemas.Corridors, responses=deps.NOT_FOUND)
 def list_corridors(
-    database: Database, request: Request, wanted: Annotated[CorridorQuery, Query()]
+    database: Database,
+    request: Request,
+    viewer: Viewer,
+    wanted: Annotated[CorridorQuery, Query()],
 ) -> GeoJSONResponse:
     """Stored corridors, the newest computation first: a feature per level of use.
 
     Long answers come in pages: follow the link with `rel` = `next` until there is none.
     """
-    deps.require(database, "animal", wanted.animal)
+    deps.require(database, viewer.viewer, "animal", wanted.animal)
     limit = clamp_corridors(wanted.limit)
-    found = _rows(database, animal=wanted.animal, after=wanted.after, limit=limit + 1)
+    found = _rows(database, viewer, animal=wanted.animal, after=wanted.after, limit=limit + 1)
     numbers = list(dict.fromkeys(row["corridor"] for row in found))
     links = [geojson.link("self", request.url)]
     if len(numbers) > limit:
@@ -45,10 +50,10 @@ def list_corridors(
     responses=deps.NOT_FOUND,
 )
 def get_corridor(
-    corridor: Number, database: Database, request: Request, _: Query_
+    corridor: Number, database: Database, request: Request, viewer: Viewer, _: Query_
 ) -> GeoJSONResponse:
     """The levels of use of one computation, by its number."""
-    return _one(database, corridor, request.url)
+    return _one(database, viewer, corridor, request.url)
 
 
 @router.post(
@@ -56,10 +61,14 @@ def get_corridor(
     summary="Compute corridors",
     status_code=201,
     response_model=schemas.Corridors,
-    responses=deps.NOT_FOUND | deps.CANNOT_COMPUTE | _KNOWN,
+    responses=deps.NOT_FOUND | deps.FORBIDDEN | deps.CANNOT_COMPUTE | _KNOWN,
 )
 def compute_corridors(
-    wanted: schemas.CorridorRequest, database: Database, request: Request, _: Query_
+    wanted: schemas.CorridorRequest,
+    database: Database,
+    request: Request,
+    viewer: Viewer,
+    _: Query_,
 ) -> GeoJSONResponse:
     """Find the land that animals of a herd pass through, by how many of them, and store it.
 
@@ -67,6 +76,10 @@ def compute_corridors(
     the time range of the way between. The same question on the same fixes is answered by the
     stored result (status 200).
     """
+    if wanted.animals is None:  # all there are, of whatever study
+        viewer.require("write", WORKERS)
+    viewer.require_anywhere("write", WORKERS)
+    deps.require_exact(database, viewer.viewer, wanted.animals or [])
     deps.require_order(wanted.from_time, wanted.to_time)
     asked = job.Asked(
         tuple(wanted.shares_percent) if wanted.shares_percent else None,
@@ -74,24 +87,27 @@ def compute_corridors(
         wanted.motion_variance,
         wanted.max_gap_s,
         wanted.cell_m,
+        selection(wanted.backbone_only, wanted.max_speed_mps, wanted.spike_speed_mps),
     )
     stored = job.compute(database, wanted.animals, wanted.from_time, wanted.to_time, asked)
     place = f"{request.url}/{stored.corridor}"
-    answer = _one(database, stored.corridor, place)
+    answer = _one(database, viewer, stored.corridor, place)
     answer.status_code = 201 if stored.created else 200
     answer.headers["Location"] = place
     return answer
 
 
-def _one(database: Database, corridor: int, place: object) -> GeoJSONResponse:
-    found = _rows(database, corridor=corridor, limit=1)
+def _one(
+    database: Database, viewer: Principal, corridor: int, place: object
+) -> GeoJSONResponse:
+    found = _rows(database, viewer, corridor=corridor, limit=1)
     if not found:
         raise NotFound("corridor", corridor)
     return _answer(found, [geojson.link("self", place)])
 
 
-def _rows(database: Database, **wanted: Any) -> list[dict[str, Any]]:
-    values = {"corridor": None, "animal": None, "after": None} | wanted
+def _rows(database: Database, viewer: Principal, **wanted: Any) -> list[dict[str, Any]]:
+    values = {"viewer": viewer.viewer, "corridor": None, "animal": None, "after": None} | wanted
     return deps.rows(database, "corridors", **values)
 
 

@@ -5,10 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from backend import deps, geojson, schemas
+from backend.auth import WORKERS, Principal, Viewer
 from backend.deps import Database
 from backend.errors import NotFound
 from backend.geojson import GeoJSONResponse
 from backend.jobs import home_range as job
+from backend.jobs.fixes import selection
 from backend.params import HomeRangeQuery, Number, Query_
 
 router = APIRouter(
@@ -23,11 +25,14 @@ _KNOWN: deps.Responses = {
 
 @router.get("", summary="Home ranges", response_model=schemas.HomeRanges, responses=deps.NOT_FOUND)
 def list_home_ranges(
-    database: Database, request: Request, wanted: Annotated[HomeRangeQuery, Query()]
+    database: Database,
+    request: Request,
+    viewer: Viewer,
+    wanted: Annotated[HomeRangeQuery, Query()],
 ) -> GeoJSONResponse:
     """Stored home ranges, a feature per isopleth: the newest of each animal and method, or all."""
-    deps.require(database, "animal", wanted.animal)
-    return _answer(database, request.url, animal=wanted.animal, history=wanted.history)
+    deps.require(database, viewer.viewer, "animal", wanted.animal)
+    return _answer(database, viewer, request.url, animal=wanted.animal, history=wanted.history)
 
 
 @router.get(
@@ -37,10 +42,10 @@ def list_home_ranges(
     responses=deps.NOT_FOUND,
 )
 def get_home_range(
-    home_range: Number, database: Database, request: Request, _: Query_
+    home_range: Number, database: Database, request: Request, viewer: Viewer, _: Query_
 ) -> GeoJSONResponse:
     """The isopleths of one computation, by its number."""
-    return _answer(database, request.url, home_range=home_range)
+    return _answer(database, viewer, request.url, home_range=home_range)
 
 
 @router.post(
@@ -48,18 +53,21 @@ def get_home_range(
     summary="Compute a home range",
     status_code=201,
     response_model=schemas.HomeRanges,
-    responses=deps.NOT_FOUND | deps.CANNOT_COMPUTE | _KNOWN,
+    responses=deps.NOT_FOUND | deps.FORBIDDEN | deps.CANNOT_COMPUTE | _KNOWN,
 )
 def compute_home_range(
     wanted: schemas.HomeRangeRequest,
     database: Database,
     request: Request,
+    viewer: Viewer,
     _: Query_,
 ) -> GeoJSONResponse:
     """Estimate the home range of an animal from its fixes and store it.
 
     The same question on the same fixes is answered by the stored result (status 200).
     """
+    viewer.require_anywhere("write", WORKERS)
+    deps.require_exact(database, viewer.viewer, [wanted.animal])
     deps.require_order(wanted.from_time, wanted.to_time)
     options = dict(wanted.options)
     if wanted.bandwidth_m is not None:
@@ -72,16 +80,19 @@ def compute_home_range(
         wanted.to_time,
         wanted.levels_percent,
         options,
+        selection(wanted.backbone_only, wanted.max_speed_mps, wanted.spike_speed_mps),
     )
     place = f"{request.url}/{stored.home_range}"
-    answer = _answer(database, place, home_range=stored.home_range)
+    answer = _answer(database, viewer, place, home_range=stored.home_range)
     answer.status_code = 201 if stored.created else 200
     answer.headers["Location"] = place
     return answer
 
 
-def _answer(database: Database, place: object, **wanted: Any) -> GeoJSONResponse:
-    values = {"home_range": None, "animal": None, "history": True} | wanted
+def _answer(
+    database: Database, viewer: Principal, place: object, **wanted: Any
+) -> GeoJSONResponse:
+    values = {"viewer": viewer.viewer, "home_range": None, "animal": None, "history": True} | wanted
     found = deps.rows(database, "home_ranges", **values)
     if values["home_range"] is not None and not found:
         raise NotFound("home range", values["home_range"])

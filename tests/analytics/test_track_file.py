@@ -8,6 +8,7 @@ import pytest
 
 from analytics.clean import Rules
 from analytics.project import LocalProjection, UtmProjection
+from analytics.selection import Selection
 from analytics.track_file import TrackFileError, read_track, read_tracks
 
 _MOVEBANK = (
@@ -195,30 +196,30 @@ def test_reasons_are_read_as_numbers_and_words(tmp_path: Path) -> None:
 
 
 def test_the_backbone_alone_is_used_where_asked_for(tmp_path: Path) -> None:
-    (one,) = read_tracks(_file(tmp_path, _REASONS), backbone_only=True).animals
+    (one,) = read_tracks(_file(tmp_path, _REASONS), wanted=Selection(backbone_only=True)).animals
     assert one.track.times_s.tolist() == [0, 120, 180]
     assert one.left_out == {"not of the backbone": 2}
     assert one.selection == {"backbone_only": True}
     with pytest.raises(TrackFileError, match="no column of reasons"):
-        read_tracks(_file(tmp_path, _METRES), backbone_only=True)
+        read_tracks(_file(tmp_path, _METRES), wanted=Selection(backbone_only=True))
 
 
 def test_flagged_fixes_are_left_out_and_counted(tmp_path: Path) -> None:
     rows = "".join(f"a,{60 * i},{i + 9000 * (i == 5)},{i % 3}\n" for i in range(12))
     path = _file(tmp_path, "individual,t_s,x_m,y_m\n" + rows)
-    (one,) = read_tracks(path, rules=Rules(spike_speed_mps=1.0)).animals
+    (one,) = read_tracks(path, wanted=Selection(rules=Rules(spike_speed_mps=1.0))).animals
     assert 300.0 not in one.track.times_s
     assert len(one.track) == 11
     assert one.left_out == {"flagged: spike": 1}
     assert one.selection["flagged"] == {"spike": 1}
     with pytest.raises(TrackFileError, match="no column of HDOP"):
-        read_tracks(path, rules=Rules(max_dop=5.0))
+        read_tracks(path, wanted=Selection(rules=Rules(max_dop=5.0)))
 
 
 def test_a_fix_at_the_origin_of_the_globe_is_flagged_not_fatal(tmp_path: Path) -> None:
     rows = "".join(f"a,{600 * i},{10.2 + i / 1e4},{46.66 + i % 3 / 1e4}\n" for i in range(12))
     path = _file(tmp_path, "individual,t_s,lon,lat\n" + rows + "a,7500,0,0\na,8100,10.2,46.66\n")
-    (one,) = read_tracks(path, rules=Rules(max_speed_mps=3.0)).animals
+    (one,) = read_tracks(path, wanted=Selection(rules=Rules(max_speed_mps=3.0))).animals
     assert one.left_out == {"flagged: too fast": 1}
 
 

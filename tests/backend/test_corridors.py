@@ -14,6 +14,7 @@ from backend import schemas
 from backend.db import ingest
 from backend.errors import CannotCompute, NotFound
 from backend.jobs import corridor
+from backend.jobs.fixes import selection
 from tests.backend.factories import HOUR_US, START, START_US, march, settle_marchers, walk
 
 pytestmark = pytest.mark.db
@@ -85,8 +86,8 @@ def test_what_was_used_is_stored_with_the_result(client: httpx.Client) -> None:
 @pytest.mark.usefixtures("marchers")
 def test_the_error_is_the_median_accuracy_of_the_fixes(client: httpx.Client) -> None:
     parameters = post(client)[0]["properties"]["parameters"]
-    assert parameters["error_m"] == pytest.approx(8)
-    assert parameters["error_source"] == "median of the fixes' accuracies"
+    assert parameters["error_m"] == pytest.approx(8 / 2**0.5)
+    assert parameters["error_source"] == "median of the fixes' accuracies, over root 2"
 
 
 @pytest.mark.usefixtures("marchers")
@@ -185,7 +186,18 @@ def test_what_analytics_warns_of_is_stored(connection: Connection) -> None:
     sql = "select parameters->'warnings' from corridor where corridor = %s"
     row = connection.execute(sql, (stored.corridor,)).fetchone()
     assert row is not None
-    assert row[0][0].startswith("animal 4: 1 gaps of 172800 s or more")
+    triggered, gaps = row[0]
+    assert triggered.startswith("animal 4: movement-triggered sample: 21 of 61 fixes")
+    assert gaps.startswith("animal 4: 1 gaps of 172800 s or more")
+
+
+@pytest.mark.usefixtures("marchers")
+def test_the_backbone_alone_is_used_where_asked_for(connection: Connection) -> None:
+    connection.execute("update fix set reason = 2 where record % 2 = 0")
+    asked = corridor.Asked(wanted=selection(backbone_only=True))
+    stored = corridor.compute(connection, asked=asked)
+    sql = "select fixes, parameters->'warnings' from corridor where corridor = %s"
+    assert connection.execute(sql, (stored.corridor,)).fetchone() == (144, [])
 
 
 def test_a_share_that_nobody_has_is_a_level_without_land(

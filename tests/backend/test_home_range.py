@@ -13,6 +13,7 @@ from analytics.methods import METHODS
 from backend.db import ingest
 from backend.errors import CannotCompute, NotFound
 from backend.jobs import home_range
+from backend.jobs.fixes import selection
 from tests.backend.conftest import Herd
 from tests.backend.factories import START, walk
 
@@ -33,6 +34,7 @@ def test_the_isopleths_lie_round_the_home(client: httpx.Client, own_herd: Herd) 
 
 def test_what_was_used_is_stored_with_the_result(client: httpx.Client, own_herd: Herd) -> None:
     body = {"animal": own_herd.gian, "from": "2026-06-02T00:00:00Z", "to": "2026-06-04T00:00:00Z"}
+    body["method"] = "kde"
     properties = client.post(URL, json=body).json()["features"][0]["properties"]
     assert properties["fixes"] == 24
     assert properties["from_time"] == "2026-06-02T00:00:00Z"
@@ -53,10 +55,10 @@ def test_the_same_question_is_answered_by_the_stored_result(
 
 
 def test_new_fixes_or_parameters_make_a_new_row(connection: Connection, own_herd: Herd) -> None:
-    first = home_range.compute(connection, own_herd.flurina)
-    wider = home_range.compute(connection, own_herd.flurina, options={"bandwidth_m": 900.0})
+    first = home_range.compute(connection, own_herd.flurina, "kde")
+    wider = home_range.compute(connection, own_herd.flurina, "kde", options={"bandwidth_m": 900.0})
     ingest.load(connection, ingest.Batch(walk(1, 70, seed=1)))
-    later = home_range.compute(connection, own_herd.flurina)
+    later = home_range.compute(connection, own_herd.flurina, "kde")
     assert len({first.home_range, wider.home_range, later.home_range}) == 3
     assert later.created
 
@@ -65,7 +67,8 @@ def test_the_list_shows_the_newest_unless_asked_for_history(
     client: httpx.Client, own_herd: Herd
 ) -> None:
     for bandwidth_m in (300, 400):
-        client.post(URL, json={"animal": own_herd.flurina, "bandwidth_m": bandwidth_m})
+        body = {"animal": own_herd.flurina, "method": "kde", "bandwidth_m": bandwidth_m}
+        client.post(URL, json=body)
     client.post(URL, json={"animal": own_herd.gian})
     newest = client.get(URL).json()["features"]
     assert [one["id"] for one in newest] == ["2-95", "2-50", "3-95", "3-50"]
@@ -140,6 +143,28 @@ def test_fixes_without_accuracy_need_an_error(connection: Connection, own_herd: 
     connection.execute("update fix set accuracy_m = null where record = 3")
     with pytest.raises(CannotCompute, match=r"1 of 60 fixes have no accuracy: give options"):
         home_range.compute(connection, own_herd.flurina, "bridge")
+
+
+def test_movement_triggered_fixes_are_told_and_can_be_left_out(
+    client: httpx.Client, own_herd: Herd
+) -> None:
+    body = {"animal": own_herd.flurina, "method": "kde"}
+    all_of_them = client.post(URL, json=body).json()["features"][0]["properties"]
+    (warning,) = all_of_them["parameters"]["warnings"]
+    assert warning.startswith("movement-triggered sample: 20 of 60 fixes")
+    alone = client.post(URL, json=body | {"backbone_only": True}).json()["features"][0]
+    assert alone["properties"]["fixes"] == 20
+    assert alone["properties"]["parameters"]["backbone_only"] is True
+    assert alone["properties"]["parameters"]["warnings"] == []
+
+
+def test_a_spike_is_flagged_and_counted(connection: Connection, own_herd: Herd) -> None:
+    connection.execute("update fix set lat = lat + 1 where collar = 1 and record = 30")
+    asked = selection(max_speed_mps=3.0)
+    stored = home_range.compute(connection, own_herd.flurina, "mcp", wanted=asked)
+    sql = "select fixes, parameters->'flagged' from home_range where home_range = %s"
+    row = connection.execute(sql, (stored.home_range,)).fetchone()
+    assert row == (59, {"speed": 1})
 
 
 def test_the_hull_of_all_fixes_has_its_level(client: httpx.Client, own_herd: Herd) -> None:

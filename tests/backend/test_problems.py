@@ -87,7 +87,7 @@ def test_another_method_is_a_problem_with_the_allowed_ones(reader: httpx.Client)
         ({"animal": 1, "method": "guess"}, "method = 'guess': expected 'mcp', 'kde'"),
         ({"animal": 1, "bandwidth_m": 0}, "bandwidth_m = 0: expected greater than 0"),
         ({"animal": 1, "levels_percent": [101]}, "levels_percent.0 = 101: expected less than"),
-        ({"animal": 1, "options": {"k": 3}}, "options.k = 3: expected for kde: bandwidth_m"),
+        ({"animal": 1, "options": {"k": 3}}, "options.k = 3: expected for akde: weights"),
         ({"animal": 1, "method": "mcp", "bandwidth_m": 9}, "options.bandwidth_m = 9.0: expected"),
         ({"animal": 1, "from": "2026-06-02T00:00:00Z", "to": "2026-06-01T00:00:00Z"},
          "expected a time before 'to'"),

@@ -3,7 +3,7 @@
 -- name: corridor_fixes
 -- By animal, oldest first; one fix per time, should two collars have recorded at once.
 select distinct on (d.animal, f.recorded_at)
-    d.animal, extract(epoch from f.recorded_at)::float8, f.lat, f.lon, f.accuracy_m
+    d.animal, extract(epoch from f.recorded_at)::float8, f.lat, f.lon, f.accuracy_m, f.reason
 from deployment d
 join fix f on f.collar = d.collar
 where (%(animals)s::bigint[] is null or d.animal = any(%(animals)s))

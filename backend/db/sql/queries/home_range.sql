@@ -3,7 +3,7 @@
 -- name: home_range_fixes
 -- Oldest first; one fix per time, should two collars have recorded at once.
 select distinct on (recorded_at)
-    extract(epoch from f.recorded_at)::float8, f.lat, f.lon, f.accuracy_m
+    extract(epoch from f.recorded_at)::float8, f.lat, f.lon, f.accuracy_m, f.reason
 from deployment d
 join fix f on f.collar = d.collar
 where d.animal = %(animal)s
