@@ -250,8 +250,8 @@ def _locoh(rule: Literal["k", "r_m", "a_m"]) -> Callable[..., RangeResult]:
         from analytics.ranges.locoh import local_convex_hull
 
         value = options[rule]
-        if value is None:
-            value = _neighbourhood(track, rule)
+        if value is None or isinstance(value, str):
+            value = _neighbourhood(track, rule, value)
         found = local_convex_hull(track, levels_percent=levels, **{rule: value})
         name, unit = rule.removesuffix("_m"), "" if rule == "k" else " m"
         return RangeResult(found, about=f"{name} {value:.4g}{unit}")
@@ -259,11 +259,13 @@ def _locoh(rule: Literal["k", "r_m", "a_m"]) -> Callable[..., RangeResult]:
     return compute
 
 
-def _neighbourhood(track: Track, rule: Literal["k", "r_m", "a_m"]) -> float:
+def _neighbourhood(track: Track, rule: Literal["k", "r_m", "a_m"], word: str | None) -> float:
     """Returns the size of neighbourhoods to begin with.
 
-    For k and a the paper's. Its r, half of the largest distance to a neighbour, leaves places
-    without a hull, and levels out of reach: here the least with which every place has three.
+    For k and a the paper's. Its r, half of the largest distance to a nearest neighbour, leaves
+    places without a hull and hangs on the one fix farthest out, and so does the least radius with
+    which every place has a hull. By default here 95 % of places have one: a few fixes far out
+    change nothing, and the 95 % level is reached.
 
     Source: Getz et al. 2007, doi:10.1371/journal.pone.0000207.
     """
@@ -278,10 +280,14 @@ def _neighbourhood(track: Track, rule: Literal["k", "r_m", "a_m"]) -> float:
     places = np.unique(np.column_stack((track.x_m, track.y_m)), axis=0)
     if rule == "k":
         return max(3, round(math.sqrt(len(places))))
-    if rule == "r_m":
-        return float(KDTree(places).query(places, 3)[0][:, 2].max())
-    corners = get_coordinates(MultiPoint(places).convex_hull)
-    return float(pdist(corners).max())
+    if rule == "a_m":
+        corners = get_coordinates(MultiPoint(places).convex_hull)
+        return float(pdist(corners).max())
+    distances = KDTree(places).query(places, 3)[0]
+    if word == "getz":
+        return float(distances[:, 1].max()) / 2
+    part = 100.0 if word == "all" else 95.0
+    return float(np.percentile(distances[:, 2], part, method="higher"))
 
 
 def _bridge(track: Track, levels: Sequence[float], options: Options) -> RangeResult:
@@ -365,7 +371,13 @@ _ERROR = Option(
 _GAP = Option("max_gap_s", float, "steps that take longer are left out [s]; by default none")
 _MCP = "minimum convex polygon: the hull around the fixes nearest to their mean"
 _K = Option("k", int, "places in each hull; by default the root of their number")
-_R = Option("r_m", float, "radius [m]; by default the largest distance to a second neighbour")
+_R = Option(
+    "r_m",
+    float,
+    "radius [m]; by default 95 % of places have two others within; all: each has; getz: half of "
+    "the largest distance to a neighbour, as in the paper",
+    choices=("all", "getz"),
+)
 _A = Option("a_m", float, "sum of distances [m]; by default the largest between two fixes")
 _BRIDGE_OPTIONS = (
     _ERROR,

@@ -253,7 +253,9 @@ def _faults(result: CollarResult, verdict: Verdict) -> list[str]:
 def _area_km2(connection: psycopg.Connection, animal: int) -> float | None:
     """Area [km2] of the animal's 95 % kernel home range, which is stored; None: too few fixes."""
     try:
-        stored = home_range.compute(connection, animal, levels_percent=(50.0, _AREA_PERCENT))
+        stored = home_range.compute(
+            connection, animal, "kde", levels_percent=(50.0, _AREA_PERCENT)
+        )
     except CannotCompute:
         return None
     row = connection.execute(

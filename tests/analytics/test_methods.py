@@ -11,6 +11,7 @@ from analytics.ctmm.model import MovementModel
 from analytics.ctmm.simulate import simulate
 from analytics.errors import ParameterError
 from analytics.methods import METHODS, MethodName, Option, method
+from analytics.track import Track
 from tests.analytics.tracks import cloud
 
 NEEDED = {
@@ -75,8 +76,21 @@ def test_neighbourhoods_begin_at_the_usual_sizes():
     points = np.column_stack((square.x_m, square.y_m))
     apart = np.hypot(*(points[:, None] - points[None]).T)
     assert METHODS["locoh-a"](square).home_range.estimate.parameters["a_m"] == apart.max()
-    radius = METHODS["locoh-r"](square).home_range.estimate.parameters["r_m"]
-    assert radius == pytest.approx(np.sort(apart)[:, 2].max(), rel=1e-12)
+    second = np.sort(np.sort(apart)[:, 2])
+    assert radius(square) == pytest.approx(second[46], rel=1e-12)  # 47 of 49 places, 96 %
+    assert radius(square, r_m="all") == pytest.approx(second[-1], rel=1e-12)
+    assert radius(square, (20,), r_m="getz") == pytest.approx(np.sort(apart)[:, 1].max() / 2)
+
+
+def radius(track, levels=None, **options):
+    return METHODS["locoh-r"](track, levels, **options).home_range.estimate.parameters["r_m"]
+
+
+def test_one_fix_far_out_does_not_change_the_radius():
+    near = cloud(fixes=60)
+    x_m = near.x_m.copy()
+    x_m[30] += 1e5
+    assert radius(Track(near.times_s, x_m, near.y_m)) == pytest.approx(radius(near), rel=0.15)
 
 
 @pytest.mark.parametrize(
