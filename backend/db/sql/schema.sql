@@ -25,8 +25,12 @@ create table taxon_sensitivity (
 );
 comment on table taxon_sensitivity is 'How sensitive the positions of a species are (categories of GBIF''s best practices).';
 
+create sequence imported_collar as integer minvalue 1000000 maxvalue 2000000000 start 1000000;
+
 create table collar (
-    collar integer primary key check (collar between 1 and 65535),
+    -- by radio up to 65535; from a million on tags that came as files
+    collar integer primary key
+        check (collar between 1 and 65535 or collar between 1000000 and 2000000000),
     name text not null,
     added_at timestamptz not null default now(),
     study bigint references study,
@@ -402,3 +406,12 @@ end
 $$;
 create trigger audit_append_only before update or delete or truncate on audit
     execute function refuse_change();
+
+create table imported_event (
+    collar integer not null,
+    record bigint not null,
+    recorded_at timestamptz not null,
+    attributes jsonb not null,
+    primary key (collar, recorded_at, record)
+);
+comment on table imported_event is 'Rows of imported files, failed searches too: terms and values as the file had them.';
