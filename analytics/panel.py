@@ -8,12 +8,14 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon
 
+from analytics.geometry import to_multipolygon
 from analytics.project import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.path import Path as Outline
 
 Floats = NDArray[np.float64]
 Box = tuple[float, float, float, float]
@@ -62,24 +64,33 @@ def draw_track(axes: "Axes", x_m: Floats, y_m: Floats, colour: str, alpha: float
     axes.scatter(x_m, y_m, s=size, color=colour, alpha=min(1.0, 3 * alpha), lw=0, zorder=4)
 
 
-def fill(axes: "Axes", area: MultiPolygon, colour: str, strength: float) -> None:
-    """Draws an area with its holes."""
+def shade(strength: float) -> float:
+    """Returns the opacity of areas, in maps as in legends, of a strength of 0..1."""
+    return 0.1 + 0.5 * strength
+
+
+def fill(
+    axes: "Axes", area: MultiPolygon, inner: "Sequence[MultiPolygon]", colour: str, strength: float
+) -> None:
+    """Draws an area with its holes; what lies in inner areas is theirs to colour."""
     from matplotlib.patches import PathPatch
-    from matplotlib.path import Path as Outline
 
     if area.is_empty:
         return
+    own = to_multipolygon(shapely.difference(area, shapely.union_all(list(inner))))
+    if not own.is_empty:
+        face = {"facecolor": colour, "edgecolor": "none", "alpha": shade(strength)}
+        axes.add_patch(PathPatch(_outline(own), **face))
+    edge = {"facecolor": "none", "edgecolor": colour, "linewidth": 0.7 + 0.7 * strength}
+    axes.add_patch(PathPatch(_outline(area), zorder=5, **edge))
+
+
+def _outline(area: MultiPolygon) -> "Outline":
+    from matplotlib.path import Path as Outline
+
     rings = [ring for part in area.geoms for ring in (part.exterior, *part.interiors)]
-    outline = Outline.make_compound_path(
+    return Outline.make_compound_path(
         *(Outline(np.asarray(ring.coords)[:, :2], closed=True) for ring in rings)
-    )
-    axes.add_patch(
-        PathPatch(outline, facecolor=colour, edgecolor="none", alpha=0.12 + 0.22 * strength)
-    )
-    axes.add_patch(
-        PathPatch(
-            outline, facecolor="none", edgecolor=colour, linewidth=0.7 + 0.7 * strength, zorder=5
-        )
     )
 
 

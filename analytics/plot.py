@@ -19,7 +19,7 @@ from shapely.geometry import MultiPolygon
 
 from analytics.corridors.results import ObservedCorridors, Widths
 from analytics.errors import AnalyticsError
-from analytics.panel import INK, Box, box_around, draw_track, fill, frame
+from analytics.panel import INK, Box, box_around, draw_track, fill, frame, shade
 from analytics.project import LocalProjection, Plane
 from analytics.study import Done
 from analytics.table import area_text
@@ -179,8 +179,9 @@ def _panel(
 ) -> None:
     for shape in shapes:
         colour = _COLOURS[names.index(shape.name) % len(_COLOURS)]
-        for level, area in shape.areas:
-            fill(axes, area, colour, strength=1 - levels.index(level) / len(levels))
+        for rank, (level, area) in enumerate(shape.areas):
+            inner = [one for _, one in shape.areas[rank + 1 :]]
+            fill(axes, area, inner, colour, strength=1 - levels.index(level) / len(levels))
         ink, alpha = (INK, 0.35) if len(names) == 1 else (colour, 0.45)
         draw_track(axes, shape.x_m, shape.y_m, ink, alpha)
     frame(axes, box, plane)
@@ -210,7 +211,7 @@ def _legend(picture: "Figure", names: Sequence[str], levels: dict[float, str]) -
         Patch(
             facecolor=colour,
             edgecolor=colour,
-            alpha=0.15 + 0.55 * (len(levels) - rank) / len(levels),
+            alpha=shade((len(levels) - rank) / len(levels)),
             label=text,
         )
         for rank, text in enumerate(levels.values())
@@ -257,7 +258,8 @@ def corridor_figure(found: ObservedCorridors, tracks: Sequence[Track]) -> "Figur
     picture = Figure(figsize=(width, height), layout="constrained")
     axes = picture.subplots()
     for rank, level in enumerate(levels):
-        fill(axes, level.polygon, _COLOURS[0], strength=(rank + 1) / len(levels))
+        inner = [one.polygon for one in levels[rank + 1 :]]
+        fill(axes, level.polygon, inner, _COLOURS[0], strength=(rank + 1) / len(levels))
         if level.widths:
             _mark(axes, level.widths)
     for track in tracks:

@@ -205,11 +205,13 @@ def _warn_of_gaps(track: Track, speeds: SpeedDistribution, used: NDArray[np.bool
     part = duration_s[wide].sum() / duration_s.sum()
     if part > _DOUBTFUL_PART:
         shortest_s = duration_s[wide].min()
+        remedy = f"leave them out with max_gap_s below {shortest_s:.6g}"
+        if 2 * wide.sum() > wide.size:
+            remedy = "use a method for independent fixes, such as kernel density"
         message = (
-            f"{int(wide.sum())} steps of {shortest_s:.6g} s or more, {100 * part:.2g} % of the "
-            f"time, are so long that the animal may have been further off than its fixes spread "
-            f"({spread_m:.4g} m): the range is mostly theirs; leave them out with max_gap_s below "
-            f"{shortest_s:.6g}"
+            f"{int(wide.sum())} of {wide.size} steps, of {shortest_s:.6g} s or more, "
+            f"{100 * part:.2g} % of the time, are so long that the animal may have been further "
+            f"off than its fixes spread ({spread_m:.4g} m): the range is mostly theirs; {remedy}"
         )
         warnings.warn(SparseTrackWarning(message), stacklevel=3)
 

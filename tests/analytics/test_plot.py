@@ -144,6 +144,19 @@ def test_levels_are_told_apart_by_strength_the_same_in_all_panels():
     assert [area.get_alpha() for area in areas(density)] == strengths[1:]
 
 
+def test_the_shade_of_a_level_is_that_of_the_legend_in_every_panel():
+    picture = figure([done(method="mcp", levels=None), done(method="kde", levels=(50.0, 95.0))])
+    canvas = FigureCanvasAgg(picture)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[:, :, :3].reshape(-1, 3)
+    seen = {tuple(colour) for colour in np.unique(pixels, axis=0).tolist()}
+    for handle in picture.legends[0].get_patches():  # 50, 95, 100 %
+        alpha = handle.get_alpha()
+        blended = 255 * (alpha * np.array(to_rgb(handle.get_facecolor())) + 1 - alpha)
+        count = (np.abs(pixels - blended).max(axis=1) < 1.6).sum()
+        assert count > 2000, (alpha, len(seen))  # more than the legend's own patch
+
+
 def test_a_panel_for_each_method_says_what_was_found():
     picture = figure([done(method=name) for name in ("mcp", "kde", "akde")])
     titles = [axes.get_title(loc="left") for axes in panels(picture)]
