@@ -54,6 +54,7 @@ check:
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/python -m mypy
 	.venv/bin/python -m mypy --config-file .ci/mypy-boards.ini
+	.venv/bin/python -m mypy --config-file .ci/mypy-bridge.ini
 	.venv/bin/lint-imports
 	.venv/bin/python -m hardware.describe --check
 	@! grep -n '://' requirements.lock
