@@ -3,32 +3,24 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.kernels._jit import jit
+from analytics.kernels._jit import jit, jit_sums
 
 Floats = NDArray[np.float64]
 
 
-@jit
+@jit_sums
 def squared_deviations(values: Floats) -> float:
     """Returns the sum of squared distances to the mean, in one pass and without a copy.
 
-    Distances are counted from the first value, so that no digits are lost far from zero. Four
-    sums run side by side: a single one waits for every addition.
+    Distances are counted from the first value, so that no digits are lost far from zero.
     """
     start = values[0]
-    a0, a1, a2, a3 = 0.0, 0.0, 0.0, 0.0
-    b0, b1, b2, b3 = 0.0, 0.0, 0.0, 0.0
-    rest = values.size - values.size % 4
-    for i in range(0, rest, 4):
-        d0, d1 = values[i] - start, values[i + 1] - start
-        d2, d3 = values[i + 2] - start, values[i + 3] - start
-        a0, a1, a2, a3 = a0 + d0, a1 + d1, a2 + d2, a3 + d3
-        b0, b1, b2, b3 = b0 + d0 * d0, b1 + d1 * d1, b2 + d2 * d2, b3 + d3 * d3
-    for i in range(rest, values.size):
-        d0 = values[i] - start
-        a0 += d0
-        b0 += d0 * d0
-    return b0 + b1 + b2 + b3 - (a0 + a1 + a2 + a3) ** 2 / values.size
+    total, squared = 0.0, 0.0
+    for i in range(values.size):
+        distance = values[i] - start
+        total += distance
+        squared += distance * distance
+    return squared - total * total / values.size
 
 
 # q wave numbers along y (all), p along x (half of them: the other half mirrors it)

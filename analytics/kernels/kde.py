@@ -178,19 +178,22 @@ def spread_out(
 
 # R x C nodes gathered on, r x c nodes asked for; taps of 2 m + 1
 @jit
-def _smooth_along_x(gathered: Floats, taps: Floats, left: int, out: Floats) -> None:
-    """Writes to `out` (R, c) each row of `gathered` (R, C) under the sliding taps."""
+def _smooth_along_x(gathered: Floats, taps: Floats, left: int, first: int, out: Floats) -> None:
+    """Writes to row k of `out` row `first` + k of `gathered` (R, C) under the sliding taps.
+
+    Rows that there are not are left as they are. Eight taps in one pass over a row: loads and
+    stores, not sums, are what takes the time.
+    """
     columns = out.shape[1]
-    half = taps.size // 2
     padded = np.zeros(columns + taps.size + 8)
-    start = left - half  # the column of `gathered` under the first tap at the first node
-    first, last = max(0, start), min(gathered.shape[1], start + columns + taps.size - 1)
-    for j in range(gathered.shape[0]):
+    start = left - taps.size // 2  # the column of `gathered` under the first tap at the first node
+    begin, end = max(0, start), min(gathered.shape[1], start + columns + taps.size - 1)
+    for j in range(max(0, first), min(gathered.shape[0], first + out.shape[0])):
         some = False
-        for i in range(first, last):
+        for i in range(begin, end):
             padded[i - start] = gathered[j, i]
             some |= gathered[j, i] != 0.0
-        row = out[j]
+        row = out[j - first]
         row[:] = 0.0
         if some:
             t = 0
@@ -218,52 +221,47 @@ def _smooth_along_x(gathered: Floats, taps: Floats, left: int, out: Floats) -> N
 
 
 @jit
-def _smooth_along_y(rows: Floats, taps: Floats, bottom: int, out: Floats) -> None:
-    """Writes to `out` (r, c) the columns of `rows` (R, c) under the sliding taps."""
-    half = taps.size // 2
-    columns = out.shape[1]
-    for strip in range(0, columns, _STRIP):
-        end = min(columns, strip + _STRIP)
+def _smooth_along_y(rows: Floats, taps: Floats, out: Floats) -> None:
+    """Writes to `out` (r, c) the columns of `rows` under the sliding taps.
+
+    Row k of `rows` is under the first tap at the nodes of row k. Four rows of nodes are worked on
+    together, so that one that is loaded serves all four: `rows` has 8 more than needed.
+    """
+    stair = np.zeros((taps.size + 7, 4))  # the taps of the four, each a step further on
+    for k in range(4):
+        stair[k : k + taps.size, k] = taps
+    sums = np.empty((4, _STRIP))
+    for strip in range(0, out.shape[1], _STRIP):
+        end = min(out.shape[1], strip + _STRIP)
         width = end - strip
-        for j in range(out.shape[0]):
-            below = j + bottom - half  # the row under the first tap
-            target = out[j, strip:end]
-            target[:] = 0.0
-            t, stop = max(0, -below), min(taps.size, rows.shape[0] - below)
-            while t + 8 <= stop:
-                at = below + t
-                w0, w1, w2, w3 = taps[t], taps[t + 1], taps[t + 2], taps[t + 3]
-                w4, w5, w6, w7 = taps[t + 4], taps[t + 5], taps[t + 6], taps[t + 7]
+        p, q, r, s = sums[0, :width], sums[1, :width], sums[2, :width], sums[3, :width]
+        for j in range(0, out.shape[0], 4):
+            sums[:] = 0.0
+            for t in range(0, taps.size + 3, 4):
+                at = j + t
                 a, b = rows[at, strip:end], rows[at + 1, strip:end]
                 c, d = rows[at + 2, strip:end], rows[at + 3, strip:end]
-                e, f = rows[at + 4, strip:end], rows[at + 5, strip:end]
-                g, h = rows[at + 6, strip:end], rows[at + 7, strip:end]
+                a0, a1, a2, a3 = stair[t, 0], stair[t, 1], stair[t, 2], stair[t, 3]
+                b0, b1, b2, b3 = stair[t + 1, 0], stair[t + 1, 1], stair[t + 1, 2], stair[t + 1, 3]
+                c0, c1, c2, c3 = stair[t + 2, 0], stair[t + 2, 1], stair[t + 2, 2], stair[t + 2, 3]
+                d0, d1, d2, d3 = stair[t + 3, 0], stair[t + 3, 1], stair[t + 3, 2], stair[t + 3, 3]
                 for i in range(width):
-                    target[i] += (
-                        w0 * a[i]
-                        + w1 * b[i]
-                        + w2 * c[i]
-                        + w3 * d[i]
-                        + w4 * e[i]
-                        + w5 * f[i]
-                        + w6 * g[i]
-                        + w7 * h[i]
-                    )
-                t += 8
-            while t < stop:
-                one, p = taps[t], rows[below + t, strip:end]
-                for i in range(width):
-                    target[i] += one * p[i]
-                t += 1
+                    one, two, three, four = a[i], b[i], c[i], d[i]
+                    p[i] += a0 * one + b0 * two + c0 * three + d0 * four
+                    q[i] += a1 * one + b1 * two + c1 * three + d1 * four
+                    r[i] += a2 * one + b2 * two + c2 * three + d2 * four
+                    s[i] += a3 * one + b3 * two + c3 * three + d3 * four
+            for k in range(min(4, out.shape[0] - j)):
+                out[j + k, strip:end] = sums[k, :width]
 
 
 @jit
 def smooth(gathered: Floats, taps: Floats, left: int, bottom: int, out: Floats) -> None:
     """Writes to `out` (r, c) the nodes of `gathered` (R, C) under the taps in x and in y.
 
-    Node (0, 0) of `out` is node (bottom, left) of `gathered`; beyond the border is nothing.
-    Eight taps in one pass over a row: loads and stores, not sums, are what takes the time.
+    Node (0, 0) of `out` is node (bottom, left) of `gathered`; beyond the border is nothing. Both
+    may be the same array.
     """
-    rows = np.empty((gathered.shape[0], out.shape[1]))
-    _smooth_along_x(gathered, taps, left, rows)
-    _smooth_along_y(rows, taps, bottom, out)
+    rows = np.zeros((out.shape[0] + taps.size + 7, out.shape[1]))
+    _smooth_along_x(gathered, taps, left, bottom - taps.size // 2, rows)
+    _smooth_along_y(rows, taps, out)

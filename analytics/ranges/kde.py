@@ -209,14 +209,15 @@ def _binned(track: Track, grid: Grid, bandwidth_m: float) -> Floats:
     from analytics.kernels.kde import share_out, smooth  # compile at their first call
 
     h = bandwidth_m / grid.cell_m
-    counts, left, bottom = np.zeros((grid.rows, grid.columns)), 0, 0
+    values = counts = np.zeros((grid.rows, grid.columns))
+    left = bottom = 0
     if share_out(track.x_m, track.y_m, grid.x0_m, grid.y0_m, grid.cell_m, counts):
         around, left, bottom = _extended(track, grid, math.ceil(_BINNED_SUPPORT_H * h), 1)
         counts = np.zeros((around.rows, around.columns))
         share_out(track.x_m, track.y_m, around.x0_m, around.y0_m, grid.cell_m, counts)
+    # where no node was added they are smoothed in place, which saves the system's making pages
     taps = _taps(math.sqrt(h * h - 1 / 6), _BINNED_SUPPORT_H * h)
     taps /= grid.cell_m * math.sqrt(len(track))  # once for each direction
-    values = np.empty((grid.rows, grid.columns))
     smooth(counts, taps, left, bottom, values)
     return values
 

@@ -10,7 +10,7 @@ MODULES = [module.name for module in pkgutil.iter_modules(analytics.kernels.__pa
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("_")])
-def test_every_kernel_is_compiled_by_the_one_decorator(name):
+def test_every_kernel_is_compiled_by_one_of_two_decorators(name):
     module = importlib.import_module(f"analytics.kernels.{name}")
     kernels = [value for value in vars(module).values() if isinstance(value, Dispatcher)]
     assert kernels, f"{name} holds no kernel"
@@ -18,9 +18,6 @@ def test_every_kernel_is_compiled_by_the_one_decorator(name):
         options = {
             key: value for key, value in kernel.targetoptions.items() if key != "boundscheck"
         }
-        assert options == {
-            "nopython": True,
-            "error_model": "numpy",
-            "fastmath": False,
-            "nogil": True,
-        }
+        # of what is called fast, sums in any order alone: nothing that drops infinities or NaN
+        assert options.pop("fastmath") in (False, {"reassoc", "nsz", "contract"})
+        assert options == {"nopython": True, "error_model": "numpy", "nogil": True}
