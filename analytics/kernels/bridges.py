@@ -264,7 +264,7 @@ def window_rates(
     either end, take the window's rate.
 
     Both parts of all windows are runs of m, m + 2 ... fixes: each run is fitted once, not once per
-    window (twice the speed).
+    window (twice the speed), and kept as long as a window needs it.
 
     Returns:
         (n - 1) rates [m2/s], NaN where no window counts; (n - 1) numbers of windows; (n - w + 1)
@@ -272,26 +272,34 @@ def window_rates(
     """
     fixes = time_factor.size + 2
     windows, lengths = fixes - window + 1, (window - 2 * margin + 1) // 2 + 1
-    rates, deviances = np.empty((lengths, fixes)), np.empty((lengths, fixes))
-    for length in range(lengths):
-        run = margin + 2 * length
-        for s in range(fixes - run + 1):
-            rates[length, s], deviances[length, s] = likeliest_rate(
-                time_factor, from_error, squared, s, s + run - 2, 2
-            )
+    ahead = window - margin + 1  # runs that windows need begin less than this after them
+    rates, deviances = np.empty((lengths, ahead)), np.empty((lengths, ahead))
+    fitted = 0  # runs that begin before this fix
     total, count = np.zeros(fixes - 1), np.zeros(fixes - 1, np.int64)
     breaks = np.full(windows, -1)
     for s in range(windows):
+        while fitted < s + ahead:
+            for length in range(lengths):
+                stop = fitted + margin + 2 * length - 2
+                if stop <= time_factor.size:
+                    at = length, fitted % ahead
+                    rates[at], deviances[at] = likeliest_rate(
+                        time_factor, from_error, squared, fitted, stop, 2
+                    )
+            fitted += 1
         rate, best = likeliest_rate(time_factor, from_error, squared, s, s + window - 2, 2)
         best += math.log(window)
         before, after = rate, rate
         for length in range(lengths):
             middle, other = s + margin + 2 * length - 1, lengths - 1 - length
-            found = deviances[length, s] + deviances[other, middle] + 2.0 * math.log(window)
+            one, next_one = (length, s % ahead), (other, middle % ahead)
+            found = deviances[one] + deviances[next_one] + 2.0 * math.log(window)
             if found < best:
                 best, breaks[s] = found, middle
-                before, after = rates[length, s], rates[other, middle]
+                before, after = rates[one], rates[next_one]
         for i in range(s + margin - 1, s + window - margin):
             total[i] += before if i < breaks[s] or breaks[s] < 0 else after
             count[i] += 1
-    return total / count, count, breaks
+    for i in range(total.size):
+        total[i] /= count[i]
+    return total, count, breaks
