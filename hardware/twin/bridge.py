@@ -1,28 +1,24 @@
-"""The virtual bridge: a radio on a serial line, as `firmware.wire.bridge` describes it.
+"""The virtual bridge: the bridge's own code (`firmware.bridge.protocol`) on the twin's air.
 
 Its radio is the twin's ether, its line a real pseudo-terminal. Ping and Configure are answered at
 once by the listening thread. A heard frame is handed to the station while virtual time stands
 still: the hub waits for the station's answer (Release or Transmit), so an acknowledgement is never
 late because virtual time runs faster than the wall clock. What stays unanswered is kept and sent
-again after the next Configure. A power that its antenna may not radiate is refused; more than its
-amplifier has is given as what it has, as the modem's driver does.
+again after the next Configure.
 """
 
 import math
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 
+from firmware.bridge import protocol
 from firmware.wire import bridge as wire
-from firmware.wire import region
-from firmware.wire.airtime import airtime_us
-from firmware.wire.errors import WireError
 from hardware.twin.errors import StationSilent
 from hardware.twin.ether import Ether, Transmission, reading
 from hardware.twin.hub import Hub
 from hardware.twin.line import SerialLine
 
 _FIRMWARE = 1
-_MOST_DBM = 22  # of its amplifier: SX1262 datasheet, high-power amplifier
 _HELD_LIMIT = 256
 _SILENT_WAIT_S = 0.5
 
@@ -41,9 +37,6 @@ class Bridge:
 
     Attributes:
         unanswered: Frames that were not answered in time.
-        late: Transmissions that came after their time.
-        refused: Transmissions that would have broken the duty cycle.
-        noise: Chunks on the line that were no message.
     """
 
     def __init__(
@@ -57,25 +50,44 @@ class Bridge:
         self._hub = hub
         self._ether = ether
         self._start_utc_us = start_utc_s * 1_000_000
-        self._number = number
         self.answer_limit_s = answer_limit_s
-        self.unanswered = self.late = self.refused = self.noise = 0
-        self._dropped = 0
-        self._reception = 0
-        self._sent: deque[Transmission] = deque()
-        self._held: OrderedDict[int, bytes] = OrderedDict()
-        self._inbox: deque[wire.Transmit | wire.Release] = deque()
-        self._changed = threading.Condition()
+        self.unanswered = 0
+        self._inbox: deque[tuple[object, ...]] = deque()
+        self._changed = threading.Condition()  # also guards the protocol
         self._configured = threading.Event()
         self._heard_from_station = True
-        self._splitter = wire.Splitter()
         ether.on_heard = self.hear
         self._line = SerialLine(self._on_bytes, resync=wire.DELIMITER)
+        self._protocol = protocol.Bridge(
+            number,
+            _FIRMWARE,
+            self,
+            self._line.write,
+            lambda: self._hub.now_us,
+            lambda: self._start_utc_us + self._hub.now_us,
+            held_limit=_HELD_LIMIT,
+            antenna_gain_cdbi=math.ceil(100 * ether.air.station_gain_db),
+        )
 
     @property
     def port(self) -> str:
         """Path the station opens."""
         return self._line.port
+
+    @property
+    def late(self) -> int:
+        """Transmissions that came after their time."""
+        return self._protocol.late
+
+    @property
+    def refused(self) -> int:
+        """Transmissions that would have broken the duty cycle."""
+        return self._protocol.refused
+
+    @property
+    def noise(self) -> int:
+        """Chunks on the line that were no message."""
+        return self._protocol.noise
 
     def wait_configured(self, timeout_s: float) -> None:
         """Wait (wall clock) for the station's first Configure.
@@ -90,31 +102,44 @@ class Bridge:
         """Hand a received frame to the station and wait for its answer."""
         self._work()
         rssi_dbm, snr_qdb = reading(frame)
-        self._reception += 1
-        reception = self._reception
-        message = wire.Received(
-            reception,
-            frame.end_us,
-            self._start_utc_us + frame.end_us,
-            frame.freq_hz,
-            frame.sf,
-            frame.bw_hz,
-            rssi_dbm,
-            snr_qdb,
-            frame.data,
-        )
-        encoded = wire.encode(message)
         with self._changed:
-            self._held[reception] = encoded
-            if len(self._held) > _HELD_LIMIT:
-                self._held.popitem(last=False)
-                self._dropped += 1
-        self._line.write(encoded)
+            reception = self._protocol.hear(
+                frame.data,
+                frame.end_us,
+                frame.freq_hz,
+                frame.sf,
+                frame.bw_hz,
+                rssi_dbm,
+                snr_qdb,
+                self._start_utc_us + frame.end_us,
+            )
         self._await_answer(reception)
+
+    def listen(self, freq_hz: int, sf: int, bw_hz: int) -> None:
+        """Go on hearing everything: the ether's receiver has all channels, as a gateway has."""
+
+    def plan(self, message: wire.Transmit) -> bool:
+        """Take a transmission for its time; False if the radio is sending then."""
+        frame = self._ether.downlink(
+            message.at_ticks_us,
+            message.freq_hz,
+            message.sf,
+            message.bw_hz,
+            message.power_dbm,
+            message.data,
+        )
+        if frame is None:
+            return False
+        self._hub.at(frame.end_us, lambda: self._note_sent(message, frame.end_us))
+        return True
 
     def close(self) -> None:
         """Close the port."""
         self._line.close()
+
+    def _note_sent(self, message: wire.Transmit, end_us: int) -> None:
+        with self._changed:
+            self._protocol.sent(message, wire.SENT, end_us)
 
     def _await_answer(self, reception: int) -> None:
         with self._changed:
@@ -124,9 +149,9 @@ class Bridge:
             self._heard_from_station = False
         while True:
             self._work()
-            if reception not in self._held:
-                return
             with self._changed:
+                if not self._protocol.holds(reception):
+                    return
                 if not self._inbox and not self._changed.wait(limit_s):
                     self.unanswered += 1
                     return
@@ -134,95 +159,19 @@ class Bridge:
     def _work(self) -> None:
         """Act on the station's answers, in the hub's thread."""
         while self._inbox:
-            message = self._inbox.popleft()
-            if isinstance(message, wire.Release):
-                with self._changed:
-                    self._held.pop(message.reception, None)
-            else:
-                with self._changed:
-                    answered = self._held.pop(message.in_reply_to, None) is None
-                if answered and message.in_reply_to:  # a second answer to one frame
-                    self.late += 1
-                    self._report(message, wire.TOO_LATE, 0)
-                else:
-                    self._transmit(message)
-
-    def _transmit(self, message: wire.Transmit) -> None:
-        try:
-            band = region.sub_band(message.freq_hz, message.bw_hz)
-            gain_cdbi = math.ceil(100 * self._ether.air.station_gain_db)
-            region.check_power(message.freq_hz, message.bw_hz, message.power_dbm, gain_cdbi)
-            length_us = airtime_us(message.sf, message.bw_hz, len(message.data))
-        except WireError:
-            return self._report(message, wire.RADIO_ERROR, 0)
-        if message.at_ticks_us < self._hub.now_us:
-            self.late += 1
-            return self._report(message, wire.TOO_LATE, 0)
-        if not self._affordable(message.at_ticks_us, band, length_us):
-            self.refused += 1
-            return self._report(message, wire.DUTY_CYCLE_REFUSED, 0)
-        power_dbm = min(message.power_dbm, _MOST_DBM)
-        frame = self._ether.downlink(
-            message.at_ticks_us,
-            message.freq_hz,
-            message.sf,
-            message.bw_hz,
-            power_dbm,
-            message.data,
-        )
-        if frame is None:
-            return self._report(message, wire.RADIO_ERROR, 0)
-        self._sent.append(frame)
-        self._hub.at(frame.end_us, lambda: self._report(message, wire.SENT, length_us))
-
-    def _affordable(self, at_us: int, band: region.SubBand, length_us: int) -> bool:
-        """Whether the sub-band's share of the hour before the end still has room."""
-        window_us = region.DUTY_WINDOW_S * 1_000_000
-        while self._sent and self._sent[0].end_us <= self._hub.now_us - window_us:
-            self._sent.popleft()
-        used_us = sum(
-            f.end_us - f.start_us
-            for f in self._sent
-            if band.low_hz <= f.freq_hz < band.high_hz and f.end_us > at_us + length_us - window_us
-        )
-        allowed_us: int = window_us * band.duty_permille // 1000
-        return used_us + length_us <= allowed_us
-
-    def _report(self, message: wire.Transmit, status: int, length_us: int) -> None:
-        self._line.write(
-            wire.encode(
-                wire.Transmitted(message.transmission, status, self._hub.now_us, length_us)
-            )
-        )
+            with self._changed:
+                self._protocol.take(self._inbox.popleft())
 
     def _on_bytes(self, data: bytes) -> None:
-        for chunk in self._splitter.feed(data):
-            try:
-                message = wire.decode(chunk)
-            except WireError:
-                self.noise += 1
-                continue
-            self._on_message(message)
-
-    def _on_message(self, message: tuple[object, ...]) -> None:
         """In the listening thread: answer what needs no virtual time, pass on the rest."""
-        now_us = self._hub.now_us
-        utc_us = self._start_utc_us + now_us
         with self._changed:
-            self._heard_from_station = True
-            held = list(self._held.values())
-        if isinstance(message, wire.Ping):
-            self._line.write(
-                wire.encode(wire.Pong(message.token, now_us, utc_us, len(held), self._dropped))
-            )
-        elif isinstance(message, wire.Configure):
-            hello = wire.Hello(wire.PROTOCOL, self._number, _FIRMWARE, now_us, utc_us)
-            self._line.write(wire.DELIMITER + wire.encode(hello))
-            for encoded in held:
-                self._line.write(encoded)
-            self._configured.set()
-        elif isinstance(message, wire.Transmit | wire.Release):
-            with self._changed:
-                self._inbox.append(message)
-                self._changed.notify()
-            self._hub.post(self._work)
+            for message in self._protocol.read(data):
+                self._heard_from_station = True
+                if isinstance(message, wire.Transmit | wire.Release):
+                    self._inbox.append(message)
+                    self._changed.notify()
+                    self._hub.post(self._work)
+                else:
+                    self._protocol.take(message)
+            if self._protocol.configured:
+                self._configured.set()

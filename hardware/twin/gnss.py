@@ -29,7 +29,6 @@ _CNO_OPEN, _CNO_CLOSED = 36, 19  # [dB-Hz]
 _SIGMA_LIMIT = 4.0
 _IN_VIEW = 32  # satellites of all systems under open sky
 _BITS_PER_BYTE = 10  # with start and stop bit
-_DOWNLOAD_US = 18_000_000  # a search so long has heard whole ephemerides
 
 Place = tuple[float, float, float]
 
@@ -258,7 +257,7 @@ class GnssReceiver:
         if not fixed or session.decoded:
             return
         session.decoded = True
-        if session.ttff_us >= _DOWNLOAD_US:
+        if session.ttff_us >= search.DOWNLOAD_S * 1e6:
             session.knowledge.decode(self._utc_s(now_us), self._parts.search.decoded)
 
     def _assist(self, kind: tuple[int, int], payload: bytes, now_us: int) -> bytes:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from hardware.twin.seeded import normal, uniform
 
+DOWNLOAD_S = 18.0  # three subframes of 6 s: a search so long has heard whole orbits
 _SKY_S = 3600  # open or closed, for an hour at a time
 HEARD_OPEN = 10.0  # satellites heard under open sky once the search has settled
 HEARD_CLOSED = 3.0

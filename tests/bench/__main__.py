@@ -2,11 +2,13 @@
 
 A subject gathers the modules `tests/bench/NAME_ROOM.py`. Each offers `figures()`: rows of figure,
 value, unit, bar, holds and input, peers measured beside ours in the same run. The table goes to
-the terminal, the rows to `build/bench/NAME.json`.
+the terminal, the rows to `build/bench/NAME.json`. The word `quick` among the rooms asks for less
+work where a subject offers it: `figures(quick=True)`.
 """
 
 import argparse
 import importlib
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -42,12 +44,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("rooms", nargs="*", help="only these rooms (default: all)")
     args = parser.parse_args(argv)
     known = rooms(args.name)
+    quick = "quick" in args.rooms
+    args.rooms = [room for room in args.rooms if room != "quick"]
     if not known or set(args.rooms) - set(known):
         parser.error(f"rooms of {args.name!r}: {', '.join(known) or 'none'}")
     console, gathered = Console(), []
     for room in args.rooms or known:
         console.print(f"{args.name}: {room} ...")
-        rows = importlib.import_module(f"tests.bench.{args.name}_{room}").figures()
+        figures = importlib.import_module(f"tests.bench.{args.name}_{room}").figures
+        offered = quick and "quick" in inspect.signature(figures).parameters
+        rows = figures(quick=True) if offered else figures()
         print_rows(console, room, rows)
         gathered += rows
     _OUT.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,195 @@
+"""The benchmark's cases: an animal's income, a receiver, aid or none; and what each policy makes.
+
+Every policy gets the same year, the same hardware and the same storage at the start, and pays back
+what is missing at the end with its dearest fix; joules left over are not credited. A share "of the
+optimum" is of the clairvoyant's plan that can be carried out.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from firmware.config import Settings
+from hardware.budget import rules, years
+from hardware.budget.life import Life, longest_gap_d, track_error_m
+from hardware.budget.moves import moves, store
+from hardware.budget.optimum import SLOT_S, Plan, clairvoyant
+from hardware.budget.ours import Ours, aid_uj, frame_uj
+from hardware.budget.years import GRID_S, Year
+from hardware.twin import parts
+
+POLICIES = ("ours", "kinefox", "fixed 24 h", "best fixed", "optimum")
+START_V = 2.9  # where Kinefox's rule comes to rest: no policy is helped by the start
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table.
+
+    Attributes:
+        animal: Key of `years.INCOMES_J`, or a name for the table.
+        income_j: Gross income [J/day].
+        receiver: Seconds of its cold start, key of the twin's receivers.
+        aid: Whether a station that aids is in reach.
+        real: Income from the measured series instead of a synthetic year.
+        step: Factor on the income from the middle of the year on.
+    """
+
+    animal: str
+    income_j: float
+    receiver: int
+    aid: bool = False
+    real: bool = False
+    step: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """The case in a few words."""
+        words = [self.animal, f"{self.receiver} s", "aid" if self.aid else "no aid"]
+        words += ["measured series"] if self.real else []
+        words += [f"income x{self.step:g}"] if self.step != 1.0 else []
+        return ", ".join(words)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a policy made of a year; joules and fixes as in `Life`."""
+
+    policy: str
+    fixes: float
+    per_day: float
+    per_joule: float
+    of_optimum: float
+    gap_d: float
+    error_m: float
+    brownouts: int
+    wasted_j: float
+    quiescent: float
+    processor_s: float
+
+
+def cases(series: bool) -> list[Case]:
+    """All cases of the table; `series`: the measured ones too."""
+    every = [
+        Case(animal, income_j, receiver, aid)
+        for receiver in (27, 60)
+        for aid in (False, True)
+        for animal, income_j in years.INCOMES_J.items()
+    ]
+    every += [
+        Case("dogs and wisent", 2.38, receiver, aid, real=True)
+        for receiver in (27, 60)
+        for aid in (False, True)
+        if series
+    ]
+    return every
+
+
+def steps() -> list[Case]:
+    """The cases whose income changes for good."""
+    return [
+        Case("wisent", 2.38, receiver, aid, step=step)
+        for receiver in (27, 60)
+        for aid in (False, True)
+        for step in (0.3, 3.0)
+    ]
+
+
+def year(case: Case, base: Year) -> Year:
+    """The case's year from a year of any income."""
+    scaled = base.with_income(case.income_j)
+    if case.step == 1.0:
+        return scaled
+    half = len(base.income_w) // 2
+    late = np.arange(len(base.income_w)) >= half
+    return scaled.scaled(np.where(late, case.step, 1.0))
+
+
+def base_year(real: bool, seed: int, reference: Path | None, days: int = 365) -> Year:
+    """A year of 1 J/day: synthetic, or from Kinefox's series in the folder `reference`."""
+    if not real:
+        return years.synthetic(seed, days)
+    assert reference is not None
+    return years.real(reference / "kinefox" / "voltage.csv", seed, days)
+
+
+class Bench:
+    """One case with one year: runs policies on it."""
+
+    def __init__(self, case: Case, one: Year) -> None:
+        self.case, self.year = case, one
+        self.parts = parts.load()
+        self.receiver = self.parts.receivers[case.receiver]
+        self.frame_j = frame_uj(self.parts.costs) / 1e6
+        self.aid_j = aid_uj(self.parts.costs) / 1e6 if case.aid else None
+        self.moves = moves(self.parts, self.receiver, self.frame_j, self.aid_j)
+
+    def born(self) -> Life:
+        """A fresh life."""
+        return Life(self.year, self.parts, self.receiver, self.aid_j, START_V)
+
+    def optimum(self) -> Plan:
+        """The clairvoyant's plan."""
+        per_slot = SLOT_S // GRID_S
+        income_j = (self.year.income_w * GRID_S).reshape(-1, per_slot).sum(axis=1)
+        return clairvoyant(income_j, self.moves, store(self.born()))
+
+    def ours(self, settings: Settings | None = None) -> Life:
+        """Our firmware's plan."""
+        life = self.born()
+        Ours(life, settings).run()
+        return life
+
+    def lives(self) -> dict[str, Life]:
+        """Every policy but the optimum, by name."""
+        kinefox, daily = self.born(), self.born()
+        rules.kinefox(kinefox, self.frame_j)
+        rules.fixed(daily, 86_400.0, self.frame_j)
+        around_s = rules.neutral_interval_s(daily, float(self.moves.cost_j[0, 0]))
+        best = rules.hindsight(self.born, around_s, self.frame_j)[1]
+        return {"ours": self.ours(), "kinefox": kinefox, "fixed 24 h": daily, "best fixed": best}
+
+    def outcome(self, policy: str, life: Life, plan: Plan) -> Outcome:
+        """What a policy made of it."""
+        diary = life.diary
+        missing_j = max(0.0, life.start_j - life.energy_j)
+        fixes = max(0.0, diary.counted() - missing_j / float(self.moves.cost_j.min()))
+        income_j = self.year.income_j_per_day * self.year.days
+        return Outcome(
+            policy=policy,
+            fixes=fixes,
+            per_day=fixes / self.year.days,
+            per_joule=fixes / income_j,
+            of_optimum=fixes / max(plan.fixes, 1),
+            gap_d=longest_gap_d(self.year, diary.fixes_s),
+            error_m=track_error_m(self.year, diary.fixes_s),
+            brownouts=diary.brownouts,
+            wasted_j=diary.wasted_j,
+            quiescent=diary.quiescent_j / max(diary.spent_j, 1e-9),
+            processor_s=diary.processor_s,
+        )
+
+    def of_plan(self, plan: Plan) -> Outcome:
+        """What the clairvoyant's plan makes of it."""
+        fixes_s = [float(slot * SLOT_S) for slot in np.flatnonzero(plan.taken)]
+        income_j = self.year.income_j_per_day * self.year.days
+        return Outcome(
+            policy="optimum",
+            fixes=plan.fixes,
+            per_day=plan.fixes / self.year.days,
+            per_joule=plan.fixes / income_j,
+            of_optimum=1.0,
+            gap_d=longest_gap_d(self.year, fixes_s),
+            error_m=track_error_m(self.year, fixes_s),
+            brownouts=0,
+            wasted_j=plan.wasted_j,
+            quiescent=float("nan"),
+            processor_s=float("nan"),
+        )
+
+    def run(self) -> list[Outcome]:
+        """Every policy on this year."""
+        plan = self.optimum()
+        made = [self.outcome(name, life, plan) for name, life in self.lives().items()]
+        return [*made, self.of_plan(plan)]

@@ -1,0 +1,70 @@
+"""What the clairvoyant optimum may do, at mean costs: from the twin's parts to a graph of moves.
+
+The state of knowledge is the age of the orbits the receiver could be told, in half hours; a fix
+with them keeps their age, a cold or aided one starts them anew. Under closed sky a search gives
+nothing until it is recognised as hopeless; the mean cost of a fix carries its share of those.
+"""
+
+import numpy as np
+
+from hardware.budget import life
+from hardware.budget.optimum import SLOT_S, Moves, Store
+from hardware.twin import search
+from hardware.twin.parts import Parts
+from hardware.twin.search import SearchParts
+
+_RECORDS_PER_FRAME = 8
+_WAKES_PER_DAY = 4  # that do nothing else
+_SPARE_J = 2.0  # kept above the lower limit, for the sag of a search in the cold
+
+
+def fix_j(parts: Parts, receiver: SearchParts, orbits: float, frame_j: float) -> float:
+    """Mean joules of a fix with so many usable orbits, its wake and its share of a frame."""
+    costs = parts.costs
+    power_w = (costs.gnss_search_uw + costs.processor_stop_uw) / 1e6
+    startup_s = parts.gnss.startup_s
+    warm = orbits >= receiver.least
+    start_s = startup_s + (life.RESTORE_S if warm else 0.0)
+    on_s = start_s + search.median_s(receiver, orbits) * receiver.mean_factor + life.POLL_S / 2
+    if on_s >= search.DOWNLOAD_S:
+        on_s += life.SAVE_S
+    closed = receiver.closed_share / (1.0 - receiver.closed_share)
+    hopeless_s = start_s + life.SETTLED * receiver.cold_s / 9.0 + life.POLL_S / 2
+    boot_j = costs.boot_uj / 1e6
+    tried_j = boot_j + power_w * on_s + closed * (boot_j + power_w * hopeless_s)
+    return float(tried_j + (boot_j + frame_j) / _RECORDS_PER_FRAME)
+
+
+def moves(parts: Parts, receiver: SearchParts, frame_j: float, aid_j: float | None) -> Moves:
+    """The graph of a receiver, with aid for `aid_j` joules or (None) without."""
+    cold_j = fix_j(parts, receiver, 0.0, frame_j)
+    satellites, open_j = receiver.decoded, cold_j
+    if aid_j is not None:
+        aided_j = aid_j + fix_j(parts, receiver, parts.gnss.view, frame_j)
+        if aided_j < cold_j:
+            satellites, open_j = parts.gnss.view, aided_j
+    by_age = []
+    for age in range(1, int(receiver.valid_s // SLOT_S) + 1):
+        orbits = search.usable(receiver, [age * SLOT_S] * satellites)
+        if orbits < receiver.least:
+            break
+        by_age.append(fix_j(parts, receiver, orbits, frame_j))
+    states = len(by_age) + 1
+    idle = np.array([0, *range(2, states), 0])
+    cost_j = np.full((states, 2), np.inf)
+    cost_j[:, 0] = open_j
+    cost_j[1:, 1] = by_age
+    then = np.stack([np.ones(states, dtype=np.int64), idle], axis=1)
+    return Moves(idle, cost_j, then)
+
+
+def store(one: life.Life) -> Store:
+    """The storage of a life, as it is at its start."""
+    return Store(
+        low_j=_SPARE_J,
+        high_j=one.full_j,
+        start_j=one.start_j,
+        always_w=one.asleep_w + _WAKES_PER_DAY * one.boot_j / 86_400,
+        leak_w=one.leak_per_s * one.zero_j,
+        leak_per_s=one.leak_per_s,
+    )

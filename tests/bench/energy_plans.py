@@ -1,0 +1,177 @@
+"""Fixes a year's income pays for: our plan, Kinefox's rule, fixed intervals, the clairvoyant.
+
+Every row of the table is the median of the seeds with the tenth and ninetieth percentile. The
+picture (build/bench/energy.png) shows the first seed's stored energy, income and fixes over time.
+"""
+
+import os
+from pathlib import Path
+from statistics import median
+
+import matplotlib
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from hardware.budget import cases, years
+from hardware.budget.cases import Bench, Case, Outcome
+from tests.bench.rows import row
+
+matplotlib.use("Agg")
+_SEEDS = 20
+_OUT = Path(__file__).parent.parent.parent / "build" / "bench" / "energy.png"
+_FIXES_A_DAY = {  # (animal, aid): bar, at the receiver of 27 s
+    ("pony", False): 0.30,
+    ("wisent", False): 1.4,
+    ("dog 10", False): 12.0,
+    ("pony", True): 1.2,
+    ("wisent", True): 5.0,
+    ("dog 10", True): 25.0,
+}
+_COLUMNS = (
+    ("fixes/day", "per_day", "{:.2f}"),
+    ("fixes/J", "per_joule", "{:.2f}"),
+    ("of optimum", "of_optimum", "{:.2f}"),
+    ("longest gap d", "gap_d", "{:.1f}"),
+    ("RMS error m", "error_m", "{:.0f}"),
+    ("brown-outs", "brownouts", "{:.0f}"),
+    ("wasted J", "wasted_j", "{:.0f}"),
+    ("quiescent", "quiescent", "{:.2f}"),
+    ("cpu s/year", "processor_s", "{:.0f}"),
+)
+
+
+def figures(quick: bool = False) -> list[dict]:
+    """All cases; with `quick` four of them and three seeds."""
+    seeds = range(1, 1 + (3 if quick else _SEEDS))
+    folder = os.environ.get("CAPRA_REFERENCE_DATA")
+    reference = Path(folder) if folder else None
+    every = cases.cases(series=reference is not None)
+    steps = cases.steps()
+    if quick:
+        every = [case for case in every if case.animal in ("pony", "wisent") and not case.aid]
+        steps = steps[:2]
+    bases = {
+        real: {seed: cases.base_year(real, seed, reference) for seed in seeds}
+        for real in {case.real for case in every}
+    }
+    console = Console(width=160)
+    variations = [one.day_variation for one in bases[False].values()]
+    console.print(
+        f"daily incomes vary with {median(variations):.2f} of their mean (synthetic years);"
+        f" {len(seeds)} seeds"
+    )
+    table, rows = _table(len(seeds)), []
+    for case in [*every, *steps]:
+        runs = [
+            {one.policy: one for one in Bench(case, cases.year(case, base)).run()}
+            for base in bases[case.real].values()
+        ]
+        for policy in cases.POLICIES:
+            table.add_row(case.name, policy, *_cells([run[policy] for run in runs]))
+        table.add_section()
+        rows += _rows(case, runs, len(seeds))
+    console.print(table)
+    rows += [_tightness(bases[False][1])]
+    _picture(bases[False][1])
+    console.print(f"wrote {_OUT}")
+    return rows
+
+
+def _table(seeds: int) -> Table:
+    table = Table(title=f"365 days, medians of {seeds} seeds (10 % .. 90 %)")
+    for heading in ("case", "policy", *(name for name, _, _ in _COLUMNS)):
+        table.add_column(heading, justify="left" if heading in ("case", "policy") else "right")
+    return table
+
+
+def _cells(outcomes: list[Outcome]) -> list[str]:
+    cells = []
+    for _, attribute, form in _COLUMNS:
+        values = [getattr(one, attribute) for one in outcomes]
+        if np.isnan(values[0]):
+            cells.append("")
+            continue
+        low, high = np.percentile(values, [10, 90])
+        text = form.format(median(values))
+        spread = f"({form.format(low)}..{form.format(high)})"
+        cells.append(text if low == high else f"{text} {spread}")
+    return cells
+
+
+def _rows(case: Case, runs: list[dict[str, Outcome]], seeds: int) -> list[dict]:
+    given = f"{case.name}; {seeds} seeds"
+    ours = [run["ours"] for run in runs]
+    share = median(one.of_optimum for one in ours)
+    bar = 0.80 if case.step != 1.0 else 0.90
+    rows = [
+        row("fixes of the clairvoyant optimum", share, "share", f">= {bar}", share >= bar, given)
+    ]
+    if case.step != 1.0:
+        return rows
+    over = median(run["ours"].fixes / max(run["kinefox"].fixes, 1.0) for run in runs)
+    wanted = case.animal in ("pony", "wisent")
+    rows.append(
+        row("fixes over Kinefox's rule", over, "x", ">= 2" if wanted else None, over >= 2, given)
+    )
+    error = median(run["ours"].error_m / run["best fixed"].error_m for run in runs)
+    rows.append(row("position error over best fixed", error, "x", "<= 0.9", error <= 0.9, given))
+    per_day = median(one.per_day for one in ours)
+    least = _FIXES_A_DAY.get((case.animal, case.aid)) if case.receiver == 27 else None
+    bar_text = f">= {least}" if least else None
+    rows.append(row("fixes per day", per_day, "1/day", bar_text, per_day >= (least or 0), given))
+    lost = sum(one.brownouts for one in ours)
+    rows.append(row("brown-outs", lost, "", "0", lost == 0, given))
+    return rows
+
+
+def _tightness(base: years.Year) -> dict:
+    """How far plan and bound of the optimum lie apart, in the case with the fewest fixes."""
+    apart = []
+    for case in cases.cases(series=False):
+        plan = Bench(case, cases.year(case, base)).optimum()
+        apart.append(1.0 - plan.fixes / plan.bound)
+    return row(
+        "the optimum's plan below its upper bound",
+        median(apart),
+        "share",
+        "<= 0.02",
+        median(apart) <= 0.02,
+        f"20 cases, one seed; worst {max(apart):.3f} (pony, 60 s: three fixes of 120)",
+    )
+
+
+def _picture(base: years.Year) -> None:
+    import matplotlib.pyplot as plt
+
+    animals = ("pony", "wisent", "dog 10")
+    figure, axes = plt.subplots(3, len(animals), figsize=(15, 8), sharex=True)
+    for column, animal in enumerate(animals):
+        case = Case(animal, years.INCOMES_J[animal], 27)
+        bench = Bench(case, cases.year(case, base))
+        plan, lives = bench.optimum(), bench.lives()
+        stored, income, fixes = axes[:, column]
+        days = np.arange(base.days)
+        daily_j = bench.year.income_w.reshape(base.days, -1).sum(axis=1) * years.GRID_S
+        income.bar(days, daily_j, width=1.0, color="0.7")
+        for name in ("ours", "kinefox", "best fixed"):
+            life = lives[name]
+            at_s, energy_j = np.array(life.diary.stored).T
+            stored.plot(at_s / 86_400, energy_j, label=name, linewidth=1)
+            fixes.plot(
+                np.array(life.diary.fixes_s) / 86_400,
+                np.arange(1, len(life.diary.fixes_s) + 1),
+                linewidth=1,
+            )
+        slots = np.arange(len(plan.energy_j)) / 48
+        stored.plot(slots, plan.energy_j, label="optimum", linewidth=1, color="k", alpha=0.6)
+        fixes.plot(slots[:-1], np.cumsum(plan.taken), linewidth=1, color="k", alpha=0.6)
+        stored.set_title(f"{animal}, {case.income_j:g} J/day, receiver 27 s, no aid")
+        fixes.set_xlabel("day")
+    for axis, label in zip(axes[:, 0], ("stored [J]", "income [J/day]", "fixes"), strict=True):
+        axis.set_ylabel(label)
+    axes[0, 0].legend(fontsize=8)
+    figure.tight_layout()
+    _OUT.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(_OUT, dpi=90)
+    plt.close(figure)
