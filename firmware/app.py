@@ -7,7 +7,7 @@ power cut at any moment is the same as a task that failed. What goes wrong insid
 number in the state; no error stops the collar.
 """
 
-from . import config, energy, health, link, log, moment, outbox, schedule, uplink
+from . import config, energy, health, link, log, moment, orders, outbox, schedule, uplink
 from ._typing import TYPE_CHECKING
 from .block import State
 from .drivers import gnss
@@ -21,7 +21,7 @@ from .state import (
     read_generation,
     read_identity,
 )
-from .wire import data, fix, region
+from .wire import data, fix, frame, region
 from .wire.airtime import airtime_us
 from .wire.status import Status
 
@@ -285,11 +285,18 @@ class _Wake:
         now_s = self._now_s
         budget_uj = energy.budget_uj_per_day(state, self._costs, self._settings, self._energy_uj)
         poor_s = link.poor_wait_s(self._frame_uj(), budget_uj)
-        first, alone = self._outbox.choose(now_s)
+        greets = orders.hello_due(state, now_s)
+        first, alone = (0, False) if greets else self._outbox.choose(now_s)
         sf = link.begin_frame(state, now_s, collar * 31 + state.boots * 7, poor_s)
         schedule.begin_send(state, now_s)
+        kind, room = frame.DATA, link.frame_room(sf)
+        payload = b""
+        if greets:
+            state.hello_at_s = now_s
+            kind, payload = frame.HELLO, orders.inventory(state, self._log, now_s, room)
         self._commit()
-        payload = self._outbox.pack(first, alone, link.frame_room(sf)) if first else b""
+        if first:
+            payload = self._outbox.pack(first, alone, room)
         if not payload:
             return
         sealed = uplink.seal(
@@ -300,6 +307,7 @@ class _Wake:
             now_s,
             sf,
             payload,
+            kind,
         )
         state.frames += 1
         heard, listened_ms = None, region.silence_ms(sf)
@@ -308,8 +316,20 @@ class _Wake:
         finally:
             energy.after_send(state, self._costs, sealed.airtime_us, listened_ms)
         answer = uplink.read_answer(self._identity, sealed, heard) if heard is not None else None
-        if answer is None or answer.generation != state.generation:
+        if answer is None:
             return
-        if self._log.acknowledge(answer.ranges):
-            more = self._outbox.answered(first, alone, now_s)
-            link.answered(state, sf, answer.snr_margin_db, more)
+        message = answer.message
+        if answer.kind != frame.ACK:
+            if self._known and orders.take(
+                message, answer.counter, now_s, state, self._log, self._board
+            ):
+                link.ordered(state, sf)
+        elif message.generation == state.generation:
+            new = self._log.acknowledge(message.ranges)
+            if greets:
+                state.order_told = 1
+            if new or greets:
+                more = bool(self._outbox.waiting(1, now_s))
+                if first:
+                    more = self._outbox.answered(first, alone, now_s)
+                link.answered(state, sf, message.snr_margin_db, more)

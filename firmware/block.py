@@ -46,11 +46,12 @@ _FIELDS = (
     ("purse_at_s", "I", 0),  # when it was last filled, 0 never
     ("esr_mohm", "H", 0),  # learned series resistance of the storage, 0 unknown
     ("search_permille", "H", 1000),  # learned power of a search, of the table's
-    ("search_uj", "8I", 0),  # learned mean cost of a search, by what the receiver knew
-    ("search_ms", "8I", 0),  # mean time of a successful one
-    ("search_ok", "8H", 900),  # share of successful ones, in thousandths
-    ("search_count", "8B", 0),
+    ("search_uj", "11I", 0),  # learned mean cost of a search, by what the receiver knew
+    ("search_ms", "11I", 0),  # mean time of a successful one
+    ("search_ok", "11H", 900),  # share of successful ones, in thousandths
+    ("search_count", "11B", 0),
     ("data_at_s", "I", 0),  # when the receiver last took up ephemerides, 0 never
+    ("aid_uj", "I", 0),  # learned cost of asking for them
     ("aid_at_s", "I", 0),  # when a station last gave ephemerides, 0 never
     # --- motion (motion.py)
     ("still_at_s", "I", 0),  # still since, 0 unknown
@@ -79,10 +80,14 @@ _FIELDS = (
     ("downlink", "I", 0),  # counter of the last order
     ("order", "H", 0),  # its sequence
     ("order_result", "B", 0),
+    ("order_told", "B", 1),  # a station knows what became of it
+    ("settings_order", "H", 0),  # sequence of the configuration in force
+    ("hello_at_s", "I", 0),  # last inventory sent
     ("arm_at_s", "I", 0),  # drop-off armed, 0 not
     ("arm_code", "H", 0),
     ("sleep_until_s", "I", 0),  # hibernation
     # --- counters
+    ("thin", "B", 0),  # a poor collar's regular records are so many times half as frequent
     ("status_at_s", "I", 0),  # last status record, 0 none
     ("boots", "I", 0),
     ("fixes", "H", 0),
@@ -100,7 +105,7 @@ _FIELDS = (
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
 _FORMAT = "<" + "".join(field[1] for field in _FIELDS)
-_STATE_BYTES = 394  # of payload, the rest is spare
+_STATE_BYTES = 458  # of payload, the rest is spare
 _LIMITS = {"B": 0xFF, "H": 0xFFFF, "I": 0xFFFFFFFF}
 
 
@@ -145,6 +150,7 @@ class State:
     search_ok: "list[int]"
     search_count: "list[int]"
     data_at_s: int
+    aid_uj: int
     aid_at_s: int
     still_at_s: int
     looks_since: int
@@ -169,9 +175,13 @@ class State:
     downlink: int
     order: int
     order_result: int
+    order_told: int
+    settings_order: int
+    hello_at_s: int
     arm_at_s: int
     arm_code: int
     sleep_until_s: int
+    thin: int
     status_at_s: int
     boots: int
     fixes: int

@@ -26,7 +26,7 @@ TABLE = (
     ("send_age_s", 60, 604800, 43200),  # or when the oldest has waited so long
     ("status_interval_s", 3600, 604800, 86400),
     ("send_age_max_s", 3600, 2592000, 604800),  # or so long, if the budget is small
-    ("target_permille", 0, 1000, 500),  # of the full storage
+    ("target_permille", 0, 1000, 370),  # of the full storage
     ("horizon_days", 1, 365, 20),  # to bring the storage to the target
     ("reserve_days", 0, 365, 90),  # of sleep, never spent on tasks
     ("income_days", 1, 60, 5),  # memory of the learned income
@@ -35,6 +35,7 @@ TABLE = (
     ("margin_mv", 0, 500, 30),  # above the brown-out line, under load
     ("year_least", 1980, 2099, 2025),  # a receiver that says an earlier one has the week wrong
     ("group_interval_s", 300, 21600, 1800),  # between the fixes of a group; slots of UTC
+    ("group_fixes", 1, 16, 9),  # most in a group; fewer spread them over more time
     ("grid_h", 0, 720, 0),  # of the backbone, 0 as the budget allows
     ("mortality_s", 3600, 1209600, 86400),  # still so long is dead
 )
@@ -72,6 +73,7 @@ class Settings:
     year_least: int
     send_age_max_s: int
     group_interval_s: int
+    group_fixes: int
     grid_h: int
     mortality_s: int
 
@@ -103,6 +105,23 @@ def load(fram: "Fram") -> Settings:
         if least <= kept[i] <= most:
             values[name] = kept[i]
     return Settings(**values)
+
+
+def apply(fram: "Fram", changes: "list[tuple[int, int]]") -> None:
+    """Change settings, given by their number in the table, all of them or none.
+
+    Raises:
+        ConfigError: a number or a value that does not exist.
+    """
+    settings = load(fram)
+    values = {row[0]: getattr(settings, row[0]) for row in TABLE}
+    for number, value in changes:
+        if number >= len(TABLE):
+            raise ConfigError(
+                "setting %d does not exist, expected 0..%d" % (number, len(TABLE) - 1)
+            )
+        values[TABLE[number][0]] = value
+    store(fram, Settings(**values))
 
 
 def _pair(fram: "Fram") -> Pair:

@@ -6,7 +6,7 @@ address  bytes    what
 0x000C0  2 x 16   generation of the record log, and whose log it is
 0x00280  1        attempts: wakes begun since one was last completed
 0x00400  ...      duty-cycle ledger (link.py)
-0x00800  2 x 400  state: everything else, rewritten at every wake
+0x00800  2 x 464  state: everything else, rewritten at every wake
 0x00C00  2 x 262  settings (config.py)
 0x01000  1,024    acknowledged bitmap (log.py)
 0x02000  2 x 16   the generation once more, far from the first

@@ -181,3 +181,12 @@ def answered(state: "State", sf: int, snr_margin_db: int, more: bool) -> None:
     state.misses = 0
     state.send_after_s = 0
     state.draining = 1 if more else 0
+
+
+def ordered(state: "State", sf: int) -> None:
+    """Enter that a frame sent with `sf` was answered by an order: what was sent still waits."""
+    state.sf = sf
+    state.answered += 1
+    state.misses = 0
+    state.send_after_s = 0
+    state.draining = 1

@@ -24,8 +24,8 @@ from ._typing import TYPE_CHECKING
 from .layout import ADDRESS_BITMAP, ADDRESS_LOG, SLOT_BYTES
 from .layout import SLOTS as SLOTS
 from .wire.crc import crc16
-from .wire.data import KIND_FIX, KIND_STATUS
 from .wire.fix import Fix
+from .wire.kind import KIND_FIX, KIND_STATUS
 from .wire.status import Status
 
 if TYPE_CHECKING:
@@ -108,18 +108,50 @@ class Log:
             record += 1
         return found
 
+    def gaps(self, limit: int) -> "list[tuple[int, int]]":
+        """Return at most `limit` ranges of records no station has acknowledged, the oldest first.
+
+        With `limit` 0 all of them.
+        """
+        found: "list[tuple[int, int]]" = []
+        start = 0
+        record = self.oldest
+        while record <= self.newest:
+            index = (record - 1) % self._slots
+            byte = self._bitmap_byte(index // 8)
+            span = min(8, self.newest - record + 1) if index % 8 == 0 and byte in (0, 0xFF) else 1
+            if byte >> index % 8 & 1:
+                if start:
+                    found.append((start, record - 1))
+                    if len(found) == limit:
+                        return found
+                start = 0
+            elif not start:
+                start = record
+            record += span
+        if start:
+            found.append((start, self.newest))
+        return found
+
     def acknowledge(self, ranges: "list[tuple[int, int]]") -> int:
         """Mark the records in `ranges` (first, last) as held by a station.
 
         Numbers this log does not hold are passed over. Returns how many are new.
         """
+        return self._mark(ranges, 1)
+
+    def reopen(self, first: int, last: int) -> int:
+        """Let these records wait again, as far as they are held; returns how many are new."""
+        return self._mark([(first, last)], 0)
+
+    def _mark(self, ranges: "list[tuple[int, int]]", value: int) -> int:
         count = 0
         for first, last in ranges:
             record = max(first, self.oldest)
             last = min(last, self.newest)
             while record <= last:
                 span = min(8 - (record - 1) % 8, last - record + 1)
-                count += self._set_bits(record, span, 1)
+                count += self._set_bits(record, span, value)
                 record += span
         return count
 

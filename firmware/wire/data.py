@@ -18,7 +18,7 @@
 
     Mean number of fixes in a frame: `make bench-link`.
 
-To add a kind: a file with its fields, a constant here, and a line in `_CODECS`.
+To add a kind: a file with its fields, a number in kind.py, and a line in `_CODECS`.
 """
 
 from collections import namedtuple
@@ -28,17 +28,17 @@ from . import fix as _fix
 from .bits import Reader, Writer, golomb_bits
 from .errors import BadValue, check_range
 from .identity import MAX_RECORD, check_generation, check_record
+from .kind import KIND_ACTIVITY as KIND_ACTIVITY
+from .kind import KIND_ALARM as KIND_ALARM
+from .kind import KIND_FIX as KIND_FIX
+from .kind import KIND_HEALTH as KIND_HEALTH
+from .kind import KIND_STATUS as KIND_STATUS
 
 try:
     from typing import Any as _Any
 except ImportError:  # MicroPython, which ignores annotations
     pass
 
-KIND_FIX = 1
-KIND_STATUS = 2
-KIND_ACTIVITY = 3
-KIND_ALARM = 4
-KIND_HEALTH = 5
 
 # What a payload holds. records: Fix, Status, Activity, Alarm, Health, with their time, ascending.
 # undated: (era, record), whose recorded_at_s counts the seconds of that era of the collar's clock:

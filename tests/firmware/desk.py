@@ -11,7 +11,7 @@ from firmware.boards._costs_collar_l476 import COSTS
 from firmware.civil import civil_from_unix
 from firmware.drivers.gnss import pack
 from firmware.state import write_identity
-from firmware.wire import ack, aes, data, frame, ranges
+from firmware.wire import ack, aes, data, frame, hello, ranges
 from firmware.wire.airtime import airtime_us, header_ms
 from firmware.wire.identity import first_generation
 
@@ -68,6 +68,8 @@ class Station:
         self.held = {}
         self.counter = 0
         self.margin_db = 10
+        self.hellos = []
+        self.orders = []  # (kind, payload), each sent once instead of an acknowledgement
 
     def copy(self):
         twin = Station()
@@ -82,7 +84,11 @@ class Station:
         header, payload = frame.open_frame(self.encrypt, frame.UPLINK, EPOCH, sealed)
         assert self.nonces.get(header.counter, sealed) == sealed, "nonce used twice"
         self.nonces[header.counter] = sealed
-        generation, records, _ = data.decode(payload)
+        if header.kind == frame.HELLO:
+            self.hellos.append(hello.decode(payload))
+            generation, records = self.hellos[-1].generation, []
+        else:
+            generation, records, _ = data.decode(payload)
         held = self.held.get(generation, [])
         for record in records:
             known = self.records.get((generation, record.record), record)
@@ -90,9 +96,11 @@ class Station:
             self.records[(generation, record.record)] = record
             held = ranges.add(held, record.record, record.record)
         self.held[generation] = held
-        answer = ack.encode(ack.Ack(generation, now_s, self.margin_db, held), 48)
+        kind, answer = frame.ACK, ack.encode(ack.Ack(generation, now_s, self.margin_db, held), 48)
+        if self.orders:
+            kind, answer = self.orders.pop(0)
         self.counter += 1
-        head = frame.Header(frame.VERSION, frame.ACK, header.collar, self.counter)
+        head = frame.Header(frame.VERSION, kind, header.collar, self.counter)
         return frame.seal_frame(self.encrypt, frame.DOWNLINK, EPOCH, head, answer)
 
 

@@ -1,6 +1,6 @@
 from firmware import log
-from firmware.wire.data import KIND_FIX, KIND_STATUS
 from firmware.wire.fix import Fix
+from firmware.wire.kind import KIND_FIX, KIND_STATUS
 from firmware.wire.status import Status
 
 from .memory import Memory, cut_everywhere
@@ -193,3 +193,26 @@ def test_an_unknown_kind_is_named():
 
 def test_a_payload_of_another_length_is_refused():
     raised(ValueError, ring(Memory()).append, KIND_FIX, 1, b"short")
+
+
+def test_records_wait_again_when_reopened_as_far_as_they_are_held():
+    held = log.Log(Memory(), 1, slots=SLOTS)
+    for _ in range(20):
+        held.append(KIND_FIX, 5, bytes(13))
+    held.acknowledge([(1, 20)])
+    assert held.gaps(0) == []
+    assert held.oldest == 6
+    assert held.reopen(3, 9) == 4
+    assert held.reopen(12, 1 << 31) == 9
+    assert held.gaps(0) == [(6, 9), (12, 20)]
+    assert held.gaps(1) == [(6, 9)]
+
+
+def test_gaps_are_the_pending_records_as_ranges():
+    held = log.Log(Memory(), 1, slots=SLOTS)
+    for _ in range(40):
+        held.append(KIND_FIX, 5, bytes(13))
+    for ranges in ([], [(11, 12)], [(30, 36)], [(17, 24)], [(40, 40)]):
+        held.acknowledge(ranges)
+        numbers = [n for first, last in held.gaps(0) for n in range(first, last + 1)]
+        assert numbers == held.pending(64)

@@ -1,7 +1,11 @@
-from firmware import block, log, outbox
+from firmware import log
 from firmware.wire import data
-from firmware.wire.data import KIND_FIX
 
+# isort: split
+from firmware import outbox  # last: the small heap has room to compile them in this order
+from firmware.wire.kind import KIND_FIX
+
+from .light import State
 from .memory import Memory
 
 NOW = 1790000000
@@ -13,7 +17,7 @@ class Talk:
 
     def __init__(self, records, unreadable=()):
         self.memory = Memory()
-        self.state = block.State()
+        self.state = State()
         self.state.generation = 1
         self.log = log.Log(self.memory, 1, slots=64)
         self.outbox = outbox.Outbox(self.log, self.state)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import serial
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from firmware.wire import ack, bridge, data, frame, ranges, region
+from firmware.wire import ack, bridge, data, frame, hello, ranges, region
 
 Keys = dict[int, tuple[int, bytes]]  # collar: epoch, key
 
@@ -58,8 +58,11 @@ class Station:
         collar = frame.parse_header(received.data).collar
         epoch, key = self.keys[collar]
         encrypt = encryptor(key)
-        _, payload = frame.open_frame(encrypt, frame.UPLINK, epoch, received.data)
-        generation, records, _ = data.decode(payload)
+        header, payload = frame.open_frame(encrypt, frame.UPLINK, epoch, received.data)
+        if header.kind == frame.HELLO:
+            generation, records = hello.decode(payload).generation, []
+        else:
+            generation, records, _ = data.decode(payload)
         held = self.held.setdefault((collar, generation), [])
         for record in records:
             self.records[collar, generation, record.record] = record
