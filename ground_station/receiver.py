@@ -40,10 +40,12 @@ class Receiver(ABC):
     Attributes:
         port: where it is, in the words of whoever set it up.
         sends: whether a collar can hear what it transmits.
+        ended: whether nothing will come any more, as at the end of a file.
         counts: what came and was no frame of ours, by its kind; and what else is worth counting.
     """
 
     sends: bool = True
+    ended: bool = False
 
     def __init__(self, port: str) -> None:
         self.port = port
@@ -75,6 +77,10 @@ class Receiver(ABC):
         Raises:
             ReceiverError: the receiver went away or fell silent.
         """
+
+    def at_hand(self) -> bool:
+        """Return whether `receive` would return an event at once."""
+        return False
 
     @abstractmethod
     def transmit(self, message: Transmit) -> None:

@@ -14,7 +14,7 @@ from firmware.wire import bridge, region
 from firmware.wire.errors import WireError
 from ground_station.errors import BridgeSilent, PortLost, ReceiverError
 from ground_station.receiver import Event, Noise, Receiver
-from ground_station.receivers.serial_line import SerialLine, candidates
+from ground_station.receivers.serial_line import SerialLine, candidates, read_port
 from ground_station.receivers.table import Table
 
 BAUD = 115_200
@@ -52,7 +52,7 @@ class BridgeReceiver(Receiver):
     @classmethod
     def from_table(cls, table: Table) -> "BridgeReceiver":
         """Read port, bridge, baud, and of a radio with one channel: freq_hz, sf, bw_hz, gain."""
-        port = table.text("port", expected="a serial port")
+        port = read_port(table)
         number = table.hexadecimal("bridge")
         baud = table.integer("baud", 9600, 4_000_000, BAUD)
         first = region.UPLINK_CHANNELS[0]
@@ -105,6 +105,10 @@ class BridgeReceiver(Receiver):
         elif isinstance(event, bridge.Pong):
             self._check_pong(event)
         return event
+
+    def at_hand(self) -> bool:
+        """Return whether an event waits."""
+        return bool(self._events)
 
     def transmit(self, message: bridge.Transmit) -> None:
         """Hand a frame to the bridge."""

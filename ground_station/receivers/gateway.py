@@ -92,6 +92,10 @@ class GatewayReceiver(Receiver):
             raise event
         return event
 
+    def at_hand(self) -> bool:
+        """Return whether an event waits."""
+        return bool(self._events)
+
     def transmit(self, message: Transmit) -> None:
         """Ask the gateway that heard the frame best to answer it."""
         with self._changed:

@@ -18,6 +18,7 @@ import re
 
 from firmware.wire.bridge import Transmit
 from ground_station.receivers.modem import Channel, Line, ModemReceiver, read_channel
+from ground_station.receivers.serial_line import read_port
 from ground_station.receivers.table import Table
 
 _SIGNAL = re.compile(r"\+TEST: ?LEN:(\d{1,3}), ?RSSI:(-?\d{1,4}), ?SNR:(-?\d{1,3})")
@@ -37,7 +38,7 @@ class LoraE5Receiver(ModemReceiver):
     @classmethod
     def from_table(cls, table: Table) -> "LoraE5Receiver":
         """Read port, baud, freq_hz, sf and bw_hz."""
-        port = table.text("port", expected="a serial port")
+        port = read_port(table)
         return cls(port, read_channel(table), table.integer("baud", 9600, 230_400, 9600))
 
     def _set_up(self) -> None:

@@ -163,6 +163,10 @@ class ModemReceiver(Receiver):
             self._take_lines(max(min(end_s - now_s, 0.1, self._wait_s()), 0.001))
         return self._events.popleft()
 
+    def at_hand(self) -> bool:
+        """Return whether an event waits."""
+        return bool(self._events)
+
     def transmit(self, message: Transmit) -> None:
         """Send a frame at its time, in the thread that calls `receive`."""
         known = self._held.pop(message.in_reply_to, None)

@@ -119,6 +119,10 @@ class ReplayReceiver(Receiver):
             self._read()
         return self._events.popleft() if self._events else None
 
+    def at_hand(self) -> bool:
+        """Return whether anything is left."""
+        return not self.ended
+
     def transmit(self, message: Transmit) -> None:
         """Send nothing, and say so."""
         self.release(message.in_reply_to)

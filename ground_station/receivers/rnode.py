@@ -20,7 +20,7 @@ from ground_station.errors import BridgeSilent
 from ground_station.events import log
 from ground_station.receiver import Event, Noise, Receiver, number_of, strange, ticks_us
 from ground_station.receivers.modem import Channel, read_channel
-from ground_station.receivers.serial_line import SerialLine, candidates
+from ground_station.receivers.serial_line import SerialLine, candidates, read_port
 from ground_station.receivers.table import Table
 
 _FEND, _FESC, _TFEND, _TFESC = 0xC0, 0xDB, 0xDC, 0xDD
@@ -112,7 +112,7 @@ class RnodeReceiver(Receiver):
     @classmethod
     def from_table(cls, table: Table) -> "RnodeReceiver":
         """Read port, freq_hz, sf and bw_hz."""
-        return cls(table.text("port", expected="a serial port"), read_channel(table))
+        return cls(read_port(table), read_channel(table))
 
     def open(self) -> None:
         """Open the port and set the radio up."""
@@ -148,6 +148,10 @@ class RnodeReceiver(Receiver):
                 return None
             self._read(max(min(end_s - now_s, 0.1), 0.001))
         return self._events.popleft()
+
+    def at_hand(self) -> bool:
+        """Return whether an event waits."""
+        return bool(self._events)
 
     def transmit(self, message: Transmit) -> None:
         """Send nothing, and say so."""

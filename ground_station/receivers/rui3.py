@@ -20,6 +20,7 @@ from firmware.wire.bridge import Transmit
 from ground_station.errors import BridgeSilent
 from ground_station.events import log
 from ground_station.receivers.modem import Channel, Line, ModemReceiver, read_channel
+from ground_station.receivers.serial_line import read_port
 from ground_station.receivers.table import Table
 
 _NEW = re.compile(
@@ -44,7 +45,7 @@ class Rui3Receiver(ModemReceiver):
     @classmethod
     def from_table(cls, table: Table) -> "Rui3Receiver":
         """Read port, baud, freq_hz, sf and bw_hz."""
-        port = table.text("port", expected="a serial port")
+        port = read_port(table)
         return cls(port, read_channel(table), table.integer("baud", 4800, 921_600, 115_200))
 
     def _set_up(self) -> None:

@@ -24,6 +24,7 @@ from ground_station.errors import (
     PortRefused,
     ReceiverError,
 )
+from ground_station.receivers.table import Table
 
 USB = "usb:"
 _POLL_S = 0.1
@@ -87,6 +88,18 @@ class SerialLine:
         if self._serial is None:
             raise PortLost(self.port, "is not open")
         return self._serial
+
+
+def read_port(table: Table) -> str:
+    """Return the port that a table names.
+
+    Raises:
+        PortImpossible: there never will be one of that name.
+    """
+    port = table.text("port", expected="a serial port")
+    if port:
+        refuse_impossible(port)
+    return port
 
 
 def candidates(port: str) -> list[str]:

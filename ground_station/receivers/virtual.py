@@ -121,6 +121,10 @@ class VirtualReceiver(Receiver):
             self._take(datagram, sender)
         return self._events.popleft() if self._events else None
 
+    def at_hand(self) -> bool:
+        """Return whether an event waits."""
+        return bool(self._events)
+
     def transmit(self, message: bridge.Transmit) -> None:
         """Hand an answer to whoever sent the frame."""
         with self._changed:
