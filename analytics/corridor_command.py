@@ -38,9 +38,9 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     command.add_argument(
         "--shares",
         type=arguments.shares,
-        default=(0.0, 10.0, 20.0),
         metavar="0,10,20",
-        help="parts of the herd to draw the land of [percent]; 0: any animal",
+        help="parts of the herd to draw the land of [percent], 0 being any animal (0,10,20; in "
+        "small herds 1, 2 and 3 animals)",
     )
     command.add_argument(
         "--motion-variance",
@@ -103,6 +103,7 @@ def _run(args: argparse.Namespace, out: "Console") -> int:
                 args.shares,
                 max_gap_s=args.max_gap_s,
                 cell_m=args.cell,
+                skip_unusable=True,
             )
     print_corridors(out, found)
     for warning in said:
@@ -113,7 +114,9 @@ def _run(args: argparse.Namespace, out: "Console") -> int:
         write_raster(args.raster, found.population)
     if args.plot:
         plot.draw_corridors(args.plot, found, [one for each in herd.values() for one in each])
-    return 0
+    for animal, why in found.left_out.items():
+        fail(f"{animal} is left out: {why}")
+    return 1 if found.left_out else 0
 
 
 def _herd(args: argparse.Namespace, file: "TrackFile") -> "dict[str, list[Track]]":

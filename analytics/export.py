@@ -104,7 +104,7 @@ def corridor_features(found: ObservedCorridors) -> list[Feature]:
     made = _of_estimate(found.estimate)
     used = (one for one in found.levels if not one.polygon.is_empty)
     levels = sorted(used, key=lambda one: one.animals)
-    return [Feature(one, _of_level(one) | made) for one in levels]
+    return [Feature(one, one.properties | made) for one in levels]
 
 
 def _of_isopleth(done: Done, result: RangeResult, isopleth: Isopleth) -> dict[str, Any]:
@@ -123,19 +123,6 @@ def _of_isopleth(done: Done, result: RangeResult, isopleth: Isopleth) -> dict[st
         "effective_size": result.effective_size,
         **_of_estimate(result.home_range.estimate),
         "warnings": list(result.warnings),
-    }
-
-
-def _of_level(level: UseLevel) -> dict[str, Any]:
-    widths = level.widths
-    return {
-        "animals": level.animals,
-        "share_percent": level.share_percent,
-        "area_km2": level.area_km2,
-        "area_grid_km2": level.area_grid_km2,
-        "width_narrowest_m": widths.narrowest_m if widths else None,
-        "width_median_m": widths.median_m if widths else None,
-        "width_widest_m": widths.widest_m if widths else None,
     }
 
 

@@ -39,6 +39,9 @@ SHARES_PERCENT = (0.0, 10.0, 20.0)
 """Low, medium and high use: any animal, a tenth and a fifth of the herd. The levels of the
 Western migration maps; source: Kauffman et al. 2020, doi:10.3133/sir20205101."""
 
+LEAST_ANIMALS = (1, 2, 3)
+"""What `SHARES_PERCENT` of a herd come to at least: a fifth of five animals is no herd's way."""
+
 FOOTPRINT_PERCENT = 99.0
 """Part of an animal's density that its own land holds; source as above."""
 
@@ -47,11 +50,12 @@ def observed_corridors(
     herd: Herd,
     error_m: float,
     motion_variance_m2_per_s: float | Literal["likelihood", "dynamic"] = "likelihood",
-    shares_percent: Sequence[float] = SHARES_PERCENT,
+    shares_percent: Sequence[float] | None = None,
     footprint_percent: float = FOOTPRINT_PERCENT,
     max_gap_s: float | None = None,
     cell_m: float | None = None,
     grid: Grid | None = None,
+    skip_unusable: bool = False,
 ) -> ObservedCorridors:
     """Returns the population's density and the land used by at least so many animals.
 
@@ -66,16 +70,18 @@ def observed_corridors(
             "likelihood" for each track its own; or "dynamic" for each step its own
             (`dynamic_motion_variance`, whose first and last 19 steps are left out).
         shares_percent: parts of the herd, each 0..100, for which to draw the land; 0 means one
-            animal.
+            animal. By default `default_shares`.
         footprint_percent: part of an animal's density that its land holds.
         max_gap_s: bridges that last longer are left out, their time not counted.
         cell_m: width of the cells; by default a quarter of the narrowest track's standard
             deviation between fixes, wider where that makes more than 2,000,000 nodes.
         grid: the nodes to use, instead of `cell_m`.
+        skip_unusable: leave tracks that cannot be used out, and say so in the result
+            (`left_out`, and `tracks_left_out` of its parameters).
 
     Raises:
-        TrackError: a track that cannot be used, its animal named; TrackTooSparse: see
-            `analytics.ranges.bridges.check_sampling`.
+        TrackError: a track that cannot be used, its animal named, unless `skip_unusable`;
+            TrackTooSparse: see `analytics.ranges.bridges.check_sampling`.
         ParameterError: fewer than 2 animals, tracks on several planes, or a value out of range.
         GridTooCoarse: cells wider than two standard deviations of some track.
         GridTooSmall: an animal's land runs off the grid given.
@@ -86,24 +92,23 @@ def observed_corridors(
     Source: Sawyer et al. 2009, doi:10.1890/08-2034.1.
     """
     animals = _checked_herd(herd)
-    shares = _checked_shares(shares_percent)
+    if shares_percent is not None:
+        _check_shares(shares_percent)
     if not 0 < footprint_percent < 100:
         raise ParameterError("footprint_percent", footprint_percent, "above 0 and below 100")
     if grid is not None and cell_m is not None:
         raise ParameterError("grid", grid, "no grid where cell_m is given")
-    bridges = {
-        name: [
-            _bridges(name, track, error_m, motion_variance_m2_per_s, max_gap_s) for track in tracks
-        ]
-        for name, tracks in animals.items()
-    }
+    bridges, left_out = _herd_bridges(
+        animals, error_m, motion_variance_m2_per_s, max_gap_s, skip_unusable
+    )
+    shares = default_shares(len(bridges)) if shares_percent is None else list(shares_percent)
     if grid is None:
         grid = default_grid([one for several in bridges.values() for one in several], cell_m)
     values = np.zeros((grid.rows, grid.columns))
     using = np.zeros(values.shape, np.int64)
-    tracks = [track for several in animals.values() for track in several]
+    tracks = [one.track for several in bridges.values() for one in several]
     parameters: dict[str, object] = {
-        "animals": len(animals),
+        "animals": len(bridges),
         "tracks": len(tracks),
         "error_m": float(error_m),
         "motion_variance_m2_per_s": motion_variance_m2_per_s,
@@ -116,19 +121,21 @@ def observed_corridors(
         "columns": grid.columns,
         "rows": grid.rows,
     }
+    if left_out:
+        parameters["tracks_left_out"] = left_out
     estimate = _estimate(tracks, parameters)
     for several in bridges.values():
         one = _animal_density(several, grid)
         using += _footprint(one, grid, footprint_percent, estimate)
-        values += one / len(animals)
+        values += one / len(bridges)
     values.flags.writeable = using.flags.writeable = False
-    counts = [max(1, math.ceil(len(animals) * share / 100 - 1e-9)) for share in shares]
+    counts = [max(1, math.ceil(len(bridges) * share / 100 - 1e-9)) for share in shares]
     levels = tuple(
-        _level(count, len(animals), using, grid, tracks, 3 * error_m)
+        _level(count, len(bridges), using, grid, tracks, 3 * error_m)
         for count in sorted(set(counts))
     )
     population = UtilizationDistribution(grid, values, estimate)
-    return ObservedCorridors(population, using, levels, estimate)
+    return ObservedCorridors(population, using, levels, estimate, left_out)
 
 
 def _checked_herd(herd: Herd) -> dict[str, tuple[Track, ...]]:
@@ -148,13 +155,49 @@ def _checked_herd(herd: Herd) -> dict[str, tuple[Track, ...]]:
     return animals
 
 
-def _checked_shares(shares_percent: Sequence[float]) -> list[float]:
+def default_shares(animals: int) -> list[float]:
+    """Returns parts of a herd [percent]: `SHARES_PERCENT`, but at least 1, 2 and 3 animals."""
+    counts = {
+        max(least, math.ceil(animals * share / 100 - 1e-9))
+        for share, least in zip(SHARES_PERCENT, LEAST_ANIMALS, strict=True)
+    }
+    return [100 * count / animals for count in sorted(counts) if count <= animals]
+
+
+def _check_shares(shares_percent: Sequence[float]) -> None:
     if not len(shares_percent):
         raise ParameterError("shares_percent", shares_percent, "at least one share")
     for share in shares_percent:
         if not 0 <= share <= 100:
             raise ParameterError("shares_percent", share, "0..100")
-    return [float(share) for share in shares_percent]
+
+
+def _herd_bridges(
+    animals: Mapping[str, Sequence[Track]],
+    error_m: float,
+    rate: float | Literal["likelihood", "dynamic"],
+    max_gap_s: float | None,
+    skip_unusable: bool,
+) -> tuple[dict[str, list[Bridges]], dict[str, str]]:
+    """Returns the bridges of each animal's tracks, and why others have none."""
+    bridges: dict[str, list[Bridges]] = {}
+    left_out: dict[str, str] = {}
+    for name, tracks in animals.items():
+        for track in tracks:
+            try:
+                bridges.setdefault(name, []).append(
+                    _bridges(name, track, error_m, rate, max_gap_s)
+                )
+            except TrackError as error:
+                if not skip_unusable:
+                    raise
+                why = [fault.removeprefix(f"{name}: ") for fault in error.faults]
+                left_out[name] = "; ".join([*filter(None, [left_out.get(name)]), *why])
+    bridges = {name: several for name, several in bridges.items() if several}
+    if len(bridges) < 2:
+        why = [f"{name}: {reason}" for name, reason in left_out.items()]
+        raise TrackError([f"{len(bridges)} of at least 2 animals have a usable track", *why])
+    return bridges, left_out
 
 
 def _bridges(

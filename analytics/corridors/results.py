@@ -1,6 +1,7 @@
 """What corridor analyses hand back: polygons by use, with their widths."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
@@ -78,23 +79,28 @@ class UseLevel:
             ProjectionError: as `to_geographic`.
         """
         rounded = to_multipolygon(shapely.set_precision(self.to_geographic(), _DEGREES))
-        properties: dict[str, object] = {
+        return {
+            "type": "Feature",
+            "geometry": shapely.geometry.mapping(rounded),
+            "properties": self.properties,
+        }
+
+    @property
+    def properties(self) -> dict[str, object]:
+        """What is written beside the polygon; widths are None where there are none."""
+        names = ("narrowest_m", "median_m", "widest_m", "sections")
+        sizes = {f"width_{n}": getattr(self.widths, n) if self.widths else None for n in names}
+        bottleneck = None
+        if self.widths is not None and self.projection is not None:
+            at = self.projection.inverse(self.widths.bottleneck_x_m, self.widths.bottleneck_y_m)
+            bottleneck = [round(float(at[1]), 7), round(float(at[0]), 7)]
+        return {
             "animals": self.animals,
             "share_percent": self.share_percent,
             "area_km2": self.area_km2,
             "area_grid_km2": self.area_grid_km2,
-        }
-        if self.widths is not None and self.projection is not None:
-            sizes = asdict(self.widths)
-            x_m, y_m = sizes.pop("bottleneck_x_m"), sizes.pop("bottleneck_y_m")
-            lat, lon = self.projection.inverse(x_m, y_m)
-            bottleneck = [round(float(lon), 7), round(float(lat), 7)]
-            properties |= {f"width_{name}": value for name, value in sizes.items()}
-            properties["width_bottleneck_lon_lat"] = bottleneck
-        return {
-            "type": "Feature",
-            "geometry": shapely.geometry.mapping(rounded),
-            "properties": properties,
+            **sizes,
+            "width_bottleneck_lon_lat": bottleneck,
         }
 
 
@@ -108,12 +114,14 @@ class ObservedCorridors:
             holds it.
         levels: the land used by at least so many animals, fewest first.
         estimate: how it was made.
+        left_out: why animals' tracks have no part in it, by animal.
     """
 
     population: UtilizationDistribution
     animals_using: NDArray[np.int64]
     levels: tuple[UseLevel, ...]
     estimate: Estimate
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def grid(self) -> Grid:

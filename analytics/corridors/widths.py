@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry import MultiPolygon
+from shapely.geometry import MultiPolygon, Polygon
 
 from analytics.corridors.results import Widths
+from analytics.geometry import to_multipolygon
 from analytics.track import Track
 
 Floats = NDArray[np.float64]
@@ -25,7 +26,8 @@ def measure_widths(
     """Returns the widths of an area across the steps that animals made through it.
 
     A section is the straight cut through the middle of a step, square to it, from border to
-    border. Holes end it.
+    border. A hole ends it, unless it is smaller than the square of the median width: then it lies
+    within the corridor and does not part it.
 
     Args:
         polygon: the area [m].
@@ -43,6 +45,23 @@ def measure_widths(
         return None
     every = max(1, -(-len(middle) // sections))
     middle, direction = middle[::every], direction[::every]
+    width_m = _sections(polygon, middle, direction)
+    whole = _without_holes(polygon, float(np.median(width_m)) ** 2)
+    if whole is not polygon:
+        width_m = _sections(whole, middle, direction)
+    narrowest = int(np.argmin(width_m))
+    return Widths(
+        narrowest_m=float(width_m[narrowest]),
+        median_m=float(np.median(width_m)),
+        widest_m=float(width_m.max()),
+        sections=len(middle),
+        bottleneck_x_m=float(middle[narrowest, 0]),
+        bottleneck_y_m=float(middle[narrowest, 1]),
+    )
+
+
+def _sections(polygon: MultiPolygon, middle: Floats, direction: Floats) -> Floats:
+    """Returns how far it is from border to border through each middle, square to its direction."""
     x_min, y_min, x_max, y_max = polygon.bounds
     reach = np.hypot(x_max - x_min, y_max - y_min) * np.column_stack(
         (-direction[:, 1], direction[:, 0])
@@ -54,15 +73,17 @@ def measure_widths(
     for k in range(len(middle)):  # the piece that holds the middle, to rounding the nearest
         own = np.flatnonzero(owner == k)
         width_m[k] = shapely.length(pieces[own[np.argmin(distance_m[own])]])
-    narrowest = int(np.argmin(width_m))
-    return Widths(
-        narrowest_m=float(width_m[narrowest]),
-        median_m=float(np.median(width_m)),
-        widest_m=float(width_m.max()),
-        sections=len(middle),
-        bottleneck_x_m=float(middle[narrowest, 0]),
-        bottleneck_y_m=float(middle[narrowest, 1]),
-    )
+    return width_m
+
+
+def _without_holes(polygon: MultiPolygon, area_m2: float) -> MultiPolygon:
+    """Returns an area without its holes of less than that area; itself where it has none."""
+    parts, found = [], False
+    for part in polygon.geoms:
+        holes = [ring for ring in part.interiors if Polygon(ring).area >= area_m2]
+        found |= len(holes) < len(part.interiors)
+        parts.append(Polygon(part.exterior, holes))
+    return to_multipolygon(shapely.union_all(parts)) if found else polygon
 
 
 def _steps(tracks: Sequence[Track], shortest_step_m: float) -> tuple[Floats, Floats]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from analytics.corridors.observed import SHARES_PERCENT, observed_corridors
+from analytics.corridors.observed import observed_corridors
 from analytics.corridors.results import ObservedCorridors
 from analytics.errors import AnalyticsError, TrackError
 from analytics.location_error import LocationError
@@ -30,19 +29,6 @@ from backend.errors import CannotCompute, NotFound
 from backend.jobs.fixes import selected_track
 
 MotionVariance = Literal["likelihood", "dynamic"]
-
-LEAST_ANIMALS = (1, 2, 3)
-"""What `SHARES_PERCENT` of a herd come to at least: a fifth of five animals is no herd's way."""
-
-_LEVEL = dict.fromkeys(
-    (
-        "width_narrowest_m",
-        "width_median_m",
-        "width_widest_m",
-        "width_sections",
-        "width_bottleneck_lon_lat",
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -86,6 +72,8 @@ class Herd(NamedTuple):
     """Why others have no part in it; only where no animals were named"""
     chosen: dict[str, dict[str, Any]]
     """How the fixes of each track were chosen, for the result's parameters"""
+    named: bool
+    """Whether these animals were asked for: then none may be left out"""
 
 
 def compute(
@@ -139,13 +127,18 @@ def _herd(fixes: NDArray[np.float64], wanted: list[int] | None, selection: Selec
         except TrackError as error:
             left_out[animal] = "; ".join(error.faults)
             continue
-        chosen_by[f"animal {animal}"] = chosen
-        used[animal], tracks[f"animal {animal}"] = table, track
+        chosen_by[_name(animal)] = chosen
+        used[animal], tracks[_name(animal)] = table, track
     if (wanted and left_out) or len(used) < 2:
         why = [f"animal {animal}: {reason}" for animal, reason in left_out.items()]
         need = f"{len(used)} of at least 2 animals have a usable track in this time range"
         raise CannotCompute("; ".join([need, *why]))
-    return Herd(used, tracks, left_out, chosen_by)
+    return Herd(used, tracks, left_out, chosen_by, wanted is not None)
+
+
+def _name(animal: int) -> str:
+    """What an animal is called in messages."""
+    return f"animal {animal}"
 
 
 def _hash(herd: Herd, asked: Asked) -> str:
@@ -162,7 +155,6 @@ def _observe(herd: Herd, asked: Asked) -> tuple[ObservedCorridors, dict[str, Any
     error_m, source = asked.error_m, "given"
     if error_m is None:
         error_m, source = _median_accuracy(herd), "median of the fixes' accuracies, over root 2"
-    shares = asked.shares_percent or default_shares(len(herd.tracks))
     try:
         with collected_warnings() as said:
             for name, track in herd.tracks.items():
@@ -171,13 +163,16 @@ def _observe(herd: Herd, asked: Asked) -> tuple[ObservedCorridors, dict[str, Any
                 herd.tracks,
                 error_m,
                 asked.motion_variance,
-                shares,
+                asked.shares_percent,
                 max_gap_s=asked.max_gap_s,
                 cell_m=asked.cell_m,
+                skip_unusable=not herd.named,
             )
     except AnalyticsError as error:
         raise CannotCompute(f"{len(herd.tracks)} animals: {error}") from error
-    left_out = [{"animal": animal, "reason": why} for animal, why in herd.left_out.items()]
+    numbers = {_name(animal): animal for animal in herd.tables}
+    without = herd.left_out | {numbers[name]: why for name, why in found.left_out.items()}
+    left_out = [{"animal": animal, "reason": why} for animal, why in without.items()]
     notes: dict[str, Any] = {
         "error_source": source,
         "left_out": left_out,
@@ -196,15 +191,6 @@ def _median_accuracy(herd: Herd) -> float:
     return float(LocationError.of_radius([np.median(stated)]).axis_m[0])
 
 
-def default_shares(animals: int) -> list[float]:
-    """Returns the parts of a herd [percent] whose land is drawn unless others are asked for."""
-    counts = {
-        max(least, math.ceil(animals * share / 100 - 1e-9))
-        for share, least in zip(SHARES_PERCENT, LEAST_ANIMALS, strict=True)
-    }
-    return [100 * count / animals for count in sorted(counts) if count <= animals]
-
-
 def _store(
     connection: Connection[Any],
     herd: Herd,
@@ -216,7 +202,7 @@ def _store(
     projection = made.projection.crs if made.projection else None
     parameters = {"estimator": made.method, **made.parameters, "projection": projection, **notes}
     values = {
-        "herd": list(herd.tables),
+        "herd": [one for one in herd.tables if _name(one) not in found.left_out],
         "parameters": Jsonb(parameters),
         "from_time_s": made.from_time_s,
         "to_time_s": made.to_time_s,
@@ -239,7 +225,6 @@ def _store(
 def _add_level(connection: Connection[Any], corridor: int, feature: dict[str, Any]) -> None:
     geometry = feature["geometry"]
     values = {
-        **_LEVEL,
         **feature["properties"],
         "corridor": corridor,
         "geometry": Jsonb(geometry) if geometry["coordinates"] else None,

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from shapely.geometry import Point, shape
 
+from analytics.corridors.observed import default_shares
 from backend import schemas
 from backend.db import ingest
 from backend.errors import CannotCompute, NotFound
@@ -174,7 +175,14 @@ def test_an_unknown_animal_is_refused(connection: Connection) -> None:
 def test_a_track_too_sparse_for_bridges_is_refused_by_name(connection: Connection) -> None:
     ingest.load(connection, ingest.Batch(scatter(4)))
     with pytest.raises(CannotCompute, match="animal 4: too sparse for bridges"):
-        corridor.compute(connection)
+        corridor.compute(connection, [1, 2, 3, 4])
+    stored = corridor.compute(connection)
+    sql = "select herd, parameters->'left_out'->0 from corridor where corridor = %s"
+    row = connection.execute(sql, (stored.corridor,)).fetchone()
+    assert row is not None
+    assert row[0] == [1, 2, 3]
+    assert row[1]["animal"] == 4
+    assert row[1]["reason"].startswith("too sparse for bridges")
 
 
 @pytest.mark.usefixtures("marchers")
@@ -214,7 +222,7 @@ def test_a_share_that_nobody_has_is_a_level_without_land(
 
 def test_small_herds_are_shown_by_one_two_and_three_animals() -> None:
     def counts(animals: int) -> list[float]:
-        return [round(share * animals / 100, 6) for share in corridor.default_shares(animals)]
+        return [round(share * animals / 100, 6) for share in default_shares(animals)]
 
     assert counts(2) == [1, 2]
     assert counts(5) == [1, 2, 3]
