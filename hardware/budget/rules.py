@@ -10,12 +10,23 @@ from hardware.budget.life import Life
 
 _RECORDS_PER_FRAME = 8
 _STOP_V = 2.30  # no search below: sag of a cold storage, and the voltage read 2 % wrong
+_RICH_V, _POOR_V = 3.55, 2.9
 _PATIENCE_S = 120.0
 _LEAST_S = 1800.0
 
 
+def kinefox_wants(volts: float, wakes: int) -> bool:
+    """Whether Kinefox takes a fix at this wake (firmware v4, main.cpp)."""
+    return volts > _RICH_V or (volts > _POOR_V and wakes % 6 == 0)
+
+
+def kinefox_waits_s(volts: float) -> int:
+    """Seconds until its next wake."""
+    return 3600 if volts > _RICH_V else 4 * 3600
+
+
 def kinefox(life: Life, frame_j: float) -> None:
-    """Kinefox's rule (firmware v4, main.cpp): above 3.55 V a fix an hour, above 2.9 V one a day.
+    """Kinefox's rule: above 3.55 V a fix an hour, above 2.9 V one a day.
 
     Between, it wakes every four hours and fixes at every sixth wake; at 2.9 V and below it sleeps
     four hours and looks again. Its receiver starts cold and gives up after 254 s.
@@ -25,10 +36,9 @@ def kinefox(life: Life, frame_j: float) -> None:
         life.boot()
         volts = life.read_uv() / 1e6
         wakes += 1
-        rich = volts > 3.55
-        if rich or (volts > 2.9 and wakes % 6 == 0):
+        if kinefox_wants(volts, wakes):
             _fix(life, frame_j, 254.0, restored=False)
-        life.sleep(3600 if rich else 4 * 3600)
+        life.sleep(kinefox_waits_s(volts))
 
 
 def fixed(life: Life, interval_s: float, frame_j: float) -> None:
