@@ -46,9 +46,10 @@ _FIELDS = (
     ("purse_at_s", "I", 0),  # when it was last filled, 0 never
     ("esr_mohm", "H", 0),  # learned series resistance of the storage, 0 unknown
     ("search_permille", "H", 1000),  # learned power of a search, of the table's
-    ("search_uj", "11I", 0),  # learned mean cost of a search, by what the receiver knew
-    ("search_ms", "11I", 0),  # mean time of a successful one
-    ("search_ok", "11H", 900),  # share of successful ones, in thousandths
+    ("search_uj", "11I", 0),  # learned mean cost of a search with a fix, by what the receiver knew
+    ("search_ms", "11I", 0),  # its mean time
+    ("vain_uj", "I", 0),  # learned cost of searches without a fix, per fix
+    ("vain_now_uj", "I", 0),  # since the last fix
     ("search_count", "11B", 0),
     ("data_at_s", "I", 0),  # when the receiver last took up ephemerides, 0 never
     ("aid_uj", "I", 0),  # learned cost of asking for them
@@ -147,7 +148,8 @@ class State:
     search_permille: int
     search_uj: "list[int]"
     search_ms: "list[int]"
-    search_ok: "list[int]"
+    vain_uj: int
+    vain_now_uj: int
     search_count: "list[int]"
     data_at_s: int
     aid_uj: int

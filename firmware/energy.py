@@ -13,7 +13,7 @@ here reads hardware or a clock; functions take the `State` and change it in plac
 
 One millivolt of the storage is 0.12 J, so only what is large is measured: the power of a search
 (voltage before and after it), and a day at rest. The cost of a search is learned for each thing
-the receiver may know, `COLD` to `OWN` + 4, since that is what makes it short or long. Small costs
+the receiver may know, `COLD` to `OWN` + 7, since that is what makes it short or long. Small costs
 come from the board's table. All are in joules of the book's own capacitance: when that is wrong
 by a fifth, so are all of them, and plans still come true.
 
@@ -37,18 +37,19 @@ DAY_S = 86400
 # What the receiver knows when it is switched on; the index of what is learned about searches.
 COLD = 0  # nothing
 STALE = 1  # time, position, almanac; its ephemerides are older than 6 h
-AIDED = 2  # ephemerides from a station
-OWN = 3  # its own ephemerides, younger than 1 h; then OWN + 1 (2 h), + 2 (3 h), + 3 (4 h), + 4
-CLASSES = 8
-_OWN_MAX_S = 6 * 3600
-_AIDED_MAX_S = 4 * 3600
+AIDED = 2  # ephemerides a station has just given
+OWN = 3  # ephemerides half an hour old; OWN + 1 an hour, ... OWN + 7 four hours
+CLASSES = 11
+AGE_S = 1800  # between the classes of age
+DATA_MAX_S = 8 * AGE_S + AGE_S // 2  # ephemerides hold for four hours
 
 #: First guess of a search's time, in thousandths of the board's cold one; the ones for young data
 #: are hopeful, so that they are tried and then learned.
-_GUESS_PERMILLE = (1000, 900, 150, 60, 60, 80, 120, 300)
+_GUESS_PERMILLE = (1000, 900, 150, 80, 80, 100, 120, 150, 200, 300, 400)
 _DOWNLOAD_MS = 18000  # three subframes of 6 s: a search so long has heard whole ephemerides
 _LEARN_LEAST = 3  # attempts the first guess counts for
 _LEARN_MOST = 16  # attempts that are remembered
+_VAIN_MOST = 4  # vain searches before one fix count at most so many times its cost
 
 _BALANCE_S = 21600  # shortest balance: voltage noise of 0.2 mV is then 0.1 J/day
 _BALANCE_MAX_S = 30 * DAY_S  # beyond, the clock is more likely wrong than the balance right
@@ -138,20 +139,31 @@ def listen_uj(costs: "Costs", listened_ms: int) -> int:
 
 
 def knows(state: "State", now_s: int) -> int:
-    """Return what the receiver will know when it is switched on at `now_s`, COLD..OWN + 4."""
-    own_s = now_s - state.data_at_s
-    if state.aid_at_s > state.data_at_s and 0 <= now_s - state.aid_at_s < _AIDED_MAX_S:
-        return AIDED
-    if state.data_at_s and 0 <= own_s < _OWN_MAX_S:
-        hours = own_s // 3600
-        return OWN + (4 if hours > 4 else hours)
+    """Return what the receiver will know when it is switched on at `now_s`, COLD..OWN + 7."""
+    data_at_s = state.data_at_s
+    if data_at_s < state.aid_at_s <= now_s:
+        data_at_s = state.aid_at_s
+        if now_s - data_at_s < AGE_S // 2:
+            return AIDED
+    if data_at_s and 0 <= now_s - data_at_s < DATA_MAX_S:
+        return own_class(now_s - data_at_s)
     return STALE if state.fix_at_s and state.fix_at_s <= now_s else COLD
 
 
+def own_class(age_s: int) -> int:
+    """Return the class of ephemerides of this age, STALE when they are void."""
+    if age_s >= DATA_MAX_S:
+        return STALE
+    return OWN + max(0, (age_s + AGE_S // 2) // AGE_S - 1)
+
+
 def expected_uj(state: "State", costs: "Costs", known: int) -> int:
-    """Return the mean cost of a search that begins with `known`, per fix it gives."""
+    """Return the mean cost of a fix whose search begins with `known`, its share of vain ones too.
+
+    Whether the sky is closed does not hang on what the receiver knows, so that share is one.
+    """
     mean_uj = state.search_uj[known] or search_uj(state, costs, _guess_ms(costs, known))
-    return int(mean_uj * 1000 // max(state.search_ok[known], 100))
+    return int(mean_uj + state.vain_uj)
 
 
 def expected_ms(state: "State", costs: "Costs", known: int) -> int:
@@ -188,18 +200,20 @@ def after_search(
     """
     cost_uj = search_uj(state, costs, on_ms)
     book(state, cost_uj)
+    if not fixed:
+        state.vain_now_uj += cost_uj
+        return
+    state.vain_uj += (min(state.vain_now_uj, _VAIN_MOST * cost_uj) - state.vain_uj) // _LEARN_MOST
+    state.vain_now_uj = 0
+    mean_uj = state.search_uj[known] or search_uj(state, costs, _guess_ms(costs, known))
+    mean_ms = expected_ms(state, costs, known)
     count = state.search_count[known]
     weight = max(_LEARN_LEAST, min(count + 1, _LEARN_MOST))
-    mean_uj = state.search_uj[known] or search_uj(state, costs, _guess_ms(costs, known))
     state.search_uj[known] = mean_uj + (cost_uj - mean_uj) // weight
-    permille = state.search_ok[known]
-    state.search_ok[known] = permille + ((1000 if fixed else 0) - permille) // _LEARN_MOST
+    state.search_ms[known] = mean_ms + (on_ms - mean_ms) // weight
     state.search_count[known] = min(count + 1, 255)
-    if fixed:
-        mean_ms = expected_ms(state, costs, known)
-        state.search_ms[known] = mean_ms + (on_ms - mean_ms) // weight
-        if known in (COLD, STALE) or on_ms >= _DOWNLOAD_MS:
-            state.data_at_s = now_s
+    if known in (COLD, STALE) or on_ms >= _DOWNLOAD_MS:
+        state.data_at_s = now_s
 
 
 def learn_search_power(
@@ -278,11 +292,11 @@ def budget_uj_per_day(state: "State", costs: "Costs", settings: "Settings", ener
 
 
 def fill_purse(state: "State", now_s: int, budget_uj: int, most_uj: int) -> None:
-    """Put the budget since the last time into the purse; it holds or owes `most_uj` at most."""
+    """Put the budget since the last time into the purse; it holds `most_uj`, owes twice that."""
     elapsed_s = now_s - state.purse_at_s
     if state.purse_at_s and 0 < elapsed_s <= _BALANCE_MAX_S:
         state.purse_uj += budget_uj * elapsed_s // DAY_S
-    state.purse_uj = max(-most_uj, min(state.purse_uj, most_uj))
+    state.purse_uj = max(-2 * most_uj, min(state.purse_uj, most_uj))
     state.purse_at_s = now_s
 
 

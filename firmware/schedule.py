@@ -50,17 +50,21 @@ REASON_OTHER = 7
 SOON_S = 2  # until the next wake when something is due at once
 SEND_WAIT_MAX_S = 172800 + 64  # longest back-off between frames nobody answers
 _RETRY_S = 300  # search without a clock, doubling
-_CLOSED_S = 900  # after a search without a fix, doubling
+_CLOSED_S = 1800  # after a search without a fix, doubling
 _CLOSED_MAX_S = 21600
-_GROUP_MOST = 16
 _ALARM_EVERY_S = 1800  # fixes of an alarm ...
 _ALARM_FIXES = 12  # ... for six hours
-_RADIO_SHARE = 12  # frames that are not urgent take a twelfth of the budget
-_LOOK_SHARE = 40  # wakes that only look take a fortieth of it
+_NEAR_PERMILLE = 1020  # of the cost per fix in the best group
+_RECORDS_PER_FRAME = 8
+_THIN_MOST = 3
+_RADIO_SHARE = 50  # frames that are not urgent take a fiftieth of the budget
+_LOOK_SHARE = 100  # wakes that only look take a hundredth of it
 _HOUR_S = 3600
+_LOOK_LEAST_S = 1800
 _NEVER_S = 1 << 40
-#: Grids of the backbone, in hours.
-_GRIDS_H = (1, 2, 3, 4, 6, 8, 12, 24, 48, 72, 96, 168, 336, 672)
+#: Grids of the backbone, in hours: from five on without a common factor with the day, so that
+#: they come round all its hours.
+_GRIDS_H = (1, 2, 3, 4, 5, 7, 11, 13, 19, 25, 37, 49, 73, 97, 121, 169, 241, 337, 673)
 
 #: What a wake knows besides its state. now_s: the clock; while `known` is False it counts from
 #: some start of its own. energy_uj: stored. waiting: records no station has, counted up to
@@ -109,6 +113,7 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
         budget_uj = energy.budget_uj_per_day(state, costs, settings, seen.energy_uj)
         group = best_group(state, costs, settings, now_s, seen.aid_uj)
         energy.fill_purse(state, now_s, budget_uj, 2 * group.cost_uj)
+        state.thin = _thin(seen.frame_uj, budget_uj)
         fix_at_s, reason = _fix_at_s(state, costs, settings, seen, budget_uj, group)
         send_at_s = _send_at_s(state, costs, settings, seen, budget_uj)
     if seen.urgent and send_at_s <= now_s:
@@ -121,7 +126,7 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
         if not state.fixes:
             reason = REASON_FIRST
         opens = not group.running
-        aid = opens and group.aided
+        aid = opens and group.aided and now_s - state.aid_at_s >= _HOUR_S
         cost_uj = energy.expected_uj(state, costs, energy.AIDED if aid else knows)
         cost_uj += seen.aid_uj if aid else 0
         return Decision(TASK_FIX, reason, knows, limit_ms, opens, aid, cost_uj, SOON_S)
@@ -171,7 +176,8 @@ def end_fix(
     state.fixes += 1
     state.fix_at_s = now_s
     if decision.opens:
-        state.group_left = best_group(state, costs, settings, now_s, 0).count - 1
+        aid_uj = state.aid_uj if decision.aid else 0
+        state.group_left = best_group(state, costs, settings, now_s, aid_uj).count - 1
     elif state.group_left:
         state.group_left -= 1
     if decision.reason in (REASON_BACKBONE, REASON_FIRST):
@@ -191,6 +197,8 @@ def begin_send(state: "State", now_s: int) -> None:
 def end_aid(state: "State", now_s: int, cost_uj: int, ok: bool) -> None:
     """Book a request for ephemerides; without an answer the fix does without."""
     energy.book(state, cost_uj)
+    known_uj = state.aid_uj or cost_uj
+    state.aid_uj = known_uj + (cost_uj - known_uj) // 8
     if ok:
         state.aid_at_s = now_s
 
@@ -201,7 +209,10 @@ def end_aid(state: "State", now_s: int, cost_uj: int, ok: bool) -> None:
 def best_group(
     state: "State", costs: "Costs", settings: "Settings", now_s: int, aid_uj: int
 ) -> Group:
-    """Return the group with most fixes per joule: it ends before a fix dearer than its average."""
+    """Return the smallest group with nearly the most fixes per joule.
+
+    The best one ends before a fix dearer than its average; smaller ones come more often.
+    """
     knows = energy.knows(state, now_s)
     opening = energy.COLD if knows == energy.COLD else energy.STALE
     total_uj = costs.boot_uj + energy.expected_uj(state, costs, opening)
@@ -210,28 +221,21 @@ def best_group(
         aided_uj = aid_uj + 2 * costs.boot_uj + energy.expected_uj(state, costs, energy.AIDED)
         aided = aided_uj < total_uj
         total_uj = min(aided_uj, total_uj)
-    count = 1
-    while count < _GROUP_MOST:
-        hours = count * settings.group_interval_s // _HOUR_S
-        if hours >= 6:
-            break
-        if aided:
-            class_ = energy.AIDED if hours < 4 else energy.STALE
-        else:
-            class_ = energy.OWN + min(hours, 4)
+    sums_uj = [total_uj]  # of a group of 1, 2, ...
+    while len(sums_uj) < settings.group_fixes:
+        class_ = energy.own_class(len(sums_uj) * settings.group_interval_s)
         next_uj = costs.boot_uj + energy.expected_uj(state, costs, class_)
-        if next_uj * count >= total_uj:
+        if class_ == energy.STALE or next_uj * len(sums_uj) >= total_uj:
             break
         total_uj += next_uj
+        sums_uj.append(total_uj)
+    best = len(sums_uj)
+    count = 1
+    while sums_uj[count - 1] * best * 1000 > total_uj * count * _NEAR_PERMILLE:
         count += 1
+    total_uj = sums_uj[count - 1]
     running = bool(state.group_left) and knows >= energy.AIDED
     return Group(running, count, total_uj, aided)
-
-
-def _slot_at_s(state: "State", settings: "Settings", after_s: int) -> int:
-    """Return the first slot after `after_s`: UTC multiples of the interval, plus the phase."""
-    every_s = settings.group_interval_s
-    return (after_s - state.phase_s) // every_s * every_s + every_s + state.phase_s
 
 
 # --- when ---------------------------------------------------------------------------------------
@@ -259,18 +263,20 @@ def _fix_at_s(
     if state.mortal and state.alarm_fixes:
         return max(least_s, last_s + _ALARM_EVERY_S), REASON_MORTALITY
     at_s, reason = _backbone_at_s(state, settings, now_s, budget_uj, group), REASON_BACKBONE
+    if state.purse_uj < -group.cost_uj and not group.running:
+        at_s = max(at_s, _paid_at_s(state, now_s, -group.cost_uj, budget_uj))
     if group.running:
-        slot_s = _slot_at_s(state, settings, last_s)
-        if slot_s < at_s:
-            at_s, reason = slot_s, REASON_GROUP
+        next_s = last_s + settings.group_interval_s
+        if next_s < at_s:
+            at_s, reason = next_s, REASON_GROUP
     else:
         open_s = _opening_at_s(state, costs, settings, seen, budget_uj, group, last_s)
         if open_s < at_s:
             at_s, reason = open_s, REASON_MOTION
     if state.fence_until_s > now_s:
-        slot_s = _slot_at_s(state, settings, last_s)
-        if slot_s < at_s:
-            at_s, reason = slot_s, REASON_FENCE
+        next_s = last_s + settings.group_interval_s
+        if next_s < at_s:
+            at_s, reason = next_s, REASON_FENCE
     return max(least_s, at_s), reason
 
 
@@ -317,12 +323,19 @@ def _opening_at_s(
         need_uj -= need_uj * state.moved_since // state.looks_since
     if seen.energy_uj >= energy.full_uj(costs) * 98 // 100:
         need_uj = -group.cost_uj
+    most_s = max(
+        last_s + settings.fix_interval_max_s, _paid_at_s(state, now_s, -group.cost_uj, budget_uj)
+    )
+    at_s = min(_paid_at_s(state, now_s, need_uj, budget_uj), most_s)
+    return max(at_s, last_s + settings.group_interval_s)
+
+
+def _paid_at_s(state: "State", now_s: int, need_uj: int, budget_uj: int) -> int:
+    """Return when the purse will hold `need_uj`."""
     lack_uj = need_uj - state.purse_uj
-    at_s = now_s
-    if lack_uj > 0:
-        at_s = now_s + lack_uj * DAY_S // budget_uj if budget_uj > 0 else _NEVER_S
-    at_s = min(at_s, last_s + settings.fix_interval_max_s)
-    return _slot_at_s(state, settings, max(at_s, last_s) - 1)
+    if lack_uj <= 0:
+        return now_s
+    return now_s + lack_uj * DAY_S // budget_uj if budget_uj > 0 else _NEVER_S
 
 
 def _search_at_s(state: "State", settings: "Settings", now_s: int) -> int:
@@ -347,11 +360,20 @@ def _affords_search(
     return energy.affords(state, costs, energy_uj, worst_uj, power_uw, keep_uj, settings.margin_mv)
 
 
+def _thin(frame_uj: int, budget_uj: int) -> int:
+    """Return how often the interval of a regular record is doubled: until it costs a hundredth."""
+    record_uj = frame_uj // _RECORDS_PER_FRAME
+    thin = 0
+    while thin < _THIN_MOST and record_uj * 100 > budget_uj << thin:
+        thin += 1
+    return thin
+
+
 def status_at_s(state: "State", settings: "Settings", now_s: int) -> int:
     """Return when the next status record is due."""
     if not 0 < state.status_at_s <= now_s:
         return now_s
-    return state.status_at_s + settings.status_interval_s
+    return state.status_at_s + (settings.status_interval_s << state.thin)
 
 
 def _send_at_s(
@@ -378,7 +400,7 @@ def send_at_s(state: "State", settings: "Settings", seen: Seen, budget_uj: int) 
     """
     now_s = seen.now_s
     at_s = now_s
-    if not (seen.urgent or state.draining or not state.answered):
+    if not (seen.urgent or not state.answered):
         if seen.waiting < settings.send_records:
             at_s = min(seen.oldest_at_s, now_s) + settings.send_age_s
             if 0 < state.sent_at_s <= now_s:
@@ -392,12 +414,11 @@ def send_at_s(state: "State", settings: "Settings", seen: Seen, budget_uj: int) 
 def _look_at_s(
     state: "State", costs: "Costs", settings: "Settings", now_s: int, budget_uj: int
 ) -> int:
-    """Return the next wake that only looks, on a slot; also when stillness becomes an alarm."""
+    """Return the next wake that only looks; also when stillness becomes an alarm."""
     wait_s = settings.wake_max_s
     if budget_uj > 0:
-        wait_s = min(wait_s, DAY_S * _LOOK_SHARE * costs.boot_uj // budget_uj)
-    at_s = _slot_at_s(state, settings, now_s + max(0, wait_s - settings.group_interval_s))
-    at_s = min(at_s, now_s + settings.wake_max_s)
+        wait_s = min(wait_s, max(_LOOK_LEAST_S, DAY_S * _LOOK_SHARE * costs.boot_uj // budget_uj))
+    at_s = now_s + wait_s
     if state.still_at_s and not state.mortal:
         alarm_at_s = state.still_at_s + settings.mortality_s
         if alarm_at_s > now_s:

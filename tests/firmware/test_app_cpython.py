@@ -95,7 +95,7 @@ def test_a_station_that_comes_back_gets_everything():
     while on.now_ms < (START_S + 20 * 86400) * 1000:
         on.wake()
     on.hears = True
-    on.until_empty(lambda: log_of(on), 150)
+    on.until_empty(lambda: log_of(on), 900)
     assert len(on.station.records) == log_of(on).newest
 
 

@@ -112,12 +112,12 @@ def test_still_spans_teach_what_a_day_at_rest_takes():
 def test_at_the_target_the_budget_is_income_less_rest():
     state = State()
     state.income_uj = 4000000
-    budget_uj = energy.budget_uj_per_day(state, COSTS, Settings(), 96000000)
+    budget_uj = energy.budget_uj_per_day(state, COSTS, Settings(), 71040000)
     assert budget_uj == 4000000 - energy.rest_uj_per_day(state, COSTS)
 
 
 def test_a_surplus_is_spread_over_the_horizon():
-    rich_uj = energy.budget_uj_per_day(State(), COSTS, Settings(), 116000000)
+    rich_uj = energy.budget_uj_per_day(State(), COSTS, Settings(), 71040000 + 20000000)
     assert rich_uj == 20000000 // 20 - energy.rest_uj_per_day(State(), COSTS)
 
 
@@ -156,12 +156,16 @@ def test_a_search_is_learned_by_what_the_receiver_knew():
     assert energy.expected_ms(state, COSTS, energy.COLD) == 40000
 
 
-def test_failed_searches_make_a_fix_dearer():
+def test_searches_in_vain_make_every_fix_dearer_and_are_forgotten():
     state = State()
     before_uj = energy.expected_uj(state, COSTS, energy.COLD)
-    for _ in range(5):
+    for _ in range(10):
         energy.after_search(state, COSTS, 100000, energy.COLD, 40000, False)
-    assert energy.expected_uj(state, COSTS, energy.COLD) > before_uj
+        energy.after_search(state, COSTS, 100000, energy.OWN, 5000, True)
+    assert energy.expected_uj(state, COSTS, energy.COLD) > before_uj + 200000
+    for _ in range(200):
+        energy.after_search(state, COSTS, 100000, energy.OWN, 5000, True)
+    assert energy.expected_uj(state, COSTS, energy.COLD) - before_uj < 50000
 
 
 def test_the_power_of_a_search_is_learned_from_the_voltage():
@@ -185,8 +189,10 @@ def test_what_the_receiver_knows_follows_the_age_of_its_data():
     assert energy.knows(state, now_s) == energy.COLD
     state.fix_at_s = now_s - DAY
     assert energy.knows(state, now_s) == energy.STALE
-    for hours, known in ((0, 0), (1, 1), (3, 3), (5, 4)):
-        state.data_at_s = now_s - hours * 3600 - 60
+    for minutes, known in ((1, 0), (31, 0), (62, 1), (118, 3), (241, 7)):
+        state.data_at_s = now_s - minutes * 60
         assert energy.knows(state, now_s) == energy.OWN + known
+    state.data_at_s = now_s - 5 * 3600
+    assert energy.knows(state, now_s) == energy.STALE
     state.aid_at_s = now_s - 60
     assert energy.knows(state, now_s) == energy.AIDED
