@@ -210,8 +210,10 @@ def adaptive_rules(bridges: Bridges) -> tuple[list[Rule], Integers]:
     )
     narrowing = 2 * np.sqrt(bridges.spread_m2) / error_m
     wanted = np.searchsorted(_NODES, np.maximum(along, narrowing))
-    used, rule = np.unique(np.minimum(wanted, len(_NODES) - 1), return_inverse=True)
-    return [smooth_rule(_NODES[k]) for k in used], rule
+    wanted = np.minimum(wanted, len(_NODES) - 1)
+    used = np.bincount(wanted, minlength=len(_NODES)) > 0
+    rule = (np.cumsum(used) - 1)[wanted]
+    return [smooth_rule(_NODES[k]) for k in np.flatnonzero(used)], rule
 
 
 def refuse_coarse(bridges: Bridges, grid: Grid) -> None:
@@ -239,11 +241,12 @@ def distribution(
         "columns": grid.columns,
         "rows": grid.rows,
     }
-    track, used = bridges.track, np.union1d(bridges.first, bridges.first + 1)
+    track, first = bridges.track, bridges.first
+    alone = int(np.count_nonzero(np.diff(first) > 1))  # bridges that share no fix with the next
     estimate = replace(
         Estimate.of(track, method, parameters | shape),
-        fixes=used.size,
-        from_time_s=float(track.times_s[used[0]]),
-        to_time_s=float(track.times_s[used[-1]]),
+        fixes=first.size + alone + 1,
+        from_time_s=float(track.times_s[first[0]]),
+        to_time_s=float(track.times_s[first[-1] + 1]),
     )
     return UtilizationDistribution(grid, values, estimate)

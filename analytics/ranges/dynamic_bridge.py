@@ -103,8 +103,9 @@ def dynamic_motion_variance(
     if len(track) < window:
         raise TrackError([f"{len(track)} fixes, at least {window} are needed for one window"])
     variance_m2 = checked_error(track, error_m) ** 2
-    terms = left_out(track.times_s, track.x_m, track.y_m, variance_m2)
-    rates, windows, breaks = window_rates(*terms, window, margin)
+    rates, windows, breaks = window_rates(
+        *left_out(track.times_s, track.x_m, track.y_m, variance_m2), window, margin
+    )
     for array in (rates, windows, breaks):
         array.flags.writeable = False
     return DynamicVariance(rates, windows, breaks, window, margin)
@@ -167,6 +168,7 @@ def dynamic_bridge_ud(
         raise TrackError([f"no bridge is reached by all windows: {least} fixes would be enough"])
     duration_s = np.diff(track.times_s)[first]
     spread_m2 = variance.variance_m2_per_s[first] * duration_s
+    del variance  # 24 bytes per fix
     bridges = Bridges(track, checked_error(track, error_m) ** 2, first, spread_m2)
     check_sampling(bridges)
     _warn_of_ends(track, within, first)
