@@ -100,7 +100,10 @@ def store(
         assert counted is not None
         for line, reason in cursor.execute(query("import_rejections")):
             reject(line, reason)
-        for step in ("insert_imported_fixes", "insert_imported_events", "advance_latest_imported"):
+        for step in (
+            "insert_imported_fixes", "insert_imported_events", "advance_latest_imported",
+            "note_imported",
+        ):  # fmt: skip
             cursor.execute(query(step))
         return Stored(*counted)
 

@@ -268,9 +268,30 @@ def _load_once(connection: psycopg.Connection[Any], staged: list[list[copy.Colum
                 _advance_latest(cursor, passed)
             counts.append((stored, len(columns[0].values) - stored))
         receptions_new = _insert(cursor, _RECEPTION, staged[-1])
+        _note_arrivals(cursor, staged, new)
     _registered.setdefault(connection, set()).update(names)
     others_new, others_duplicate = (sum(part) for part in zip(*counts[2:], strict=True))
     return LoadReport(*counts[0], *counts[1], receptions_new, others_new, others_duplicate)
+
+
+def _note_arrivals(
+    cursor: psycopg.Cursor[Any], staged: list[list[copy.Column]], new: Sequence[Any]
+) -> None:
+    """Leave word for the alerts: which collars have something new, and since when."""
+    came = [
+        (columns[0].values[rows], columns[3].values[rows])
+        for columns, rows in zip(staged, new, strict=False)
+    ]
+    came.append((staged[-1][1].values, staged[-1][2].values))  # collar and time of receptions
+    collars, times_us = (np.concatenate(part) for part in zip(*came, strict=True))
+    order = np.lexsort((times_us, collars))
+    firsts = order[np.flatnonzero(np.diff(collars[order], prepend=-1))]
+    if len(firsts):
+        values = {
+            "collars": gate.array(collars[firsts].tolist()),
+            "times_us": gate.array(times_us[firsts].tolist()),
+        }
+        cursor.execute(query("note_arrival"), values)
 
 
 def _register(cursor: psycopg.Cursor[Any], staged: list[list[copy.Column]]) -> set[int | str]:

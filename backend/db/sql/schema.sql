@@ -353,9 +353,12 @@ create table alert (
     fixes jsonb not null default '[]',
     details jsonb not null default '{}',
     -- of the rule and what caused it: raised once, however often that is evaluated
-    identity text not null unique
+    identity text not null unique,
+    subject text not null default '',
+    withdrawn_at timestamptz
 );
 create index alert_began_at on alert (began_at);
+create index alert_of_rule on alert (alert_rule, subject, began_at);
 comment on table alert is 'Something that happened; the fixes named are what it was concluded from.';
 
 create table alert_delivery (
@@ -415,3 +418,15 @@ create table imported_event (
     primary key (collar, recorded_at, record)
 );
 comment on table imported_event is 'Rows of imported files, failed searches too: terms and values as the file had them.';
+
+create table arrival (
+    collar integer primary key,
+    earliest timestamptz not null
+);
+comment on table arrival is 'Collars with new data, and the earliest time of it: what alerts have to be looked at for.';
+
+create table arrival_taken (
+    collar integer primary key,
+    earliest timestamptz not null
+);
+comment on table arrival_taken is 'Arrivals being looked at: a loader never waits for an evaluation.';
