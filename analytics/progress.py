@@ -72,7 +72,16 @@ def console() -> "Console":
 
 
 def say_left_out(out: "Console", file: "TrackFile") -> None:
-    """Says which rows and animals of a file were not used, and why."""
+    """Says where the tracks lie, and which rows and animals of a file were not used, and why.
+
+    Swapped columns of less than 90 degrees show in nothing but the place.
+    """
+    first = file.animals[0]
+    if first.track.projection is not None:
+        at = first.track.projection.inverse(first.track.x_m[0], first.track.y_m[0])
+        lat, lon = float(at[0]), float(at[1])
+        place = f"{abs(lat):.2f}° {'NS'[lat < 0]}, {abs(lon):.2f}° {'EW'[lon < 0]}"
+        out.print(f"{first.animal} begins at {place}", highlight=False, markup=False)
     for animal in file.animals:
         if animal.left_out:
             reasons = ", ".join(f"{count} {reason}" for reason, count in animal.left_out.items())

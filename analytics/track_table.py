@@ -222,6 +222,7 @@ class TrackTable:
         if not (-180 <= first <= 180 and -90 <= second <= 90) and self.geographic:
             raise self._error(
                 f"longitude {first}, latitude {second}: expected -180..180 and -90..90"
+                + (" (swapped?)" if abs(first) <= 90 < abs(second) <= 180 else "")
             )
         if (fixes := self.found.get(name)) is None:
             fixes = self.found[name] = array("d")

@@ -83,7 +83,7 @@ def test_a_track_becomes_a_home_range_with_all_its_files(herd_file, tmp_path):
     out, plot, raster = (tmp_path / name for name in ("out.geojson", "out.png", "out.tif"))
     outputs = ("-o", out, "--plot", plot, "--raster", raster)
     done = capra("home-range", herd_file, "--animal", "Alva", "--method", "akde", *outputs)
-    (row,) = lines(done, "Alva")
+    (row,) = lines(done, "│ Alva")
     cells = [cell.strip() for cell in row.strip("│").split("│")]
     assert cells[:5] == ["Alva", "akde", "60", "2026-06-01", "2026-06-03"]
     inner, outer = json.loads(out.read_text())["features"][::-1]
@@ -136,7 +136,7 @@ def test_a_cluster_gives_the_same_table(herd_file, tmp_path):
 def test_fixes_can_be_parted_and_cut(herd_file):
     words = ("--animal", "Bruna", "--method", "mcp", "--by", "month", "--to", "2026-06-02")
     done = capra("home-range", herd_file, *words)
-    (row,) = lines(done, "Bruna")
+    (row,) = lines(done, "│ Bruna")
     assert [cell.strip() for cell in row.split("│")[1:5]] == ["Bruna", "2026-06", "mcp", "24"]
 
 
@@ -220,6 +220,50 @@ def test_corridors_of_a_herd_become_files_and_a_table(tmp_path):
     assert any_animal["properties"]["animals"] == 1
     assert 0 < any_animal["properties"]["width_narrowest_m"] < 5000
     assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_herd_goes_on_without_an_animal_that_has_no_bridges(said, tmp_path):
+    path, out = tmp_path / "herd.csv", tmp_path / "out.geojson"
+    generator = np.random.default_rng(1)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["individual", "t_s", "x_m", "y_m"])
+        for name, sd_m in {"A": 30.0, "B": 30.0, "C": 9000.0}.items():
+            x_m = np.linspace(0.0, 20_000.0, 80) * (name != "C")
+            x_m += sd_m * generator.normal(size=80)
+            y_m = sd_m * generator.normal(size=80)
+            rows.writerows(zip([name] * 80, 3600 * np.arange(80), x_m, y_m, strict=True))
+    words = ("-o", str(out), "--origin", "46.66,10.2", "--cell", "50")
+    code, table, errors = said("corridor", str(path), *words)
+    assert code == 1
+    assert "2 animals, 2 tracks, 160 fixes" in table
+    assert errors.startswith("capra: C is left out: too sparse for bridges")
+    one, two = (each["properties"] for each in json.loads(out.read_text())["features"])
+    assert (one["animals"], two["animals"]) == (1, 2)
+    assert one["width_bottleneck_lon_lat"] == pytest.approx([10.2, 46.66], abs=0.3)
+    assert json.loads(json.dumps(one["parameters"]))["tracks_left_out"].keys() == {"C"}
+
+
+def test_movement_triggered_fixes_are_told_and_left_out_when_asked(said, tmp_path):
+    path, out = tmp_path / "one.csv", tmp_path / "out.geojson"
+    generator = np.random.default_rng(1)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["individual", "t_s", "lon", "lat", "reason"])
+        for i in range(60):
+            lon, lat = (10.2, 46.66) + generator.normal(size=2) / 100
+            rows.writerow(["A", 3600 * i, lon, lat + (i == 40), "motion" if i % 3 else "backbone"])
+    code, table, _ = said("home-range", str(path), "--method", "kde", "--max-speed", "3")
+    assert code == 0
+    assert "A begins at 46.6" in table
+    assert "A: left out: 1 flagged: too fast" in table
+    assert "A kde: movement-triggered sample: 39 of 59 fixes" in table
+    words = ("--method", "kde", "--backbone-only", "-o", str(out))
+    code, table, _ = said("home-range", str(path), *words)
+    assert "A: left out: 40 not of the backbone" in table
+    assert "movement-triggered" not in table
+    (feature, *_) = json.loads(out.read_text())["features"]
+    assert feature["properties"]["parameters"]["backbone_only"] is True
 
 
 @pytest.mark.parametrize(
