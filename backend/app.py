@@ -11,11 +11,26 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from backend import problems, schemas
+from backend.audit import AuditLog
+from backend.conditional import Conditional
 from backend.db import embedded
 from backend.db.pool import open_pool
 from backend.deps import PROBLEMS
 from backend.guard import Guard
-from backend.routes import animals, collars, corridors, fixes, health, home_ranges, page, tracks
+from backend.limits import Limits
+from backend.oidc import Tokens
+from backend.routes import (
+    corridors,
+    fixes,
+    health,
+    home_ranges,
+    page,
+    people,
+    records,
+    registry,
+    session,
+    tracks,
+)
 from backend.settings import Settings
 
 API = "/api/v1"
@@ -26,6 +41,11 @@ Positions of wild animals, from collars that run on the animal's own movement.
 Positions are GeoJSON (RFC 7946, WGS84), times RFC 3339 in UTC, errors problem documents (RFC 9457)
 that name the value and what was expected. Parameters that an operation does not know are refused.
 Time ranges include `from` and exclude `to`.
+
+Send a key as `Authorization: Bearer capra_...`, or a token of the OpenID Connect issuer this
+service trusts. What of a position a caller sees depends on their role in the study and on how
+sensitive the species is: exact, the centre of a grid cell (`precision_deg` says which), later, or
+nothing. Every read of exact positions is audited.
 """
 
 
@@ -40,9 +60,14 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         dsn = embedded.resolve(settings.database_url)
         app.state.pool = open_pool(dsn, settings.pool_size, settings.pool_wait_s)
+        # a pool of its own: who waits for the audit holds a connection of the other
+        writer = open_pool(dsn, 1, settings.pool_wait_s)
+        app.state.audit = AuditLog(writer)
         try:
             yield
         finally:
+            app.state.audit.close()
+            writer.close()
             app.state.pool.close()
 
     app = FastAPI(
@@ -56,12 +81,27 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
     )
+    app.state.settings = settings
+    app.state.limits = Limits(settings.known_per_minute, settings.public_per_minute)
+    issuer = settings.oidc_issuer
+    app.state.tokens = Tokens(issuer, settings.oidc_audience) if issuer else None
     api = APIRouter(prefix=API, responses=PROBLEMS)
-    for module in (animals, collars, fixes, tracks, home_ranges, corridors, health):
+    for module in (
+        registry,
+        fixes,
+        tracks,
+        home_ranges,
+        corridors,
+        records,
+        people,
+        session,
+        health,
+    ):
         api.include_router(module.router)
     app.include_router(api)
     page.add_page(app, settings)
     problems.add_handlers(app)
+    app.add_middleware(Conditional)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
+from pydantic import BaseModel
 
 from backend.db.pool import Pool
 from backend.db.queries import query
-from backend.errors import BadRequest, NotFound
+from backend.errors import BadRequest, Changed, Forbidden, NotFound
 from backend.problems import MEDIA_TYPE
 
 
@@ -39,14 +41,27 @@ def rows(connection: Connection[Any], name: str, **values: object) -> list[DictR
         return cursor.execute(query(name), values).fetchall()
 
 
-def require(connection: Connection[Any], kind: str, value: int | None) -> None:
-    """Check that an animal or a collar exists; None passes.
+def require(connection: Connection[Any], viewer: str, kind: str, value: int | None) -> None:
+    """Check that a viewer may see anything of an animal or a collar; None passes.
 
     Raises:
-        NotFound: it does not.
+        NotFound: it does not exist, or is not to be seen, which looks the same.
     """
-    if value is not None and not rows(connection, f"has_{kind}", value=value):
+    if value is not None and not rows(connection, f"seen_{kind}", viewer=viewer, value=value):
         raise NotFound(kind, value)
+
+
+def require_exact(connection: Connection[Any], viewer: str, animals: Sequence[int]) -> None:
+    """Check that a viewer sees animals exactly and at once, as a computation on their fixes needs.
+
+    Raises:
+        NotFound: one is not to be seen at all.
+        Forbidden: one is seen coarsely, or late.
+    """
+    for animal in animals:
+        require(connection, viewer, "animal", animal)
+        if not rows(connection, "seen_animal_exactly", viewer=viewer, value=animal):
+            raise Forbidden(f"animal {animal}: its exact positions are not for this key")
 
 
 def require_order(from_time: datetime | None, to_time: datetime | None) -> None:
@@ -59,6 +74,26 @@ def require_order(from_time: datetime | None, to_time: datetime | None) -> None:
         raise BadRequest("from", str(from_time), f"a time before 'to' ({to_time})")
 
 
+def tag(response: Response, answer: BaseModel) -> None:
+    """Give an answer the ETag that a later change may name in If-Match."""
+    response.headers["ETag"] = _etag(answer)
+
+
+def require_match(request: Request, current: BaseModel) -> None:
+    """Check If-Match, where it is given, against what is there now.
+
+    Raises:
+        Changed: another changed it since.
+    """
+    wanted = request.headers.get("if-match")
+    if wanted and wanted != "*" and _etag(current) not in wanted.replace(" ", "").split(","):
+        raise Changed(_etag(current))
+
+
+def _etag(answer: BaseModel) -> str:
+    return f'"{hashlib.sha256(answer.model_dump_json().encode()).hexdigest()[:32]}"'
+
+
 def _problem_response(description: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
@@ -68,7 +103,12 @@ Responses = dict[int | str, dict[str, Any]]
 
 PROBLEMS: Responses = {
     400: _problem_response("A value that cannot be used, or a parameter that is not known here"),
+    401: _problem_response("A credential is needed here, or the one given is not good"),
+    429: _problem_response("Too many requests; Retry-After says when to come again"),
     503: _problem_response("The database does not answer, or has no tables yet"),
 }
 NOT_FOUND: Responses = {404: _problem_response("No such thing")}
+FORBIDDEN: Responses = {403: _problem_response("This role or key may not do this")}
+CONFLICT: Responses = {409: _problem_response("It contradicts what is stored")}
+CHANGED: Responses = {412: _problem_response("Another changed it since it was read")}
 CANNOT_COMPUTE: Responses = {409: _problem_response("The stored data do not allow it")}

@@ -6,6 +6,11 @@ BackendError
 ├── BadRequest              input that cannot be meant: name, value, what was expected
 │   └── UnknownParameter    a query parameter this operation does not have
 ├── CannotCompute           the data do not allow what was asked (too few fixes, ...)
+├── Unauthenticated         no credential, or one that is not good
+├── Forbidden               known, but not allowed to do this
+├── TooMany                 more requests than allowed; says when to come again
+├── Conflict                it contradicts what is stored (overlap, a name taken)
+├── Changed                 another changed it since it was read (If-Match)
 └── NotReady                the database has no tables yet
 ```
 """
@@ -47,6 +52,35 @@ class UnknownParameter(BadRequest):
 
 class CannotCompute(BackendError):
     """The stored data do not allow what was asked; the message says why."""
+
+
+class Unauthenticated(BackendError):
+    """No credential where one is needed, or one that is not good."""
+
+
+class Forbidden(BackendError):
+    """Who asks is known, and may not do this."""
+
+
+class TooMany(BackendError):
+    """More requests than allowed."""
+
+    def __init__(self, per_minute: int, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"more than {per_minute} requests a minute: expected the next after {retry_after_s} s"
+        )
+
+
+class Conflict(BackendError):
+    """It contradicts what is stored; the message says what."""
+
+
+class Changed(BackendError):
+    """Another changed it since it was read."""
+
+    def __init__(self, etag: str) -> None:
+        super().__init__(f"it changed since it was read: its ETag is now {etag}")
 
 
 class NotReady(BackendError):

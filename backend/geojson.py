@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -12,6 +13,7 @@ from fastapi.responses import JSONResponse
 from backend.params import format_time
 
 Position = tuple[float, float]
+STORED_DEG = 0.00001
 
 
 class GeoJSONResponse(JSONResponse):
@@ -38,14 +40,22 @@ def collection(
         "type": "FeatureCollection",
         "timeStamp": format_time(datetime.now(UTC).replace(microsecond=0)),
         "numberReturned": len(features),
+        "precisionStored": STORED_DEG,
         "links": list(links),
         "features": features,
     }
 
 
-def link(rel: str, href: object) -> dict[str, str]:
+def collection_of_text(features: bytes, returned: int, links: Sequence[dict[str, str]]) -> bytes:
+    """The same around features that are text already."""
+    empty = collection([], links) | {"numberReturned": returned}
+    head = json.dumps(empty, ensure_ascii=False, separators=(",", ":")).encode()
+    return head.removesuffix(b"]}") + features + b"]}"
+
+
+def link(rel: str, href: object, media_type: str = GeoJSONResponse.media_type) -> dict[str, str]:
     """A link as OGC API - Features writes it."""
-    return {"rel": rel, "type": GeoJSONResponse.media_type, "href": str(href)}
+    return {"rel": rel, "type": media_type, "href": str(href)}
 
 
 def point(lon: float, lat: float) -> dict[str, Any]:

@@ -22,9 +22,8 @@ _HEADERS = {
 class Guard:
     """ASGI middleware.
 
-    There is no log-in yet: what protects a service on loopback is that nobody else reaches it. The
-    check of the Host header keeps a web site from reaching it through a name that resolves to
-    127.0.0.1.
+    The check of the Host header keeps a web site from reaching a service on loopback through a
+    name that resolves to 127.0.0.1.
     """
 
     def __init__(self, app: ASGIApp, allowed_hosts: tuple[str, ...]) -> None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Self
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal, Self
 
 from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from backend.errors import BadRequest
 
 LIMIT_DEFAULT = 1000
 LIMIT_MAX = 10_000
@@ -85,7 +87,7 @@ def parse_cursor(text: object) -> Cursor:
     if not isinstance(text, str) or not re.fullmatch(r"\d{1,18}(\.\d{1,10}){3}", text, re.ASCII):
         raise ValueError(expected)
     recorded_at_us, collar, generation, record = (int(part) for part in text.split("."))
-    if recorded_at_us >= 2**32 * 1_000_000 or collar > 65535 or generation >= 2**31:
+    if recorded_at_us >= 2**32 * 1_000_000 or collar >= 2**31 or generation >= 2**31:
         raise ValueError(expected)
     return Cursor(recorded_at_us, collar, generation, record)
 
@@ -99,7 +101,14 @@ Time = Annotated[
 ]
 AnimalNumber = Annotated[int, Field(ge=1, le=_BIGINT_MAX, examples=[1])]
 Number = Annotated[int, Field(ge=1, le=_BIGINT_MAX, examples=[7])]
-CollarNumber = Annotated[int, Field(ge=1, le=65535, examples=[1])]
+CollarNumber = Annotated[int, Field(ge=1, le=2**31 - 1, examples=[1])]
+
+
+After = Annotated[
+    Cursor,
+    BeforeValidator(parse_cursor),
+    WithJsonSchema({"type": "string", "examples": ["1780293600000000.1.0.42"]}),
+]
 
 
 class NoQuery(BaseModel):
@@ -125,32 +134,107 @@ class Period(NoQuery):
         return self
 
 
-class FixQuery(Period):
-    """Which fixes, and how many at once."""
+def parse_bbox(text: object) -> tuple[float, float, float, float]:
+    """West, south, east, north [degrees]; west > east crosses the antimeridian.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(text, tuple):
+        return text
+    expected = "expected west,south,east,north in degrees, such as 10.1,46.5,10.3,46.8"
+    try:
+        west, south, east, north = (float(part) for part in str(text).split(","))
+    except ValueError:
+        raise ValueError(expected) from None
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        raise ValueError(expected)
+    return west, south, east, north
+
+
+Bbox = Annotated[
+    tuple[float, float, float, float],
+    BeforeValidator(parse_bbox),
+    WithJsonSchema({"type": "string", "examples": ["10.1,46.5,10.3,46.8"]}),
+]
+
+
+class PageQuery(NoQuery):
+    """A page of a list."""
+
+    study: Number | None = Field(default=None, description="Only of this study")
+    limit: int = Field(
+        default=LIMIT_DEFAULT,
+        ge=1,
+        description=f"Entries per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
+    )
+    after: Number | None = Field(
+        default=None, description="Go on behind this one: taken from a next link"
+    )
+
+
+class LatestQuery(NoQuery):
+    """Whose latest positions."""
+
+    study: Number | None = Field(default=None, description="Only of this study")
+
+
+class FixSelection(Period):
+    """Which fixes."""
 
     animal: AnimalNumber | None = Field(
         default=None, description="Only fixes of this animal, whichever collar it wore"
     )
     collar: CollarNumber | None = Field(default=None, description="Only fixes of this collar")
-    limit: int = Field(
-        default=LIMIT_DEFAULT,
-        ge=1,
-        description=f"Fixes per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
+    bbox: Bbox | None = Field(
+        default=None, description="Only positions in this box, as precisely as they are given"
     )
-    after: (
-        Annotated[
-            Cursor,
-            BeforeValidator(parse_cursor),
-            WithJsonSchema({"type": "string", "examples": ["1780293600000000.1.0.42"]}),
-        ]
-        | None
-    ) = Field(default=None, description="Go on behind this fix: taken from a next link")
+    visible: bool | None = Field(
+        default=None, description="Only fixes that are, or are not, visible (no outliers)"
+    )
 
     @model_validator(mode="after")
     def _check_one_of(self) -> Self:
         if self.animal is not None and self.collar is not None:
             raise ValueError("expected 'animal' or 'collar', not both")
         return self
+
+
+class AuditQuery(Period):
+    """Which rows of the audit."""
+
+    actor: str | None = Field(
+        default=None, max_length=500, description="Only of this actor, as the audit names it"
+    )
+    limit: int = Field(
+        default=LIMIT_DEFAULT,
+        ge=1,
+        description=f"Rows per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
+    )
+    after: Number | None = Field(
+        default=None, description="Go on behind this row: taken from a next link"
+    )
+
+
+class FixQuery(FixSelection):
+    """Which fixes, and how many at once."""
+
+    limit: int = Field(
+        default=LIMIT_DEFAULT,
+        ge=1,
+        description=f"Fixes per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
+    )
+    after: After | None = Field(
+        default=None, description="Go on behind this fix: taken from a next link"
+    )
+
+
+class FixExport(FixSelection):
+    """Which fixes, in which format."""
+
+    format: Literal["geojson", "csv", "arrow", "parquet"] = Field(
+        default="geojson", description="`parquet` is GeoParquet, `arrow` an Arrow IPC stream"
+    )
 
 
 class TrackQuery(Period):
@@ -191,5 +275,72 @@ class CorridorQuery(NoQuery):
     )
 
 
+class StatusQuery(Period):
+    """Which status records, and how many at once."""
+
+    collar: CollarNumber | None = Field(default=None, description="Only of this collar")
+    limit: int = Field(
+        default=LIMIT_DEFAULT,
+        ge=1,
+        description=f"Records per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
+    )
+    after: After | None = Field(
+        default=None, description="Go on behind this record: taken from a next link"
+    )
+
+
+class ReceptionQuery(Period):
+    """Which receptions, and how many at once."""
+
+    collar: CollarNumber | None = Field(default=None, description="Only of this collar")
+    station: str | None = Field(
+        default=None, min_length=1, max_length=200, description="Only of this station"
+    )
+    limit: int = Field(
+        default=LIMIT_DEFAULT,
+        ge=1,
+        description=f"Receptions per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
+    )
+    after: str | None = Field(
+        default=None,
+        pattern=r"^\d{1,18}(\.\d{1,10}){3}\.[^\x00]{1,200}$",
+        description="Go on behind this one: taken from a next link",
+        examples=["1780293600000000.1.0.42.hut"],
+    )
+
+
+class DayQuery(NoQuery):
+    """Which days."""
+
+    collar: CollarNumber | None = Field(default=None, description="Only of this collar")
+    from_day: date | None = Field(default=None, alias="from", description="From this day (UTC)")
+    to_day: date | None = Field(default=None, alias="to", description="Before this day (UTC)")
+    limit: int = Field(
+        default=LIMIT_DEFAULT,
+        ge=1,
+        description=f"Days per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
+    )
+    after: str | None = Field(
+        default=None,
+        pattern=r"^\d{1,10}\.\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$",
+        description="Go on behind this day: taken from a next link",
+        examples=["1.2026-06-01"],
+    )
+
+
 Query_ = Annotated[NoQuery, Query()]
 """For operations without query parameters: names every one that is given anyway."""
+
+
+def parse_identity(text: str) -> tuple[int, int, int]:
+    """Collar, generation and record out of `collar-generation-record`.
+
+    Raises:
+        BadRequest: anything else.
+    """
+    if not re.fullmatch(r"\d{1,10}-\d{1,10}-\d{1,10}", text, re.ASCII):
+        raise BadRequest("fix", text, "collar-generation-record, such as 1-0-42")
+    collar, generation, record = (int(part) for part in text.split("-"))
+    if collar >= 2**31 or generation >= 2**31:
+        raise BadRequest("fix", text, "collar-generation-record, such as 1-0-42")
+    return collar, generation, record

@@ -40,6 +40,11 @@ NOT_FOUND = Kind("not-found", HTTPStatus.NOT_FOUND, "There is no such thing")
 CANNOT_COMPUTE = Kind(
     "cannot-compute", HTTPStatus.CONFLICT, "The stored data do not allow this computation"
 )
+UNAUTHENTICATED = Kind("unauthenticated", HTTPStatus.UNAUTHORIZED, "A good credential is needed")
+FORBIDDEN = Kind("forbidden", HTTPStatus.FORBIDDEN, "This is not allowed")
+TOO_MANY = Kind("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS, "Too many requests")
+CONFLICT = Kind("conflict", HTTPStatus.CONFLICT, "It contradicts what is stored")
+CHANGED = Kind("changed", HTTPStatus.PRECONDITION_FAILED, "Another changed it meanwhile")
 AWAY = Kind("database-away", HTTPStatus.SERVICE_UNAVAILABLE, "The database does not answer")
 EMPTY = Kind("database-empty", HTTPStatus.SERVICE_UNAVAILABLE, "The database has no tables yet")
 FAULT = Kind("fault", HTTPStatus.INTERNAL_SERVER_ERROR, "A fault in this service")
@@ -50,6 +55,11 @@ TABLE: dict[type[Exception], Kind] = {
     errors.NotFound: NOT_FOUND,
     errors.CannotCompute: CANNOT_COMPUTE,
     errors.NotReady: EMPTY,
+    errors.Unauthenticated: UNAUTHENTICATED,
+    errors.Forbidden: FORBIDDEN,
+    errors.TooMany: TOO_MANY,
+    errors.Conflict: CONFLICT,
+    errors.Changed: CHANGED,
     psycopg.errors.UndefinedTable: EMPTY,
     psycopg.OperationalError: AWAY,
     PoolTimeout: AWAY,
@@ -102,7 +112,10 @@ async def _answer(request: Request, error: Exception) -> JSONResponse:
     more: dict[str, Any] = {}
     if isinstance(error, errors.BadRequest):
         more = {"parameter": error.name, "expected": error.expected}
-    return problem(kind, detail, request.url.path, **more)
+    headers = {"WWW-Authenticate": "Bearer"} if kind is UNAUTHENTICATED else {}
+    if isinstance(error, errors.TooMany):
+        headers["Retry-After"] = str(error.retry_after_s)
+    return problem(kind, detail, request.url.path, headers, **more)
 
 
 async def _answer_validation(request: Request, error: Exception) -> JSONResponse:

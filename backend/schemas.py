@@ -18,6 +18,14 @@ Utc = Annotated[AwareDatetime, PlainSerializer(format_time, return_type=str, whe
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Position = tuple[Longitude, Latitude]
+Precision = Annotated[
+    float,
+    Field(
+        description="Positions are given to a grid of this many degrees; more is stored where "
+        "`precisionStored` of the collection is smaller",
+        examples=[0.00001, 0.1],
+    ),
+]
 
 
 class Answer(BaseModel):
@@ -65,13 +73,19 @@ class Animal(Answer):
     name: str = Field(examples=["Flurina"])
     taxon: str | None = Field(examples=["Capra ibex"])
     sex: Literal["m", "f", "u"] | None
+    study: int | None
+    sensitivity: str | None = Field(description="Its own; null: its taxon's, else its study's")
+    mass_g: float | None
+    comments: str | None
+    precision_deg: Precision
     deployments: list[Deployment]
 
 
 class Animals(Answer):
-    """All animals, by number."""
+    """A page of animals, by number."""
 
     animals: list[Animal]
+    links: list[Link]
 
 
 class Health(Answer):
@@ -90,6 +104,10 @@ class Collar(Answer):
 
     collar: int
     name: str
+    study: int | None
+    maker: str | None
+    model: str | None
+    serial: str | None
     added_at: Utc
     animal: int | None = Field(description="The animal that wears it now")
     records: int = Field(description="Records stored of it, of all generations and kinds")
@@ -98,9 +116,10 @@ class Collar(Answer):
 
 
 class Collars(Answer):
-    """All collars, by number."""
+    """A page of collars, by number."""
 
     collars: list[Collar]
+    links: list[Link]
 
 
 class Point(Answer):
@@ -141,7 +160,12 @@ class FixProperties(Answer):
     animal: int | None = Field(description="The animal that wore the collar at that time")
     accuracy_m: float | None = Field(description="Horizontal accuracy, not worse than this [m]")
     altitude_m: float | None = Field(description="Height above mean sea level [m]")
-    reason: str = Field(description="Why it was taken", examples=["schedule", "first", "motion"])
+    reason: str | None = Field(
+        description="Why it was taken; null where positions are generalised",
+        examples=["backbone", "first", "motion"],
+    )
+    visible: bool = Field(description="False: marked as an outlier")
+    precision_deg: Precision
 
 
 class LatestProperties(FixProperties):
@@ -153,6 +177,7 @@ class LatestProperties(FixProperties):
 class TrackProperties(Answer):
     """An animal's way."""
 
+    precision_deg: Precision
     animal: int
     name: str
     taxon: str | None
@@ -166,6 +191,7 @@ class TrackProperties(Answer):
 class HomeRangeProperties(Answer):
     """One isopleth of a home range."""
 
+    precision_deg: Precision
     home_range: int
     animal: int
     name: str
@@ -189,6 +215,7 @@ class HomeRangeProperties(Answer):
 class CorridorProperties(Answer):
     """Land that at least so many animals of a herd use."""
 
+    precision_deg: Precision
     corridor: int = Field(description="Number of the computation")
     animals: int = Field(description="At least so many of the herd use this land")
     share_percent: float = Field(description="The same as part of the herd")
@@ -263,6 +290,7 @@ class Collection(Answer):
     type: Literal["FeatureCollection"]
     timeStamp: Utc = Field(description="When this answer was made")
     numberReturned: int
+    precisionStored: float = Field(description="What is stored of a position [degrees]")
     links: list[Link] = Field(description="`next` where there is more")
 
 
@@ -403,4 +431,5 @@ class ServiceHealth(Answer):
     version: str
     postgresql: str = Field(examples=["16.14"])
     timescaledb: str | None = Field(description="Null: plain tables", examples=["2.19.3"])
+    edition: Literal["none", "apache", "community"] = Field(description="Of TimescaleDB")
     migration: str = Field(description="Last one applied", examples=["0003_corridors"])

@@ -22,6 +22,19 @@ class Settings(BaseSettings):
     pool_wait_s: float = Field(
         default=3.0, gt=0, description="how long a request waits for a connection [s]"
     )
+    known_per_minute: int = Field(
+        default=6000, ge=0, description="requests a minute of one key or person; 0: any number"
+    )
+    public_per_minute: int = Field(
+        default=600, ge=0, description="requests a minute of an unknown address; 0: any number"
+    )
+    session_hours: float = Field(
+        default=12, gt=0, description="how long a sign-in to the map page lasts [h]"
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="URL of the OpenID Connect issuer whose tokens are good here"
+    )
+    oidc_audience: str = Field(default="capra", description="what the tokens' `aud` must hold")
     allowed_hosts: tuple[str, ...] = Field(
         default=("localhost", "127.0.0.1", "::1"),
         description="names this service answers to; '*' is any. Keeps other web sites from "

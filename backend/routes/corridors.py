@@ -97,9 +97,7 @@ def compute_corridors(
     return answer
 
 
-def _one(
-    database: Database, viewer: Principal, corridor: int, place: object
-) -> GeoJSONResponse:
+def _one(database: Database, viewer: Principal, corridor: int, place: object) -> GeoJSONResponse:
     found = _rows(database, viewer, corridor=corridor, limit=1)
     if not found:
         raise NotFound("corridor", corridor)

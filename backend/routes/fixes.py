@@ -1,79 +1,163 @@
-"""Fixes, page by page in order of time, and the newest of each collar."""
+"""Fixes: page by page, whole in several formats, the newest of each collar, and their flags."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response, StreamingResponse
+from psycopg import Connection, IsolationLevel
 
-from backend import deps, geojson, schemas
+from backend import deps, fix_columns, formats, geojson, registry_models, schemas
+from backend.auth import SCIENTISTS, Caller, Principal, Viewer, audit
+from backend.db import flags
 from backend.deps import Database
+from backend.errors import NotFound
 from backend.geojson import GeoJSONResponse
-from backend.params import Cursor, FixQuery, Query_, clamp_limit
-from firmware.wire import fix as wire_fix
+from backend.params import (
+    FixExport,
+    FixQuery,
+    FixSelection,
+    LatestQuery,
+    Query_,
+    clamp_limit,
+    parse_identity,
+)
 
 router = APIRouter(tags=["fixes"], default_response_class=GeoJSONResponse)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_REASONS = {
-    value: name.removeprefix("REASON_").lower()
-    for name, value in vars(wire_fix).items()
-    if name.startswith("REASON_")
+_STREAM: deps.Responses = {
+    200: {
+        "description": "All of them, as they are read",
+        "content": {media: {"schema": {}} for media, _ in formats.FORMATS.values()},
+    }
 }
 
 
 @router.get("/fixes", summary="Fixes", response_model=schemas.Fixes, responses=deps.NOT_FOUND)
 def list_fixes(
-    database: Database, request: Request, wanted: Annotated[FixQuery, Query()]
-) -> GeoJSONResponse:
+    database: Database, request: Request, viewer: Viewer, wanted: Annotated[FixQuery, Query()]
+) -> Response:
     """Position records, oldest first, of all collars, one collar or one animal.
 
     Long answers come in pages: follow the link with `rel` = `next` until there is none.
     """
-    deps.require(database, "animal", wanted.animal)
-    deps.require(database, "collar", wanted.collar)
     limit = clamp_limit(wanted.limit)
-    found = deps.rows(database, _page_query(wanted), **_values(wanted, limit + 1))
-    page = found[:limit]
+    name, values = select(database, viewer, wanted)
+    values |= fix_columns.after(wanted.after) | {"limit": limit + 1}
+    found = fix_columns.read(database, name, values)
+    page = found.first(limit)
     links = [geojson.link("self", request.url)]
-    if len(found) > limit:
-        onward = request.url.include_query_params(after=_cursor(page[-1]))
+    if found.rows > limit:
+        onward = request.url.include_query_params(after=page.cursor())
         links.append(geojson.link("next", onward))
-    return GeoJSONResponse(geojson.collection([_feature(row) for row in page], links))
+    return _answer(page, links)
+
+
+@router.get(
+    "/fixes/export",
+    summary="All fixes at once",
+    response_class=Response,
+    responses=_STREAM | deps.NOT_FOUND,
+)
+def export_fixes(
+    database: Database, viewer: Viewer, wanted: Annotated[FixExport, Query()]
+) -> StreamingResponse:
+    """The same without pages, as a stream: what was stored when the request came."""
+    name, values = select(database, viewer, wanted)
+    media_type, write = formats.FORMATS[wanted.format]
+    parts = _snapshot(database, name, values | fix_columns.after(None))
+    return StreamingResponse(
+        write(parts),
+        media_type=media_type,
+        headers={"Content-Disposition": f'attachment; filename="fixes.{wanted.format}"'},
+    )
+
+
+@router.get(
+    "/fixes/{fix}", summary="One fix", response_model=schemas.FixFeature, responses=deps.NOT_FOUND
+)
+def get_fix(database: Database, viewer: Viewer, fix: str, _: Query_) -> Response:
+    """A position record by its identity: collar-generation-record."""
+    collar, generation, record = parse_identity(fix)
+    values = {"collar": collar, "generation": generation, "record": record}
+    found = fix_columns.read(database, "fix_one", values | {"viewer": viewer.viewer})
+    if not found.rows:
+        raise NotFound("fix", fix)
+    return Response(found.first(1).geojson(), media_type=GeoJSONResponse.media_type)
+
+
+@router.patch("/fixes", summary="Flag outliers", responses=deps.NOT_FOUND | deps.FORBIDDEN)
+def flag_fixes(
+    database: Database, request: Request, caller: Caller, wanted: registry_models.Flags, _: Query_
+) -> registry_models.Flagged:
+    """Set or clear outlier flags of fixes; tracks, ranges and latest positions leave outliers out.
+
+    Needs the role ecologist or admin in the studies of the fixes.
+    """
+    caller.require_anywhere("write", SCIENTISTS)
+    identities = [parse_identity(text) for text in wanted.fixes]
+    on, off = _masks(wanted)
+    changed = flags.set_flags(database, identities, on, off, caller.studies(SCIENTISTS))
+    audit(request, caller, "change", flags=wanted.model_dump(exclude_none=True), changed=changed)
+    return registry_models.Flagged(changed=changed)
 
 
 @router.get("/latest", summary="Latest positions", response_model=schemas.Latest)
-def list_latest(database: Database, request: Request, _: Query_) -> GeoJSONResponse:
+def list_latest(
+    database: Database, request: Request, viewer: Viewer, wanted: Annotated[LatestQuery, Query()]
+) -> Response:
     """The newest fix of every collar, with the animal that wore it then."""
-    features = [_feature(row) for row in deps.rows(database, "latest")]
-    return GeoJSONResponse(geojson.collection(features, [geojson.link("self", request.url)]))
+    values = {"viewer": viewer.viewer, "study": wanted.study}
+    found = fix_columns.read(database, "latest", values)
+    return _answer(found, [geojson.link("self", request.url)])
 
 
-def _page_query(wanted: FixQuery) -> str:
-    return "fix_page" if wanted.animal is None else "fix_page_of_animal"
+def select(
+    database: Database, viewer: Principal, wanted: FixSelection
+) -> tuple[str, dict[str, Any]]:
+    """The paged query of a selection and its values, but for `after_...` and `limit`.
 
-
-def _values(wanted: FixQuery, limit: int) -> dict[str, Any]:
-    after = wanted.after
-    return {
+    Raises:
+        NotFound: no such animal or collar that the viewer may see anything of.
+    """
+    deps.require(database, viewer.viewer, "animal", wanted.animal)
+    deps.require(database, viewer.viewer, "collar", wanted.collar)
+    west, south, east, north = wanted.bbox or (None,) * 4
+    values = {
+        "viewer": viewer.viewer,
         "animal": wanted.animal,
         "collar": wanted.collar,
         "from_time": wanted.from_time,
         "to_time": wanted.to_time,
-        "after_time": _EPOCH + timedelta(microseconds=after.recorded_at_us) if after else None,
-        "after_collar": after.collar if after else None,
-        "after_generation": after.generation if after else None,
-        "after_record": after.record if after else None,
-        "limit": limit,
+        "visible": wanted.visible,
     }
+    box = {"west": west, "south": south, "east": east, "north": north}
+    return "fix_page" if wanted.animal is None else "fix_page_of_animal", values | box
 
 
-def _cursor(row: dict[str, Any]) -> Cursor:
-    recorded_at_us = (row["recorded_at"] - _EPOCH) // timedelta(microseconds=1)
-    return Cursor(recorded_at_us, row["collar"], row["generation"], row["record"])
+def _answer(found: fix_columns.FixColumns, links: list[dict[str, str]]) -> Response:
+    text = geojson.collection_of_text(found.geojson(), found.rows, links)
+    return Response(text, media_type=GeoJSONResponse.media_type)
 
 
-def _feature(row: dict[str, Any]) -> dict[str, Any]:
-    geometry = geojson.point(row.pop("lon"), row.pop("lat"))
-    row["reason"] = _REASONS.get(row["reason"], f"reason {row['reason']}")
-    identity = f"{row['collar']}-{row['generation']}-{row['record']}"
-    return geojson.feature(identity, geometry, row)
+def _snapshot(
+    database: Connection[Any], name: str, values: dict[str, Any]
+) -> Iterator[fix_columns.FixColumns]:
+    """All parts as of one moment, whatever is loaded meanwhile."""
+    database.isolation_level = IsolationLevel.REPEATABLE_READ
+    try:
+        with database.transaction():
+            yield from fix_columns.chunks(database, name, values, limit=None)
+    finally:
+        database.isolation_level = None
+
+
+def _masks(wanted: registry_models.Flags) -> tuple[int, int]:
+    bits = {
+        1: wanted.algorithm_marked_outlier,
+        2: wanted.import_marked_outlier,
+        4: wanted.manually_marked_outlier,
+        8: wanted.manually_marked_valid,
+    }
+    on = sum(bit for bit, value in bits.items() if value is True)
+    return on, sum(bit for bit, value in bits.items() if value is False)

@@ -92,7 +92,12 @@ def compute_home_range(
 def _answer(
     database: Database, viewer: Principal, place: object, **wanted: Any
 ) -> GeoJSONResponse:
-    values = {"viewer": viewer.viewer, "home_range": None, "animal": None, "history": True} | wanted
+    values = {
+        "viewer": viewer.viewer,
+        "home_range": None,
+        "animal": None,
+        "history": True,
+    } | wanted
     found = deps.rows(database, "home_ranges", **values)
     if values["home_range"] is not None and not found:
         raise NotFound("home range", values["home_range"])

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from backend import deps, geojson, schemas
+from backend.auth import Viewer
 from backend.deps import Database
 from backend.geojson import GeoJSONResponse
 from backend.params import TrackQuery, clamp_limit
@@ -16,12 +17,13 @@ router = APIRouter(prefix="/tracks", tags=["tracks"], default_response_class=Geo
 
 @router.get("", summary="Tracks", response_model=schemas.Tracks, responses=deps.NOT_FOUND)
 def list_tracks(
-    database: Database, request: Request, wanted: Annotated[TrackQuery, Query()]
+    database: Database, request: Request, viewer: Viewer, wanted: Annotated[TrackQuery, Query()]
 ) -> GeoJSONResponse:
     """One line per animal through its fixes in order of time, whichever collars it wore."""
-    deps.require(database, "animal", wanted.animal)
+    deps.require(database, viewer.viewer, "animal", wanted.animal)
     limit = clamp_limit(wanted.limit)
-    values = {"animal": wanted.animal, "from_time": wanted.from_time, "to_time": wanted.to_time}
+    values: dict[str, Any] = {"viewer": viewer.viewer, "animal": wanted.animal}
+    values |= {"from_time": wanted.from_time, "to_time": wanted.to_time}
     points = deps.rows(database, "track_points", **values, limit=limit + 1)
     features = [
         _feature(list(newest_first), limit)
@@ -38,6 +40,7 @@ def _feature(newest_first: list[dict[str, Any]], limit: int) -> dict[str, Any]:
         "animal": animal["animal"],
         "name": animal["name"],
         "taxon": animal["taxon"],
+        "precision_deg": animal["precision_deg"],
         "fixes": len(fixes),
         "complete": len(newest_first) <= limit,
         "from_time": datetime.fromtimestamp(times_s[0], UTC) if times_s else None,

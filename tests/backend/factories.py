@@ -1,7 +1,7 @@
 """Rows with defaults, animals that walk, and the application served for real."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import psycopg
 
-from backend.db import ingest, registry
+from backend.db import accounts, ingest, registry
 from backend.db.ingest import FixRow, ReceptionRow, StatusRow
 from backend.serve import Server, listen, url_of
 from backend.settings import Settings
@@ -86,17 +86,51 @@ def settle_marchers(database_url: str, animals: int = 3, apart_deg: float = 0.0)
         ingest.load(connection, ingest.Batch(fixes))
 
 
+def key_for(
+    database_url: str,
+    role: str | None = "admin",
+    study: int | None = None,
+    scopes: Sequence[str] = accounts.SCOPES,
+) -> str:
+    """A key of a new account that has a role in a study, or in all; None: no role at all."""
+    with psycopg.connect(database_url) as connection:
+        account = accounts.add_account(connection, f"{role} of {study or 'all studies'}")
+        if role:
+            accounts.set_role(connection, account, role, study)
+        return accounts.add_key(connection, account, "test", scopes).text
+
+
+def bearer(key: str) -> dict[str, str]:
+    """The header that shows a key."""
+    return {"Authorization": f"Bearer {key}"}
+
+
 @contextmanager
-def serving(database_url: str, **settings: Any) -> Iterator[httpx.Client]:
-    """The application on a port of its own, and a client that talks to it."""
+def serving(
+    database_url: str, key: str | None = "admin", **settings: Any
+) -> Iterator[httpx.Client]:
+    """The application on a port of its own, and a client that talks to it.
+
+    The client shows `key`: "admin" is a new one that may everything, where there is a database;
+    None shows nothing.
+    """
     ready = threading.Event()
-    server = Server(Settings(database_url=database_url, **settings), ready.set)
+    unlimited = {"known_per_minute": 0, "public_per_minute": 0}
+    server = Server(Settings(database_url=database_url, **(unlimited | settings)), ready.set)
+    if key == "admin":
+        try:
+            key = key_for(database_url)
+        except psycopg.Error:
+            key = None  # no database, or no tables: the test is about that
+    headers = bearer(key) if key else {}
     with listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
             assert ready.wait(30), "the server did not start"
-            with httpx.Client(base_url=url_of(listener), timeout=30, trust_env=False) as client:
+            with httpx.Client(
+                base_url=url_of(listener), timeout=30, trust_env=False, headers=headers
+            ) as client:
                 yield client
         finally:
             server.should_exit = True

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from backend import schemas
-from backend.db import ingest, registry
+from backend.db import ingest, migrate, registry
 from tests.backend.conftest import Herd
 from tests.backend.factories import HOUR_US, START_US, fix_row, serving
 
@@ -64,6 +64,8 @@ def test_a_fix_has_all_it_is_known_by(reader: httpx.Client, herd: Herd) -> None:
         "animal": herd.flurina,
         "accuracy_m": 1.6,
         "altitude_m": 2400.5,
+        "visible": True,
+        "precision_deg": 0.00001,
         "reason": "backbone",
     }
 
@@ -174,7 +176,7 @@ def test_a_collar_tells_how_it_is(reader: httpx.Client, herd: Herd) -> None:
 def test_health_names_the_server_and_the_schema(reader: httpx.Client) -> None:
     health = get(reader, "/health")
     assert health["status"] == "ok"
-    assert health["migration"] == "0003_corridors"
+    assert health["migration"] == migrate.migrations()[-1].name
 
 
 def test_every_answer_keeps_the_page_on_this_machine(reader: httpx.Client) -> None:

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from backend.db import embedded
+from backend.db.migrate import migrations
 
 pytestmark = pytest.mark.db
 ENVIRONMENT = {**os.environ, "PYTHONWARNINGS": "error", "CAPRA_DATABASE_URL": ""}
@@ -48,8 +49,8 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_migrate_says_what_it_did(database_url: str) -> None:
     first = backend("migrate", "--database", database_url)
-    applied = "applied 0001_tables, 0002_hypertables, 0003_corridors\n"
-    assert (first.returncode, first.stdout) == (0, applied)
+    applied = ", ".join(one.name for one in migrations())
+    assert (first.returncode, first.stdout) == (0, f"applied {applied}\n")
     again = backend("migrate", "--database", database_url)
     assert again.stdout == "nothing to do: the schema is up to date\n"
 

@@ -8,7 +8,7 @@ from analytics import methods
 from backend.app import create_app
 from backend.settings import Settings
 
-METHODS = ("get", "post")
+METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_every_operation_has_a_name_of_its_own(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for operation in operations(document)]
-    assert len(set(names)) == len(names) == 14
+    assert len(set(names)) == len(names)
     assert "list_fixes" in names
 
 
@@ -46,7 +46,9 @@ def test_errors_are_described_as_problems_and_never_as_422(document: dict[str, A
 
 def test_every_answer_has_a_model(document: dict[str, Any]) -> None:
     for operation in operations(document):
-        good = next(r for status, r in operation["responses"].items() if status.startswith("2"))
+        status, good = next(one for one in operation["responses"].items() if one[0] < "3")
+        if status == "204" or operation["operationId"] == "export_fixes":  # nothing; a stream
+            continue
         (content,) = good["content"].values()
         assert content["schema"]["$ref"].startswith("#/components/schemas/")
 

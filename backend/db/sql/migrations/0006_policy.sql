@@ -152,19 +152,6 @@ as $$
 $$;
 comment on function seen_latest is 'The newest fix of each collar that a viewer may see.';
 
-create or replace function sees_exactly(viewer jsonb, of_collar integer, at timestamptz)
-returns boolean
-language sql stable
-as $$
-    select exists (
-        select
-        from worn(of_collar, at) w
-        join access(viewer) g on g.study = w.study and g.sensitivity = w.sensitivity
-        where g.cells_per_degree = 0 and at < g.until
-    )
-$$;
-comment on function sees_exactly is 'Whether a viewer may know exactly where a collar was: then also who heard it, and how it did.';
-
 create or replace function seen_animal(viewer jsonb)
 returns table (animal bigint, cells_per_degree integer, until timestamptz)
 language sql stable

@@ -6,7 +6,7 @@ select distinct on (d.animal, f.recorded_at)
     d.animal, extract(epoch from f.recorded_at)::float8, f.lat, f.lon, f.accuracy_m, f.reason
 from deployment d
 join fix f on f.collar = d.collar
-where (%(animals)s::bigint[] is null or d.animal = any(%(animals)s))
+where (%(animals)s::bigint[] is null or d.animal = any(%(animals)s)) and visible(f.outlier)
   and f.recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
   and f.recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
 order by d.animal, f.recorded_at, f.collar, f.generation, f.record
@@ -41,11 +41,22 @@ values (
 -- Newest first, a page of them by the primary key; land of the most animals last, to draw in this order.
 select
     c.corridor, l.animals, l.share_percent, l.area_km2, l.area_grid_km2, l.width_narrowest_m,
-    l.width_median_m, l.width_widest_m, l.width_sections, l.width_bottleneck_lon_lat, l.geometry,
-    c.herd, c.fixes, c.from_time, c.to_time, c.computed_at, c.software_version, c.parameters
+    l.width_median_m, l.width_widest_m, l.width_sections,
+    case when c.cells_per_degree = 0 then l.width_bottleneck_lon_lat
+        when l.width_bottleneck_lon_lat is not null then array[
+            given(l.width_bottleneck_lon_lat[1], c.cells_per_degree, 180),
+            given(l.width_bottleneck_lon_lat[2], c.cells_per_degree, 90)] end
+        as width_bottleneck_lon_lat,
+    given_shape(l.geometry, c.cells_per_degree) as geometry,
+    c.herd, c.fixes, c.from_time, c.to_time, c.computed_at, c.software_version,
+    case when c.cells_per_degree = 0 then c.parameters
+        else '{"left_out": [], "warnings": []}' end as parameters,
+    case when c.cells_per_degree = 0 then 0.00001 else 1.0 / c.cells_per_degree end::float8
+        as precision_deg
 from (
     select *
     from corridor
+    join seen_corridor(%(viewer)s) using (corridor)
     where (%(corridor)s::bigint is null or corridor = %(corridor)s)
       and (%(animal)s::bigint is null or herd @> array[%(animal)s::bigint])
       and (%(after)s::bigint is null or corridor < %(after)s)

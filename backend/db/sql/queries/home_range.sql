@@ -6,7 +6,7 @@ select distinct on (recorded_at)
     extract(epoch from f.recorded_at)::float8, f.lat, f.lon, f.accuracy_m, f.reason
 from deployment d
 join fix f on f.collar = d.collar
-where d.animal = %(animal)s
+where d.animal = %(animal)s and visible(f.outlier)
   and f.recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
   and f.recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
 order by recorded_at, f.collar, f.generation, f.record
@@ -33,9 +33,14 @@ values (%(home_range)s, %(level_percent)s, %(area_km2)s, %(geometry)s)
 -- name: home_ranges
 -- The newest of each animal and method by home_range_animal, or all; widest isopleth first, to draw in this order.
 select
-    h.home_range, h.animal, a.name, h.method, i.level_percent, i.area_km2, i.geometry,
-    h.fixes, h.from_time, h.to_time, h.computed_at, h.software_version, h.parameters
+    h.home_range, h.animal, a.name, h.method, i.level_percent, i.area_km2,
+    given_shape(i.geometry, v.cells_per_degree) as geometry,
+    h.fixes, h.from_time, h.to_time, h.computed_at, h.software_version,
+    case when v.cells_per_degree = 0 then h.parameters else '{}' end as parameters,
+    case when v.cells_per_degree = 0 then 0.00001 else 1.0 / v.cells_per_degree end::float8
+        as precision_deg
 from home_range h
+join seen_home_range(%(viewer)s) v using (home_range)
 join animal a using (animal)
 join home_range_isopleth i using (home_range)
 where (%(home_range)s::bigint is null or h.home_range = %(home_range)s)
@@ -43,6 +48,7 @@ where (%(home_range)s::bigint is null or h.home_range = %(home_range)s)
   and (%(history)s or h.home_range = (
       select newest.home_range
       from home_range newest
+      join seen_home_range(%(viewer)s) using (home_range)
       where newest.animal = h.animal and newest.method = h.method
       order by newest.computed_at desc, newest.home_range desc
       limit 1

@@ -3,39 +3,71 @@
 -- name: has_animal
 select from animal where animal = %(value)s
 
--- name: has_collar
-select from collar where collar = %(value)s
+-- name: sees_any_exactly
+-- Whether a viewer may see any position exactly: then the read is audited.
+select exists (
+    select from access(%(viewer)s) where cells_per_degree = 0
+) as exactly
+
+-- name: seen_animal
+select from seen_animal(%(viewer)s) where animal = %(value)s
+
+-- name: seen_animal_exactly
+select
+from seen_animal(%(viewer)s)
+where animal = %(value)s and cells_per_degree = 0 and until = 'infinity'
+
+-- name: seen_collar
+select from seen_collar(%(viewer)s) where collar = %(value)s
+union all
+select from seen_period(%(viewer)s) where collar = %(value)s
+limit 1
 
 -- name: animals
+-- A page by the primary key; deployments by deployment_animal.
 select
-    a.animal, a.name, a.taxon, a.sex,
+    a.animal, a.name, a.taxon, a.sex, a.study, a.sensitivity, a.mass_g, a.comments,
+    case when v.cells_per_degree = 0 then 0.00001 else 1.0 / v.cells_per_degree end::float8
+        as precision_deg,
     coalesce(
-        json_agg(
-            json_build_object(
-                'deployment', d.deployment,
-                'collar', d.collar,
-                'from_time', lower(d.during),
-                'to_time', upper(d.during)
-            ) order by d.during
-        ) filter (where d.deployment is not null),
+        (
+            select json_agg(
+                json_build_object(
+                    'deployment', d.deployment, 'collar', d.collar,
+                    'from_time', lower(d.during), 'to_time', upper(d.during)
+                ) order by d.during
+            )
+            from deployment d
+            where d.animal = a.animal
+        ),
         '[]'
     ) as deployments
 from animal a
-left join deployment d using (animal)
-where %(animal)s::bigint is null or a.animal = %(animal)s
-group by a.animal
+join seen_animal(%(viewer)s) v on v.animal = a.animal
+where (%(animal)s::bigint is null or a.animal = %(animal)s)
+  and (%(study)s::bigint is null or a.study = %(study)s)
+  and (%(after)s::bigint is null or a.animal > %(after)s)
 order by a.animal
+limit %(limit)s
 
 -- name: collars
--- The last status by status_once, backwards: one row per collar.
+-- A page by the primary key; the last status by status_once, backwards: one row per collar.
 select
-    c.collar, c.name, c.added_at, d.animal,
+    c.collar, c.name, c.study, c.maker, c.model, c.serial, c.added_at, d.animal,
     coalesce(g.records, 0) as records,
     l.recorded_at as last_fix_at,
     s.last_status
 from collar c
+join seen_collar(%(viewer)s) v on v.collar = c.collar
 left join deployment d on d.collar = c.collar and d.during @> now()
-left join latest_fix l on l.collar = c.collar
+left join lateral (
+    select f.recorded_at
+    from latest_fix f
+    cross join lateral worn(f.collar, f.recorded_at) w
+    join access(%(viewer)s) g
+        on g.study = w.study and g.sensitivity = w.sensitivity and g.cells_per_degree = 0
+    where f.collar = c.collar and f.recorded_at < g.until
+) l on true
 left join lateral (
     select sum(upper(part) - lower(part))::bigint as records
     from record_gate gate, unnest(gate.stored) as part
@@ -52,66 +84,100 @@ left join lateral (
     order by recorded_at desc
     limit 1
 ) s on true
-where %(collar)s::integer is null or c.collar = %(collar)s
+where (%(collar)s::integer is null or c.collar = %(collar)s)
+  and (%(study)s::bigint is null or c.study = %(study)s)
+  and (%(after)s::integer is null or c.collar > %(after)s)
 order by c.collar
+limit %(limit)s
+
+-- name: fix_columns
+-- Fixes as bytes, column by column; `backend.fix_columns` puts a page in the place of all.
+select
+    string_agg(int4send(collar), ''), string_agg(int4send(generation), ''),
+    string_agg(int8send(record), ''), string_agg(timestamptz_send(recorded_at), ''),
+    string_agg(float8send(lat), ''), string_agg(float8send(lon), ''),
+    string_agg(float4send(coalesce(altitude_m, 'NaN')), ''),
+    string_agg(float4send(coalesce(accuracy_m, 'NaN')), ''),
+    string_agg(int2send(coalesce(reason, (-1)::smallint)), ''),
+    string_agg(int2send(outlier), ''), string_agg(int8send(coalesce(animal, 0)), ''),
+    string_agg(int4send(cells_per_degree), '')
+from seen_fix('[]') page
 
 -- name: fix_page
--- With a collar: fix_once, in its order. Without: fix_recorded_at.
-select
-    f.collar, f.generation, f.record, f.recorded_at, f.lat, f.lon,
-    f.altitude_m, f.accuracy_m, f.reason, d.animal
-from fix f
-left join deployment d on d.collar = f.collar and d.during @> f.recorded_at
-where (%(collar)s::integer is null or f.collar = %(collar)s)
-  and f.recorded_at >= coalesce(%(from_time)s, '-infinity'::timestamptz)
-  and f.recorded_at < coalesce(%(to_time)s, 'infinity'::timestamptz)
+-- With a collar: fix_once, in its order. Without: fix_recorded_at. Boxes are asked of positions as they are given.
+select s.*
+from seen_fix(%(viewer)s) s
+where (%(collar)s::integer is null or s.collar = %(collar)s)
+  and s.recorded_at >= coalesce(%(from_time)s, '-infinity'::timestamptz)
+  and s.recorded_at < coalesce(%(to_time)s, 'infinity'::timestamptz)
   and (%(after_time)s::timestamptz is null
-       or (f.recorded_at, f.collar, f.generation, f.record)
+       or (s.recorded_at, s.collar, s.generation, s.record)
         > (%(after_time)s, %(after_collar)s, %(after_generation)s, %(after_record)s))
-order by f.recorded_at, f.collar, f.generation, f.record
+  and (%(west)s::float8 is null
+       or (s.lat between %(south)s and %(north)s
+           and (s.lon between %(west)s and %(east)s
+                or %(west)s > %(east)s and (s.lon >= %(west)s or s.lon <= %(east)s))))
+  and (%(visible)s::boolean is null or visible(s.outlier) = %(visible)s)
+order by s.recorded_at, s.collar, s.generation, s.record
 limit %(limit)s
 
 -- name: fix_page_of_animal
 -- Each deployment by fix_once, then merged: at most one page is read of each.
-select f.*, d.animal
+select f.*
 from deployment d
 cross join lateral (
-    select collar, generation, record, recorded_at, lat, lon, altitude_m, accuracy_m, reason
-    from fix
-    where fix.collar = d.collar
-      and recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
-      and recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
+    select s.*
+    from seen_fix(%(viewer)s) s
+    where s.collar = d.collar
+      and s.recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
+      and s.recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
       and (%(after_time)s::timestamptz is null
-           or (recorded_at, fix.collar, generation, record)
+           or (s.recorded_at, s.collar, s.generation, s.record)
             > (%(after_time)s, %(after_collar)s, %(after_generation)s, %(after_record)s))
-    order by recorded_at, generation, record
+      and (%(west)s::float8 is null
+           or (s.lat between %(south)s and %(north)s
+               and (s.lon between %(west)s and %(east)s
+                    or %(west)s > %(east)s and (s.lon >= %(west)s or s.lon <= %(east)s))))
+      and (%(visible)s::boolean is null or visible(s.outlier) = %(visible)s)
+    order by s.recorded_at, s.generation, s.record
     limit %(limit)s
 ) f
 where d.animal = %(animal)s
 order by f.recorded_at, f.collar, f.generation, f.record
 limit %(limit)s
 
+-- name: fix_one
+-- By fix_once: the record's time is found by the collar alone, which reads all of it; see one_fix.
+select s.*
+from seen_fix(%(viewer)s) s
+where s.collar = %(collar)s and s.generation = %(generation)s and s.record = %(record)s
+
 -- name: latest
-select l.*, d.animal, a.name
-from latest_fix l
-left join deployment d on d.collar = l.collar and d.during @> l.recorded_at
+select s.*, a.name
+from seen_latest(%(viewer)s) s
 left join animal a using (animal)
-order by l.collar
+where (%(study)s::bigint is null or s.study = %(study)s)
+order by s.collar
 
 -- name: track_points
--- Newest first, per animal, by fix_once backwards.
-select t.animal, t.name, t.taxon, f.recorded_at_s, f.lat, f.lon
+-- Newest first, per animal, by fix_once backwards. Outliers are no part of a track.
+select
+    t.animal, t.name, t.taxon, v.cells_per_degree,
+    case when v.cells_per_degree = 0 then 0.00001 else 1.0 / v.cells_per_degree end::float8
+        as precision_deg,
+    f.recorded_at_s, f.lat, f.lon
 from animal t
+join seen_animal(%(viewer)s) v on v.animal = t.animal
 left join lateral (
     select e.recorded_at, extract(epoch from e.recorded_at)::bigint as recorded_at_s, e.lat, e.lon
     from deployment d
     cross join lateral (
-        select recorded_at, lat, lon
-        from fix
-        where fix.collar = d.collar
-          and recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
-          and recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
-        order by recorded_at desc
+        select s.recorded_at, s.lat, s.lon
+        from seen_fix(%(viewer)s) s
+        where s.collar = d.collar and visible(s.outlier)
+          and s.recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
+          and s.recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
+        order by s.recorded_at desc
         limit %(limit)s
     ) e
     where d.animal = t.animal
@@ -121,8 +187,65 @@ left join lateral (
 where %(animal)s::bigint is null or t.animal = %(animal)s
 order by t.animal, f.recorded_at desc
 
+-- name: statuses
+-- With a collar: status_once. For who may know exactly where the collar was.
+select s.*
+from status s
+cross join lateral worn(s.collar, s.recorded_at) w
+join access(%(viewer)s) g
+    on g.study = w.study and g.sensitivity = w.sensitivity and g.cells_per_degree = 0
+where s.recorded_at < g.until
+  and (%(collar)s::integer is null or s.collar = %(collar)s)
+  and s.recorded_at >= coalesce(%(from_time)s, '-infinity'::timestamptz)
+  and s.recorded_at < coalesce(%(to_time)s, 'infinity'::timestamptz)
+  and (%(after_time)s::timestamptz is null
+       or (s.recorded_at, s.collar, s.generation, s.record)
+        > (%(after_time)s, %(after_collar)s, %(after_generation)s, %(after_record)s))
+order by s.recorded_at, s.collar, s.generation, s.record
+limit %(limit)s
+
+-- name: receptions
+-- With a collar: reception_collar. Who heard it tells where it was.
+select
+    r.station, r.collar, r.received_at, r.epoch, r.counter, r.freq_hz, r.sf, r.rssi_dbm, r.snr_db,
+    r.frame_bytes
+from reception r
+cross join lateral worn(r.collar, r.received_at) w
+join access(%(viewer)s) g
+    on g.study = w.study and g.sensitivity = w.sensitivity and g.cells_per_degree = 0
+where r.received_at < g.until
+  and (%(collar)s::integer is null or r.collar = %(collar)s)
+  and (%(station)s::text is null or r.station = %(station)s)
+  and r.received_at >= coalesce(%(from_time)s, '-infinity'::timestamptz)
+  and r.received_at < coalesce(%(to_time)s, 'infinity'::timestamptz)
+  and (%(after_time)s::timestamptz is null
+       or (r.received_at, r.collar, r.epoch, r.counter, r.station)
+        > (%(after_time)s, %(after_collar)s, %(after_epoch)s, %(after_counter)s, %(after_station)s))
+order by r.received_at, r.collar, r.epoch, r.counter, r.station
+limit %(limit)s
+
+-- name: days
+-- Whole days only, of collars of which the viewer may know exactly where they were then.
+select d.collar, d.day::text as day, d.fixes, d.outliers, d.first_at, d.last_at
+from fix_day d
+cross join lateral worn(d.collar, d.last_at) w
+join access(%(viewer)s) g
+    on g.study = w.study and g.sensitivity = w.sensitivity and g.cells_per_degree = 0
+where (d.day + 1)::timestamp at time zone 'UTC' <= g.until
+  and (%(collar)s::integer is null or d.collar = %(collar)s)
+  and d.day >= coalesce(%(from_day)s::date, '-infinity'::date)
+  and d.day < coalesce(%(to_day)s::date, 'infinity'::date)
+  and (%(after_collar)s::integer is null
+       or (d.collar, d.day) > (%(after_collar)s, %(after_day)s::date))
+order by d.collar, d.day
+limit %(limit)s
+
 -- name: service_health
 select
     current_setting('server_version') as postgresql,
     (select extversion from pg_extension where extname = 'timescaledb') as timescaledb,
+    timescaledb_edition() as edition,
     (select max(migration) from migration) as migration
+
+-- name: edition
+select timescaledb_edition()

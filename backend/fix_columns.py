@@ -1,0 +1,120 @@
+"""Fixes in columns: from the database as bytes, on to GeoJSON, CSV, Arrow and GeoParquet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from backend.db.queries import query
+from backend.params import Cursor
+from firmware.wire import fix as wire_fix
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01 as Unix time
+CHUNK = 20_000
+
+REASONS = {
+    value: name.removeprefix("REASON_").lower()
+    for name, value in vars(wire_fix).items()
+    if name.startswith("REASON_")
+}
+"""Names of the codes; others are called by their number."""
+
+_REASON_TEXTS = [json.dumps(REASONS.get(n, f"reason {n}")).encode() for n in range(16)]
+_REASONS = np.frombuffer(b"".join(_REASON_TEXTS), np.uint8)
+_REASON_ENDS = np.cumsum([len(text) for text in _REASON_TEXTS])
+_PLACE = "\nfrom seen_fix('[]') page"
+_KINDS = (">i4", ">i4", ">i8", ">i8", ">f8", ">f8", ">f4", ">f4", ">i2", ">i2", ">i8", ">i4")
+
+
+class FixColumns(NamedTuple):
+    """Columns of `seen_fix`, (n,) each; null is NaN, reason -1, animal 0."""
+
+    collar: NDArray[np.int32]
+    generation: NDArray[np.int32]
+    record: NDArray[np.int64]
+    time_us: NDArray[np.int64]
+    """Microseconds since 2000-01-01, as PostgreSQL counts"""
+    lat: NDArray[np.float64]
+    lon: NDArray[np.float64]
+    altitude_m: NDArray[np.float32]
+    accuracy_m: NDArray[np.float32]
+    reason: NDArray[np.int16]
+    outlier: NDArray[np.int16]
+    animal: NDArray[np.int64]
+    cells_per_degree: NDArray[np.int32]
+    names: list[str] | None = None
+    """JSON texts of the animals' names, where asked for"""
+
+    @property
+    def rows(self) -> int:
+        """How many fixes."""
+        return int(self.collar.size)
+
+    def first(self, rows: int) -> FixColumns:
+        """The first `rows` of them."""
+        names = None if self.names is None else self.names[:rows]
+        return FixColumns(*(column[:rows] for column in self[:12]), names)  # type: ignore[call-arg, arg-type]
+
+    def cursor(self) -> Cursor:
+        """Where to go on behind the last of them."""
+        last_us = int(self.time_us[-1]) + POSTGRES_EPOCH_US
+        return Cursor(last_us, *(int(column[-1]) for column in self[:3]))
+
+    def geojson(self) -> bytes:
+        """Features, separated by commas."""
+        from backend.geojson_kernel import LONGEST, write_fixes
+
+        texts = [name.encode() for name in self.names or ()]
+        names = np.frombuffer(b"".join(texts), np.uint8)
+        ends = np.cumsum([len(text) for text in texts]).astype(np.int64)
+        out = np.empty(self.rows * LONGEST + names.size, np.uint8)
+        written = write_fixes(out, *self[:12], _REASONS, _REASON_ENDS, names, ends)
+        return out[:written].tobytes()
+
+
+def read(connection: Connection[Any], name: str, values: dict[str, Any]) -> FixColumns:
+    """The answer of a query with the columns of `seen_fix`, and perhaps `name`, in its order."""
+    named = name == "latest"
+    names = ", array_agg(coalesce(to_json(name)::text, 'null'))" if named else ""
+    columns_of = query("fix_columns").replace(_PLACE, f"{names} from ({query(name)}) page")
+    row = connection.execute(columns_of, values, binary=True).fetchone()
+    assert row is not None  # an aggregate always answers
+    columns = [
+        np.frombuffer(field or b"", kind).astype(np.dtype(kind).newbyteorder("="))
+        for field, kind in zip(row, _KINDS, strict=False)
+    ]
+    named_by = (row[12] or []) if named else None
+    return FixColumns(*columns, named_by)  # type: ignore[call-arg, arg-type]
+
+
+def chunks(
+    connection: Connection[Any], name: str, values: dict[str, Any], limit: int | None
+) -> Iterator[FixColumns]:
+    """The answer of a paged query, a part at a time; never more than a part in memory."""
+    left = limit
+    while left is None or left > 0:
+        size = CHUNK if left is None else min(CHUNK, left)
+        part = read(connection, name, values | {"limit": size})
+        if part.rows:
+            yield part
+        if part.rows < size:
+            return
+        values = values | after(part.cursor())
+        left = None if left is None else left - part.rows
+
+
+def after(cursor: Cursor | None) -> dict[str, Any]:
+    """The values that make a paged query go on behind a fix."""
+    return {
+        "after_time": EPOCH + timedelta(microseconds=cursor.recorded_at_us) if cursor else None,
+        "after_collar": cursor.collar if cursor else None,
+        "after_generation": cursor.generation if cursor else None,
+        "after_record": cursor.record if cursor else None,
+    }
