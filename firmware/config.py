@@ -1,55 +1,94 @@
-"""The collar's settings: one table, and their copy in FRAM.
+"""The collar's settings: one table, the fences, and their copy in FRAM.
 
 To add one: a line at the end of the table; an older copy in FRAM then gives its default. A collar
-without a copy, or with a damaged one, runs on the defaults.
+without a copy, or with a damaged one, runs on the defaults. The position in the table is the
+setting's number in orders. From 64 on numbers are fences: 64 + 33 f is the count of vertices of
+fence f (0: no fence), followed by latitude and longitude [1e-5 degrees] of each.
 
-    ConfigError(ValueError)   an unknown name, or a value outside its limits
+An order is applied whole or not at all. The fences lie in a block of their own, twice, told apart
+by an even or odd version; the new one is written to the place not in use, and comes into force
+together with the settings that name its version. Settings under which no wake has ever been
+completed are rolled back (`roll_back`) when wakes keep breaking.
+
+    ConfigError(ValueError)   a value outside its limits: `.name`, `.value`, `.limits`
+    └── UnknownSetting        a name or number that does not exist
 """
 
 import struct
 
 from ._typing import TYPE_CHECKING
-from .layout import ADDRESS_SETTINGS
+from .fence import FENCES, VERTICES
+from .layout import ADDRESS_FENCES, ADDRESS_SETTINGS
 from .store import Pair
+from .wire.crc import crc16
 
 if TYPE_CHECKING:
     from .board import Fram
 
-#: name (its unit at the end), least, most, default.
+#: name (its unit at the end), least, most, default, what it is.
 TABLE = (
-    ("fix_interval_min_s", 60, 604800, 900),
-    ("fix_interval_max_s", 60, 2592000, 604800),
-    ("gnss_timeout_s", 10, 600, 120),
-    ("accuracy_limit_m", 5, 1000, 50),
-    ("pdop_limit_tenths", 10, 500, 60),
-    ("send_records", 1, 64, 8),  # send when so many wait
-    ("send_age_s", 60, 604800, 43200),  # or when the oldest has waited so long
-    ("status_interval_s", 3600, 604800, 86400),
-    ("send_age_max_s", 3600, 2592000, 604800),  # or so long, if the budget is small
-    ("target_permille", 0, 1000, 370),  # of the full storage
-    ("horizon_days", 1, 365, 20),  # to bring the storage to the target
-    ("reserve_days", 0, 365, 90),  # of sleep, never spent on tasks
-    ("income_days", 1, 60, 5),  # memory of the learned income
-    ("tx_power_dbm", 0, 14, 14),
-    ("wake_max_s", 600, 21600, 21600),
-    ("margin_mv", 0, 500, 30),  # above the brown-out line, under load
-    ("year_least", 1980, 2099, 2025),  # a receiver that says an earlier one has the week wrong
-    ("group_interval_s", 300, 21600, 1800),  # between the fixes of a group; slots of UTC
-    ("group_fixes", 1, 16, 9),  # most in a group; fewer spread them over more time
-    ("grid_h", 0, 720, 0),  # of the backbone, 0 as the budget allows
-    ("mortality_s", 3600, 1209600, 86400),  # still so long is dead
+    ("fix_interval_min_s", 60, 604800, 900, "no two searches closer together"),
+    ("fix_interval_max_s", 60, 2592000, 604800, "a fix at least so often, if it can be paid"),
+    ("gnss_timeout_s", 10, 600, 120, "longest search"),
+    ("accuracy_limit_m", 5, 1000, 50, "of a fix, 68 %"),
+    ("pdop_limit_tenths", 10, 500, 60, "of a fix, 0.1"),
+    ("send_records", 1, 64, 8, "send when so many wait"),
+    ("send_age_s", 60, 604800, 43200, "or when the oldest has waited so long"),
+    ("status_interval_s", 3600, 604800, 86400, "between status records"),
+    ("send_age_max_s", 3600, 2592000, 604800, "longest pause a small budget makes of send_age_s"),
+    ("target_permille", 0, 1000, 370, "charge to hold, of the full storage; less leaks less"),
+    ("horizon_days", 1, 365, 20, "to bring the storage to the target"),
+    ("reserve_days", 0, 365, 90, "of sleep, that only alarms may touch"),
+    ("income_days", 1, 60, 5, "memory of the learned income"),
+    ("tx_power_dbm", 0, 14, 14, "of the radio"),
+    ("wake_max_s", 600, 21600, 21600, "longest sleep"),
+    ("margin_mv", 0, 500, 30, "above the brown-out line, under load"),
+    ("year_least", 1980, 2099, 2025, "a receiver that says an earlier one has the week wrong"),
+    ("group_interval_s", 300, 21600, 1800, "between the fixes of a group"),
+    ("group_fixes", 1, 16, 9, "most fixes in a group; fewer spread them over more time"),
+    ("grid_h", 0, 720, 0, "hours between the fixes of the backbone; 0: as the budget allows"),
+    ("mortality_s", 3600, 1209600, 86400, "still so long is dead"),
+    ("activity_interval_s", 1800, 604800, 21600, "between activity records"),
+    ("motion_threshold_mg", 31, 1000, 62, "acceleration that counts as motion"),
+    ("fence_margin_m", 0, 1000, 30, "so far over a fence to have crossed it"),
 )
-_ROOM = 64  # settings the block in FRAM has room for
+_ROOM = 64  # words of the block in FRAM: settings, then the two versions
+_VERSION, _FENCE_VERSION = 62, 63
 _UNSET = 0xFFFFFFFF
 _SEED = 0x1D04
 
+FIRST_FENCE = 64
+_PER_FENCE = 1 + 2 * VERTICES
+_FENCE_VALUES = FENCES * _PER_FENCE
+_FENCE_FORMAT = "<%di" % _FENCE_VALUES
+_FENCE_BYTES = 4 * _FENCE_VALUES
+_FENCE_STRIDE = _FENCE_BYTES + 6
+_FENCE_SEED = 0x1D05
+_LAT_MOST_E5, _LON_MOST_E5 = 9000000, 36000000
+
 
 class ConfigError(ValueError):
-    """A setting that does not exist or a value it cannot have."""
+    """A value a setting cannot have."""
+
+    def __init__(self, name: str, value: int, limits: str) -> None:
+        super().__init__("%s is %r, expected %s" % (name, value, limits))
+        self.name, self.value, self.limits = name, value, limits
+
+
+class UnknownSetting(ConfigError):
+    """A setting that does not exist."""
+
+    def __init__(self, name: "str | int") -> None:
+        text = name if isinstance(name, str) else "number %d" % name
+        super().__init__("setting " + text, 0, "one that exists")
+        self.args = ("setting %r does not exist" % (name,),)
 
 
 class Settings:
     """All settings as attributes, valid from the start.
+
+    Attributes:
+        version: of the configuration, 0 for one that no order has changed.
 
     Raises:
         ConfigError: an unknown name, or a value outside its limits.
@@ -63,6 +102,7 @@ class Settings:
     send_records: int
     send_age_s: int
     status_interval_s: int
+    send_age_max_s: int
     target_permille: int
     horizon_days: int
     reserve_days: int
@@ -71,26 +111,29 @@ class Settings:
     wake_max_s: int
     margin_mv: int
     year_least: int
-    send_age_max_s: int
     group_interval_s: int
     group_fixes: int
     grid_h: int
     mortality_s: int
+    activity_interval_s: int
+    motion_threshold_mg: int
+    fence_margin_m: int
 
     def __init__(self, **values: int) -> None:
-        for name, least, most, default in TABLE:
+        self.version = self.fence_version = 0
+        for name, least, most, default, _ in TABLE:
             value = values.pop(name, default)
             if not least <= value <= most:
-                raise ConfigError("%s is %r, expected %d..%d" % (name, value, least, most))
+                raise ConfigError(name, value, "%d..%d" % (least, most))
             setattr(self, name, value)
         for name in values:
-            raise ConfigError("setting %r does not exist" % (name,))
+            raise UnknownSetting(name)
 
 
 def store(fram: "Fram", settings: Settings) -> None:
     """Keep `settings` in FRAM, all of them or none."""
     values = [getattr(settings, row[0]) for row in TABLE]
-    values += [_UNSET] * (_ROOM - len(values))
+    values += [_UNSET] * (_VERSION - len(values)) + [settings.version, settings.fence_version]
     _pair(fram).store(struct.pack("<%dI" % _ROOM, *values))
 
 
@@ -101,27 +144,98 @@ def load(fram: "Fram") -> Settings:
         return Settings()
     kept = struct.unpack("<%dI" % _ROOM, data)
     values = {}
-    for i, (name, least, most, _) in enumerate(TABLE):
+    for i in range(len(TABLE)):
+        name, least, most = TABLE[i][:3]
         if least <= kept[i] <= most:
             values[name] = kept[i]
-    return Settings(**values)
+    settings = Settings(**values)
+    settings.version, settings.fence_version = kept[_VERSION], kept[_FENCE_VERSION]
+    return settings
 
 
 def apply(fram: "Fram", changes: "list[tuple[int, int]]") -> None:
-    """Change settings, given by their number in the table, all of them or none.
+    """Change settings and fences by number, all of them or none.
 
     Raises:
-        ConfigError: a number or a value that does not exist.
+        ConfigError: a number that does not exist or a value outside its limits; nothing changes.
     """
     settings = load(fram)
     values = {row[0]: getattr(settings, row[0]) for row in TABLE}
+    fences = None
     for number, value in changes:
-        if number >= len(TABLE):
-            raise ConfigError(
-                "setting %d does not exist, expected 0..%d" % (number, len(TABLE) - 1)
-            )
-        values[TABLE[number][0]] = value
-    store(fram, Settings(**values))
+        if 0 <= number < len(TABLE):
+            values[TABLE[number][0]] = value
+        elif 0 <= number - FIRST_FENCE < _FENCE_VALUES:
+            if fences is None:
+                fences = _fence_values(fram, settings)
+            fences[number - FIRST_FENCE] = value
+        else:
+            raise UnknownSetting(number)
+    new = Settings(**values)
+    new.version, new.fence_version = settings.version + 1, settings.fence_version
+    if fences is not None:
+        _check_fences(fences)
+        new.fence_version += 1
+        _store_fences(fram, new.fence_version, fences)
+    store(fram, new)
+
+
+def roll_back(fram: "Fram") -> bool:
+    """Return to the settings before the last change; returns whether there were any."""
+    pair = _pair(fram)
+    data = pair.previous()
+    if data is None:
+        return False
+    pair.store(data)
+    return True
+
+
+def fences(fram: "Fram", settings: Settings) -> "list[list[tuple[int, int]]]":
+    """Return the fences in force, each as (lat_e5, lon_e5) of its vertices; none: []."""
+    if not settings.fence_version:
+        return [[] for _ in range(FENCES)]
+    values = _fence_values(fram, settings)
+    found = []
+    for first in range(0, _FENCE_VALUES, _PER_FENCE):
+        count = values[first]
+        rest = values[first + 1 : first + 1 + 2 * count]
+        found.append([(rest[i], rest[i + 1]) for i in range(0, 2 * count, 2)])
+    return found
+
+
+def _fence_values(fram: "Fram", settings: Settings) -> "list[int]":
+    """Return the fences in force as numbers; none when the block is damaged."""
+    version = settings.fence_version
+    data = fram.read(_fence_address(version), _FENCE_STRIDE)
+    crc = struct.unpack_from("<H", data, _FENCE_BYTES + 4)[0]
+    whole = crc16(data[: _FENCE_BYTES + 4], _FENCE_SEED) == crc
+    if not version or not whole or struct.unpack_from("<I", data)[0] != version:
+        return [0] * _FENCE_VALUES
+    return list(struct.unpack_from(_FENCE_FORMAT, data, 4))
+
+
+def _store_fences(fram: "Fram", version: int, values: "list[int]") -> None:
+    """Write fences to the place not in use; the settings bring them into force."""
+    data = struct.pack("<I", version) + struct.pack(_FENCE_FORMAT, *values)
+    fram.write(_fence_address(version), data + struct.pack("<H", crc16(data, _FENCE_SEED)))
+
+
+def _fence_address(version: int) -> int:
+    return ADDRESS_FENCES + version % 2 * _FENCE_STRIDE
+
+
+def _check_fences(values: "list[int]") -> None:
+    for at in range(_FENCE_VALUES):
+        fence, part = divmod(at, _PER_FENCE)
+        value = values[at]
+        if part == 0:
+            if value and not 3 <= value <= VERTICES:
+                raise ConfigError("fence %d vertices" % fence, value, "0, or 3..%d" % VERTICES)
+            continue
+        most = _LAT_MOST_E5 if part % 2 else _LON_MOST_E5
+        if not -most <= value <= most:
+            name = "fence %d %s_e5" % (fence, "lat" if part % 2 else "lon")
+            raise ConfigError(name, value, "-%d..%d" % (most, most))
 
 
 def _pair(fram: "Fram") -> Pair:

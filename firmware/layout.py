@@ -10,6 +10,8 @@ address  bytes    what
 0x00C00  2 x 262  settings (config.py)
 0x01000  1,024    acknowledged bitmap (log.py)
 0x02000  2 x 16   the generation once more, far from the first
+0x02100  2 x 522  fences (config.py)
+0x03000  8,192    the receiver's navigation data (drivers/gnss.py)
 0x10000  196,608  record log (log.py): 8,192 slots of 24 bytes
 """
 
@@ -22,7 +24,11 @@ ADDRESS_SETTINGS = 0x00C00
 ADDRESS_LEDGER = 0x00400
 ADDRESS_BITMAP = 0x01000
 ADDRESS_GENERATION_AGAIN = 0x02000
+ADDRESS_FENCES = 0x02100
+ADDRESS_NAVIGATION = 0x03000
 ADDRESS_LOG = 0x10000
+
+NAVIGATION_BYTES = 8192
 
 SLOTS = 8192
 SLOT_BYTES = 24

@@ -11,30 +11,25 @@ remembers one.
 
 A bit that is cut short is a record sent once more; bits are only set for what a station named.
 
-Payload of a fix: lat_e5 i32, lon_e5 i32, altitude_m i16, accuracy_class << 4 | reason u8, flags u8
-(bit 0: the altitude is known), spare u8. Payload of a status: voltage_mv (12 bits) | brownouts
-<< 12 (saturates at 15), then u16: stored in 4 mJ, income in 10 mJ a day, fixes, failed fixes,
-frames; then the temperature i8 (-128 unknown). All of them saturate.
+What the payload holds, per kind, is in payload.py.
 """
 
 import struct
-from collections import namedtuple
 
 from ._typing import TYPE_CHECKING
 from .layout import ADDRESS_BITMAP, ADDRESS_LOG, SLOT_BYTES
 from .layout import SLOTS as SLOTS
+from .payload import PAYLOAD_BYTES, Slot
+from .payload import decode as decode
+from .payload import known as known
+from .payload import pack_fix as pack_fix
+from .payload import pack_status as pack_status
 from .wire.crc import crc16
-from .wire.fix import Fix
-from .wire.kind import KIND_FIX, KIND_STATUS
-from .wire.status import Status
 
 if TYPE_CHECKING:
     from .board import Fram
 
-PAYLOAD_BYTES = 13
 _CHUNK = 32  # bytes of the bitmap read at once
-
-Slot = namedtuple("Slot", ("record", "recorded_at_s", "kind", "payload"))
 
 
 class Log:
@@ -227,74 +222,3 @@ class Log:
 
     def _holds(self, base: int, index: int) -> bool:
         return index < self._slots and self._read(base + index) is not None
-
-
-def pack_fix(
-    lat_e5: int, lon_e5: int, altitude_m: "int | None", accuracy_class: int, reason: int
-) -> bytes:
-    """Return the slot payload of a fix."""
-    known = altitude_m is not None
-    altitude = max(-0x8000, min(altitude_m or 0, 0x7FFF))
-    quality = accuracy_class << 4 | reason
-    return struct.pack("<iihBBB", lat_e5, lon_e5, altitude, quality, 1 if known else 0, 0)
-
-
-def pack_status(status: Status) -> bytes:
-    """Return the slot payload of a status, saturated where a field has no room."""
-    temperature_c = status.temperature_c
-    return struct.pack(
-        "<HHHHHHb",
-        _clip(status.voltage_mv, 0xFFF) | _clip(status.brownouts, 15) << 12,
-        _clip(status.stored_mj // 4, 0xFFFF),
-        _clip(status.income_mj_per_day // 10, 0xFFFF),
-        _clip(status.fixes, 0xFFFF),
-        _clip(status.failed_fixes, 0xFFFF),
-        _clip(status.frames, 0xFFFF),
-        -128 if temperature_c is None else max(-127, min(temperature_c, 127)),
-    )
-
-
-def _clip(value: int, most: int) -> int:
-    return max(0, min(value, most))
-
-
-def known(slot: Slot) -> bool:
-    """Return whether this firmware knows the kind of a record."""
-    return slot.kind in (KIND_FIX, KIND_STATUS)
-
-
-def decode(slot: Slot) -> "Fix | Status":
-    """Return the record in a slot as the wire's Fix or Status.
-
-    Raises:
-        ValueError: a kind this firmware does not know.
-    """
-    if slot.kind == KIND_FIX:
-        lat_e5, lon_e5, altitude, quality, flags = struct.unpack_from("<iihBB", slot.payload, 0)
-        altitude_m = altitude if flags & 1 else None
-        return Fix(
-            slot.record,
-            slot.recorded_at_s,
-            lat_e5,
-            lon_e5,
-            altitude_m,
-            quality >> 4,
-            quality & 15,
-        )
-    if slot.kind == KIND_STATUS:
-        first, stored, income, fixes, failed, frames, temperature = struct.unpack_from(
-            "<HHHHHHb", slot.payload, 0
-        )
-        return Status(
-            slot.record,
-            slot.recorded_at_s,
-            first & 0xFFF,
-            stored * 4,
-            income * 10,
-            fixes,
-            failed,
-            frames,
-            first >> 12,
-            None if temperature == -128 else temperature,
-        )
-    raise ValueError("kind of record %d is %d, expected 1 or 2" % (slot.record, slot.kind))

@@ -63,11 +63,10 @@ def take(
 
 
 def _configure(order: "Config", state: "State", board: "Board") -> int:
-    for number, _ in order.changes:
-        if number >= len(config.TABLE):
-            return hello.RESULT_UNKNOWN
     try:
         config.apply(board.fram, order.changes)
+    except config.UnknownSetting:
+        return hello.RESULT_UNKNOWN
     except config.ConfigError:
         return hello.RESULT_BAD_VALUE
     state.settings_order = order.sequence

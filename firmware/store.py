@@ -54,6 +54,14 @@ class Pair:
         """
         return self._newest()[0]
 
+    def previous(self) -> "bytes | None":
+        """Return the older payload when both copies are whole, else None."""
+        _, _, copy = self._newest()
+        if self.valid_copies < 2:
+            return None
+        address = self._address + (1 - copy) * (self._size + _OVERHEAD)
+        return self._fram.read(address + 4, self._size)
+
     def store(self, payload: bytes) -> None:
         """Replace the older copy; the newer one stays until this one is complete.
 
