@@ -188,7 +188,8 @@ def costs(values: Description) -> dict[str, int]:
     """Return the fields of `firmware.board.Costs`: integers, at the storage.
 
     Power at the storage is part current x part voltage / converter efficiency; nano-amperes of the
-    sleeping parts are taken at the rail, the converter's own quiescent current at a full storage.
+    sleeping parts are taken at the rail, the converter's own quiescent current at a full storage,
+    the storage's leakage at half of its energy.
     """
     storage, converter = _integers(values, "storage"), _integers(values, "converter")
     processor, gnss = _integers(values, "processor"), _integers(values, "gnss")
@@ -210,6 +211,9 @@ def costs(values: Description) -> dict[str, int]:
         + _integers(values, "fram")["sleep_na"]
         + _integers(values, "accelerometer")["supply_na"]
     )
+    # a resistance in parallel, at half of the usable energy
+    squares_mv2 = ((storage["full_uv"] // 1000) ** 2 + (storage["empty_uv"] // 1000) ** 2) // 2
+    leakage_nw = -(-storage["leakage_na"] * squares_mv2 // storage["full_uv"])
     run_uw = microwatts(processor["run_ua"], rail_mv)
     acquisition_uw = -(-gnss["acquisition_ua"] * gnss["supply_mv"] // 1000)
     io_uw = -(-gnss["io_ua"] * rail_mv // 1000)
@@ -220,7 +224,8 @@ def costs(values: Description) -> dict[str, int]:
         "empty_uv": storage["empty_uv"],
         "brownout_uv": storage["brownout_uv"],
         "standby_nw": at_storage(-(-sleeping_na * rail_mv // 1000))
-        + -(-converter["quiescent_na"] * storage["full_uv"] // 1_000_000),
+        + -(-converter["quiescent_na"] * storage["full_uv"] // 1_000_000)
+        + leakage_nw,
         "boot_uj": -(-run_uw * awake_ms // 1000),
         "frame_uj": -(-run_uw * (processor["frame_ms"] + 2 * radio["startup_ms"]) // 1000),
         "processor_uw": run_uw,

@@ -1,10 +1,10 @@
-"""The twin's validation: does the model of a storage, fitted on days, predict months of a real one?
+"""The twin's validation: does a storage's model, fitted on days, predict months of a real one?
 
-Kinefox's pony with GPS (Gregersen et al. 2023, doi:10.1371/journal.pone.0285930) ran 132 days: 13 on
-its initial charge, then 119 from hand to mouth. Fitted on the first 13, and on the run of the same
-version that lay still, are four numbers; Kinefox's rule with the twin's storage then plays the
-rest. Kinefox has no converter: what it does takes charge, not energy, so all costs are coulombs and
-the income alone is a power.
+Kinefox's pony with GPS (Gregersen et al. 2023, doi:10.1371/journal.pone.0285930) ran 132 days: 13
+on its initial charge, then 119 from hand to mouth. Fitted on the first 13, and on the run of the
+same version that lay still, are four numbers; Kinefox's rule with the twin's storage then plays
+the rest. Kinefox has no converter: what it does takes charge, not energy, so all costs are
+coulombs and the income alone is a power.
 
     dV/dt C = income / V - leakage - frames a day x frame - cycles a day x cycle
 

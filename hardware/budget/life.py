@@ -56,7 +56,8 @@ class Diary:
     spent_j: float = 0.0  # with the quiescent
     searched_j: float = 0.0
     processor_s: float = 0.0
-    alarms_s: list[float] = field(default_factory=list)
+    alarms_s: list[float] = field(default_factory=list)  # noted
+    heard_s: list[float] = field(default_factory=list)  # and heard by a station
     stored: list[tuple[float, float]] = field(default_factory=list)  # (time, energy), some a day
 
     def counted(self) -> int:

@@ -182,6 +182,8 @@ class Ours:
         if self.uplink and heard:
             self._waiting -= count
             self._oldest_s = life.now_s
+            if self._urgent:
+                life.diary.heard_s.append(life.t_s)
             self._urgent = False
             link.answered(state, sf, _MARGIN_DB, self._waiting > 0)
 

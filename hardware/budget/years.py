@@ -72,9 +72,21 @@ class Year:
         """The same life with this mean income."""
         return self.scaled(j_per_day / self.income_j_per_day)
 
+    def dead_from(self, day: float) -> "Year":
+        """The same life, ended."""
+        first = int(day * PER_DAY)
+        return self._lying(first, len(self.activity))
+
+    def resting(self, first_h: float, hours: float) -> "Year":
+        """The same life with a rest in which the animal only breathes."""
+        first = int(first_h * 3600 / GRID_S)
+        return self._lying(first, first + int(hours * 3600 / GRID_S))
+
     def stilled(self, first_day: int, days: int) -> "Year":
         """The same life with `days` in which the animal neither moves nor harvests."""
-        a, b = first_day * PER_DAY, (first_day + days) * PER_DAY
+        return self._lying(first_day * PER_DAY, (first_day + days) * PER_DAY)
+
+    def _lying(self, a: int, b: int) -> "Year":
         income_w, activity = self.income_w.copy(), self.activity.copy()
         x_m, y_m = self.x_m.copy(), self.y_m.copy()
         income_w[a:b] = activity[a:b] = 0.0

@@ -258,7 +258,8 @@ class _Gauge:
         hardware.run(hardware.parts.duration_us["gauge"], "gauge")
         noise = hardware.parts.noise_uv * normal(hardware.seed, "gauge", hardware.hub.now_us)
         step_uv = hardware.parts.gauge_full_uv / 65_535  # 16 bits
-        steps = round((hardware.supply.voltage_v * 1e6 + noise) / step_uv)
+        true_uv = hardware.supply.voltage_v * 1e6
+        steps = round((true_uv * hardware.parts.gauge_gain + noise) / step_uv)
         return round(min(steps, 65_535) * step_uv)
 
     def temperature_c(self) -> int:

@@ -35,6 +35,7 @@ class Parts:
         gauge_full_uv: storage voltage at which the converter reads its reference, the rail.
         tx_dbm: what the radio's amplifier gives at most.
         climate_c: constant temperature [degrees Celsius]; None: the air's, by season and height.
+        gauge_gain: what the gauge reads over what is there.
         income_j_per_day: default of the generator at the storage.  generator_max_w: its limit.
     """
 
@@ -60,6 +61,7 @@ class Parts:
     income_j_per_day: float
     generator_max_w: float
     climate_c: float | None = None
+    gauge_gain: float = 1.0
 
 
 def _section(values: describe.Description, name: str) -> dict[str, int]:

@@ -24,7 +24,7 @@ def test_there_is_no_voltage_below_nothing():
 
 def test_the_reserve_is_ninety_days_of_sleep_and_an_alarm():
     reserve_uj = energy.reserve_uj(State(), COSTS, Settings())
-    assert 90 * 230000 < reserve_uj < 100 * 260000
+    assert 90 * 330000 < reserve_uj < 100 * 360000
 
 
 def affords(energy_uj, cost_uj, power_uw, keep_uj, **learned):

@@ -1,0 +1,124 @@
+"""What must not happen, tried: brown-outs, deaths unnoticed, an energy book that drifts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from firmware.board import Costs
+from hardware.budget import full, years
+from hardware.budget.cases import START_V
+from hardware.budget.life import Hardships, Life
+from hardware.budget.ours import Book, Ours
+from hardware.budget.years import Year
+from hardware.twin import parts
+from hardware.twin.seeded import uniform
+
+STILL_DAYS = 60
+STILL_TIME_S = 86_400
+_ANIMALS = tuple(years.INCOMES_J.items())
+_COST_NAMES = (
+    *("standby_nw", "boot_uj", "frame_uj", "processor_uw", "processor_sleep_uw"),
+    *("gnss_search_uw", "radio_tx_uw", "radio_rx_uw"),
+)
+
+
+def harsh_year(seed: int, base: Year) -> tuple[Year, Hardships]:
+    """A year with 60 still days, and a cold, aged collar that misreads its voltage by 2 %."""
+    income_j = _ANIMALS[seed % 4][1]  # the four poorest
+    first = int(uniform(seed, "still") * (base.days - STILL_DAYS))
+    year = replace(base, seed=seed).with_income(income_j).stilled(first, STILL_DAYS)
+    return year, Hardships(capacity=0.8, esr=3.0, gauge=0.98 if seed % 2 else 1.02)
+
+
+def pure_brownouts(seed: int, base: Year) -> int:
+    """Brown-outs of the pure modules in a harsh year."""
+    year, hardships = harsh_year(seed, base)
+    known = parts.load()
+    receiver = known.receivers[27 if seed % 3 else 60]
+    life = Life(year, known, receiver, None, START_V, hardships)
+    Ours(life, uplink=seed % 5 > 0).run()
+    return life.diary.brownouts
+
+
+def full_brownouts(seed: int, base: Year, days: float | None = None) -> int:
+    """Brown-outs of the whole firmware in the full twin, in the same harsh year."""
+    year, hardships = harsh_year(seed, base)
+    receiver = parts.load().receivers[27 if seed % 3 else 60]
+    made_of = full.hard_parts(receiver, hardships)
+    return full.live(year, made_of, START_V, days).brownouts
+
+
+@dataclass(frozen=True)
+class Death:
+    """When an animal last moved, and when a station heard of it [s]; None: never."""
+
+    died_s: float
+    heard_s: float | None
+
+    @property
+    def late_h(self) -> float:
+        """Hours from the end of the still time to the alarm."""
+        if self.heard_s is None:
+            return float("inf")
+        return (self.heard_s - self.died_s - STILL_TIME_S) / 3600
+
+
+def deaths(base: Year, count: int, seed: int) -> Iterator[Death]:
+    """Animals of all incomes that die at some time in the second or third week."""
+    known = parts.load()
+    for number in range(count):
+        income_j = _ANIMALS[number % len(_ANIMALS)][1]
+        day = 8.0 + 12.0 * uniform(seed, "death", number)
+        first = int(uniform(seed, "from", number) * (base.days - 40))
+        year = _days(base, first, 30, seed * 10_000 + number).with_income(income_j).dead_from(day)
+        life = Life(year, known, known.receivers[27], None, START_V)
+        Ours(life).run()
+        died_s = int(day * years.PER_DAY) * float(years.GRID_S)
+        heard = [at_s for at_s in life.diary.heard_s if at_s > died_s]
+        yield Death(died_s, heard[0] if heard else None)
+
+
+def false_alarms(base: Year, seed: int) -> int:
+    """Alarms in a year of an animal that lives, but twelve times rests for 8 to 20 hours."""
+    known = parts.load()
+    year = replace(base, seed=seed).with_income(_ANIMALS[seed % len(_ANIMALS)][1])
+    for month in range(12):
+        first_h = (month + uniform(seed, "rest", month)) * year.days / 12.4 * 24
+        year = year.resting(first_h, 8.0 + 12.0 * uniform(seed, "long", month))
+    life = Life(year, known, known.receivers[27], None, START_V)
+    Ours(life).run()
+    return len(life.diary.alarms_s)
+
+
+def books(base: Year, seed: int, days: int = 60) -> list[Book]:
+    """Days of the energy book of a collar whose every tabled cost is 30 % too high or too low."""
+    known = parts.load()
+    costs = wrong_costs(known.costs, seed)
+    year = _days(base, seed * 7 % (base.days - days), days, seed)
+    year = year.with_income(_ANIMALS[seed % len(_ANIMALS)][1])
+    plan = Ours(Life(year, known, known.receivers[27], None, START_V), costs=costs)
+    plan.run()
+    return [book for book in plan.books if book.day >= 14]
+
+
+def wrong_costs(costs: Costs, seed: int) -> Costs:
+    """Costs that are each 30 % off, either way."""
+    off = {
+        name: int(getattr(costs, name) * (1.3 if uniform(seed, "off", name) < 0.5 else 0.7))
+        for name in _COST_NAMES
+    }
+    changed: Costs = costs._replace(**off)
+    return changed
+
+
+def book_error(lines: list[Book]) -> float:
+    """Median over the days of what the book is off, as a share of what was spent."""
+    return float(np.median([abs(line.booked_j - line.spent_j) / line.spent_j for line in lines]))
+
+
+def _days(base: Year, first: int, days: int, seed: int) -> Year:
+    a, b = first * years.PER_DAY, (first + days) * years.PER_DAY
+    return Year(
+        seed, base.income_w[a:b], base.activity[a:b], base.x_m[a : b + 1], base.y_m[a : b + 1]
+    )
