@@ -17,7 +17,7 @@ import shapely
 from analytics.corridors.results import ObservedCorridors, UseLevel
 from analytics.errors import AnalyticsError
 from analytics.methods import RangeResult
-from analytics.results import Estimate, Isopleth, UtilizationDistribution
+from analytics.results import Estimate, HomeRange, Isopleth, UtilizationDistribution
 from analytics.study import Done
 
 _GEOJSON = (".geojson", ".json")
@@ -87,6 +87,24 @@ def to_geojson(features: Sequence[Feature]) -> dict[str, Any]:
     """
     written = [one.source.to_geojson() | {"properties": one.properties} for one in features]
     return {"type": "FeatureCollection", "features": written}
+
+
+def isopleth_features(found: HomeRange) -> list[Feature]:
+    """Returns the isopleths of one home range, the widest first."""
+    made = _of_estimate(found.estimate)
+    areas = sorted(found.isopleths, key=lambda one: -one.level_percent)
+    return [
+        Feature(
+            one,
+            {
+                "level_percent": one.level_percent,
+                "area_km2": one.area_km2,
+                "area_grid_km2": one.area_grid_km2,
+                **made,
+            },
+        )
+        for one in areas
+    ]
 
 
 def home_range_features(found: Sequence[Done]) -> list[Feature]:

@@ -19,9 +19,11 @@ from shapely.geometry import MultiPolygon
 
 from analytics.corridors.results import ObservedCorridors, Widths
 from analytics.errors import AnalyticsError
+from analytics.methods import RangeResult
 from analytics.panel import INK, Box, box_around, draw_track, fill, frame, shade
 from analytics.project import LocalProjection, Plane
-from analytics.study import Done
+from analytics.results import HomeRange
+from analytics.study import Done, Job
 from analytics.table import area_text
 from analytics.track import Track
 
@@ -117,6 +119,12 @@ def figure(found: Sequence[Done]) -> "Figure":
     texts = {level: f"{level:g} %" for level in levels}
     _legend(picture, names if len(names) > 1 else [], texts)
     return picture
+
+
+def range_figure(found: HomeRange, track: Track, name: str) -> "Figure":
+    """Returns the picture of one home range."""
+    job = Job(name, track, found.estimate.method)
+    return figure([Done(job, RangeResult(found))])
 
 
 def _sizes(box: Box, panels: int) -> tuple[float, float, int, int]:

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -15,6 +17,9 @@ from analytics.geometry import to_multipolygon
 from analytics.grid import Grid
 from analytics.project import Plane
 from analytics.track import Track
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _DEGREES = 1e-7  # resolution of written coordinates: 1 cm
 
@@ -87,6 +92,12 @@ class UtilizationDistribution:
     density_per_m2: NDArray[np.float64]
     estimate: Estimate
 
+    def to_geotiff(self, path: Path) -> None:
+        """Writes the density as a raster: see `analytics.export.write_raster`."""
+        from analytics.export import write_raster
+
+        write_raster(path, self)
+
 
 @dataclass(frozen=True)
 class Isopleth:
@@ -156,3 +167,20 @@ class HomeRange:
             "features": [isopleth.to_geojson() for isopleth in self.isopleths],
             "estimate": self.estimate.to_json(),
         }
+
+    def to_geoparquet(self, path: Path) -> None:
+        """Writes the isopleths, widest first: see `analytics.export.write_features`."""
+        from analytics.export import isopleth_features, write_features
+
+        write_features(path, isopleth_features(self))
+
+    def plot(self, track: Track, name: str = "animal") -> "Figure":
+        """Returns a map of the isopleths and the track they are of, to be changed or saved.
+
+        Args:
+            track: the fixes.
+            name: of the animal, for the title.
+        """
+        from analytics.plot import range_figure
+
+        return range_figure(self, track, name)

@@ -1,7 +1,9 @@
 """What corridor analyses hand back: polygons by use, with their widths."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -13,6 +15,11 @@ from analytics.geometry import to_multipolygon
 from analytics.grid import Grid
 from analytics.project import Plane
 from analytics.results import Estimate, UtilizationDistribution
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from analytics.track import Track
 
 _DEGREES = 1e-7  # resolution of written coordinates: 1 cm
 
@@ -139,3 +146,15 @@ class ObservedCorridors:
             "features": [level.to_geojson() for level in self.levels],
             "estimate": self.estimate.to_json(),
         }
+
+    def to_geoparquet(self, path: Path) -> None:
+        """Writes the levels of use: see `analytics.export.write_features`."""
+        from analytics.export import corridor_features, write_features
+
+        write_features(path, corridor_features(self))
+
+    def plot(self, tracks: "Sequence[Track]") -> "Figure":
+        """Returns a map of the levels and the herd's tracks: see `plot.corridor_figure`."""
+        from analytics.plot import corridor_figure
+
+        return corridor_figure(self, tracks)

@@ -2,17 +2,21 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
+import pyarrow.parquet
 import pytest
+import rasterio
+import shapely
 
 from analytics.ctmm.model import MovementModel
 from analytics.ctmm.simulate import simulate
 from analytics.errors import ParameterError
 from analytics.methods import METHODS, MethodName, Option, method
 from analytics.track import Track
-from tests.analytics.tracks import cloud
+from tests.analytics.tracks import IN_THE_ALPS, cloud
 
 NEEDED = {
     "bridge": {"error_m": 10.0},
@@ -38,6 +42,28 @@ def test_every_method_makes_a_home_range(name, walk):
     assert 80 < result.home_range.estimate.fixes <= len(walk)
     assert (result.ud is not None) == METHODS[name].density
     assert result.about
+
+
+@pytest.mark.filterwarnings("ignore:.*are left out at the ends")
+@pytest.mark.parametrize("name", METHODS)
+def test_every_result_becomes_polygons_tables_pictures_and_rasters(name, walk, tmp_path):
+    placed = replace(walk, projection=IN_THE_ALPS)
+    result = METHODS[name](placed, **NEEDED.get(name, {}))
+    ranges = result.home_range
+    members = ranges.to_geojson()
+    assert len(members["features"]) == len(ranges.isopleths)
+    assert members["estimate"]["software_version"].startswith("capra ")
+    ranges.to_geoparquet(tmp_path / "out.parquet")
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    areas = sorted((one.area_km2 for one in ranges.isopleths), reverse=True)
+    assert table["area_km2"].to_pylist() == areas
+    assert shapely.from_wkb(table["geometry"][0].as_py()).is_valid
+    ranges.plot(placed, "Alva").savefig(tmp_path / "out.png")
+    assert (tmp_path / "out.png").stat().st_size > 10_000
+    if result.ud is not None:
+        result.ud.to_geotiff(tmp_path / "out.tif")
+        with rasterio.open(tmp_path / "out.tif") as raster:
+            assert raster.read(1).sum() * raster.res[0] ** 2 == pytest.approx(1, rel=0.05)
 
 
 def test_the_names_of_the_api_are_those_of_the_table():

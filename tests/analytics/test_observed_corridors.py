@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon
@@ -228,6 +229,19 @@ def test_a_herd_goes_on_without_tracks_that_cannot_be_used():
     assert np.array_equal(found.animals_using.sum(), alone.animals_using.sum())
     with pytest.raises(TrackError, match=r"1 of at least 2 animals .* b: too sparse"):
         corridors({"a": way(), "b": independent()}, skip_unusable=True)
+
+
+def test_corridors_become_a_table_and_a_picture(tmp_path):
+    animals = herd(projection=IN_THE_ALPS)
+    found = corridors(animals)
+    found.to_geoparquet(tmp_path / "out.parquet")
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert table["animals"].to_pylist() == [1, 2, 3]
+    assert json.loads(table["width_bottleneck_lon_lat"][0].as_py())[1] == pytest.approx(
+        46.66, abs=0.1
+    )
+    found.plot(list(animals.values())).savefig(tmp_path / "out.png")
+    assert (tmp_path / "out.png").stat().st_size > 10_000
 
 
 def test_land_off_the_grid_is_refused():
