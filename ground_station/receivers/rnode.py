@@ -17,7 +17,7 @@ from collections import deque
 
 from firmware.wire.bridge import NOT_SENT, PROTOCOL, Hello, Received, Transmit, Transmitted
 from ground_station.errors import BridgeSilent
-from ground_station.events import log
+from ground_station.events import Throttle
 from ground_station.receiver import Event, Noise, Receiver, number_of, strange, ticks_us
 from ground_station.receivers.modem import Channel, read_channel
 from ground_station.receivers.serial_line import SerialLine, candidates, read_port
@@ -100,6 +100,7 @@ class RnodeReceiver(Receiver):
         super().__init__(port)
         self.channel = channel
         self._number = number_of("rnode", port)
+        self._throttle = Throttle()
         self._line: SerialLine | None = None
         self._splitter = KissSplitter()
         self._events: deque[Event] = deque()
@@ -213,7 +214,8 @@ class RnodeReceiver(Receiver):
         elif command == _STAT_SNR and data:
             self._snr_qdb = int.from_bytes(data[:1], "big", signed=True)
         elif command == _ERROR:
-            log("RNode reports an error", port=self.port, code=data.hex())
+            code = data[:8].hex()
+            self._throttle.log("error", "RNode reports an error", port=self.port, code=code)
         else:
             self._replies[command] = data
 

@@ -78,8 +78,16 @@ class PtyBridge:
     again after Configure. What does not fit into the line is lost, as on a real one.
     """
 
-    def __init__(self, link: Path, *, utc_us: int = 0, protocol: int = bridge.PROTOCOL) -> None:
+    def __init__(
+        self,
+        link: Path,
+        *,
+        utc_us: int = 0,
+        protocol: int = bridge.PROTOCOL,
+        number: int = BRIDGE,
+    ) -> None:
         self.link = link
+        self.number = number
         self.utc_us = utc_us
         self.protocol = protocol
         self.mute = False
@@ -165,7 +173,7 @@ class PtyBridge:
         match message:
             case bridge.Configure():
                 self.configured += 1
-                self._send(bridge.Hello(self.protocol, BRIDGE, 1, _ticks_us(), self.utc_us))
+                self._send(bridge.Hello(self.protocol, self.number, 1, _ticks_us(), self.utc_us))
                 for received in self.held.values():
                     self._send(received)
             case bridge.Ping(token):

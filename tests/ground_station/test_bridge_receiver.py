@@ -23,6 +23,7 @@ from ground_station.receiver import Event, Noise
 from ground_station.receivers import bridge as module
 from ground_station.receivers.bridge import BridgeReceiver
 from ground_station.receivers.serial_line import refuse_impossible
+from tests.ground_station.modems import PtyModem
 from tests.ground_station.scripted import BRIDGE, Collar, PtyBridge
 
 
@@ -236,3 +237,91 @@ def test_bridge_behind_a_network_socket_serves_as_well() -> None:
             hello = receiver.receive(0.5)
             assert isinstance(hello, wire.Hello) and hello.bridge == 5
         thread.join()
+
+
+def test_bridge_is_found_by_its_number_among_ports_that_fit_a_pattern(tmp_path: Path) -> None:
+    with PtyBridge(tmp_path / "port1", number=1), PtyBridge(tmp_path / "port2", number=2):
+        with BridgeReceiver(str(tmp_path / "port*"), bridge=2) as receiver:
+            hello = receiver.receive(0.5)
+            assert isinstance(hello, wire.Hello) and hello.bridge == 2
+        with pytest.raises(BridgeSilent, match="2 answers, expected 0000000000000003"):
+            BridgeReceiver(str(tmp_path / "port*"), bridge=3).open()
+
+
+def test_names_that_fit_no_port_are_missing(tmp_path: Path) -> None:
+    with pytest.raises(PortMissing, match="no port fits this pattern"):
+        BridgeReceiver(str(tmp_path / "ttyACM*")).open()
+    with pytest.raises(PortMissing, match="no USB serial device of this number; there are: "):
+        BridgeReceiver("usb:E6614C311B4A9B2F").open()
+
+
+def at_another_rate(data: bytes, rate: int, read_at: int) -> bytes:
+    """What a UART reads at one rate (8N1) of bytes sent at another."""
+    bits = [bit for byte in data for bit in (0, *(byte >> i & 1 for i in range(8)), 1)]
+    samples = [bits[i * rate // read_at] for i in range(len(bits) * read_at // rate)]
+    found, i = bytearray(), 0
+    while i + 9 < len(samples):
+        if samples[i]:
+            i += 1
+            continue
+        found.append(sum(samples[i + 1 + n] << n for n in range(8)))
+        i += 10
+    return bytes(found)
+
+
+def test_uart_model_reads_what_is_sent_at_the_same_rate() -> None:
+    assert at_another_rate(b"Hello", 9600, 9600) == b"Hello"
+
+
+HELLO = wire.encode(wire.Hello(wire.PROTOCOL, 5, 1, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        (
+            at_another_rate(HELLO * 4, 57_600, 115_200),
+            "none was a message: another device",
+        ),
+        (at_another_rate(HELLO * 4, 230_400, 115_200), "another baud rate than 115200"),
+        (b"MicroPython v1.25.0\r\n>>> ", "a MicroPython prompt answers, expected the bridge's"),
+        (b"\0\0\0\0", "bytes came and none was a message"),
+        (b"", "nothing there answers as a bridge does"),
+    ],
+    ids=["slow line", "fast line", "prompt", "zeros", "silence"],
+)
+def test_operator_is_told_why_nothing_says_hello(
+    monkeypatch: pytest.MonkeyPatch, said: bytes, fault: str
+) -> None:
+    monkeypatch.setattr(module, "_HELLO_WAIT_S", 0.1)
+    with PtyModem(lambda _: said, end=b"\0") as device, pytest.raises(BridgeSilent) as error:
+        BridgeReceiver(device.port).open()
+    assert fault in str(error.value)
+
+
+def test_zero_length_frames_and_a_banner_change_nothing(bridge: PtyBridge) -> None:
+    with BridgeReceiver(str(bridge.link)) as receiver:
+        bridge.write(b"\0\0\0MPY: soft reboot\r\n>>> \0\0")
+        bridge.hear(b"after")
+        assert next_of(receiver, Noise)
+        assert next_of(receiver, wire.Received).data == b"after"
+        assert receiver.counts == {"noise": 1}
+
+
+def test_channel_and_antenna_are_told_before_the_bridge_is_configured() -> None:
+    listen = wire.Listen(868_500_000, 9, 125_000, 200)
+    told = []
+
+    def answer(text: str) -> bytes:
+        told.append(wire.decode(text.encode("latin-1")))
+        return HELLO if isinstance(told[-1], wire.Configure) else b""
+
+    with PtyModem(answer, end=b"\0") as device, BridgeReceiver(device.port, listen=listen):
+        assert told[:2] == [listen, wire.Configure(1, 0)]
+
+
+def test_dtr_and_rts_stay_low(monkeypatch: pytest.MonkeyPatch, bridge: PtyBridge) -> None:
+    with BridgeReceiver(str(bridge.link)) as receiver:
+        assert receiver._line is not None
+        handle = receiver._line._serial
+        assert (handle.dtr, handle.rts, handle.exclusive) == (False, False, True)
