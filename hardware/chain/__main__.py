@@ -239,14 +239,16 @@ def _serves(wanted: bool | None) -> bool:
 
 
 def _serve(dsn: str, port: int) -> int:
-    from backend.serve import CannotListen, serve
+    from backend.serve import CannotListen, serve, signed_in
     from backend.settings import Settings
 
     try:
         serve(
             Settings(database_url=dsn),
             port=port,
-            ready=lambda url: print(f"the map is at {url} (Ctrl-C ends)", flush=True),
+            ready=lambda url: print(
+                f"the map is at {signed_in(dsn, url)} (Ctrl-C ends)", flush=True
+            ),
         )
     except CannotListen as error:
         return _fail(str(error))

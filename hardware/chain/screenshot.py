@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from backend.db import embedded
+from backend.serve import signed_in
 
 _SIZE = {"width": 1280, "height": 800}
 _FLAGS = ["--no-sandbox", "--use-angle=swiftshader"]
@@ -40,7 +41,7 @@ def take(dsn: str, out: Path, chromium: str) -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
             page = browser.new_page(viewport=_SIZE)  # type: ignore[arg-type]
-            page.goto(words[1])
+            page.goto(signed_in(dsn, words[1]))
             page.wait_for_selector("body[data-state=ready]")
             page.screenshot(path=out)
             browser.close()

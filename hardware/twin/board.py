@@ -8,6 +8,7 @@ costs energy, can be cut short by a brown-out, and is under the watchdog's eye.
 from collections.abc import Iterable
 
 from firmware import board
+from firmware.drivers.accelerometer import Accelerometer
 from firmware.drivers.fram import Fram
 from firmware.wire import frame
 from firmware.wire.airtime import header_ms
@@ -334,6 +335,8 @@ class TwinBoard:
         self.fram: board.Fram = Fram(
             SpiBus(chip, hardware.transfer), ChipSelect(chip), hardware.parts.fram_bytes
         )
+        shaken = hardware.accelerometer
+        self.accelerometer = Accelerometer(SpiBus(shaken, hardware.transfer), ChipSelect(shaken))
         self.rtc: board.Rtc = _Rtc(hardware)
         self.gauge: board.Gauge = _Gauge(hardware)
         self.gnss: board.GnssPort = _GnssPort(hardware)

@@ -7,6 +7,7 @@ permanent the moment its last bit is in, so a power cut falls between bytes and 
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 _WREN, _WRDI, _RDSR, _WRSR, _READ, _WRITE = 0x06, 0x04, 0x05, 0x01, 0x03, 0x02
 _SLEEP, _RDID = 0xB9, 0x9F
@@ -126,10 +127,22 @@ class Memory:
         self.cells[address : address + len(data)] = data
 
 
+class Chip(Protocol):
+    """A part on the bus."""
+
+    def select(self, low: bool) -> None:
+        """Chip select goes low or high."""
+        ...
+
+    def exchange(self, out: bytes | bytearray | memoryview) -> bytes:
+        """Clock bytes in; returns the bytes clocked out meanwhile."""
+        ...
+
+
 class SpiBus:
     """`machine.SPI` with one chip on it; `spent` is told the bytes of each transfer."""
 
-    def __init__(self, chip: FramChip, spent: Callable[[int], None]) -> None:
+    def __init__(self, chip: Chip, spent: Callable[[int], None]) -> None:
         self._chip = chip
         self._spent = spent
 
@@ -159,7 +172,7 @@ class SpiBus:
 class ChipSelect:
     """`machine.Pin` of the chip select: 0 selects."""
 
-    def __init__(self, chip: FramChip) -> None:
+    def __init__(self, chip: Chip) -> None:
         self._chip = chip
         self._level = 1
 
