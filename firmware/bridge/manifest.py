@@ -14,6 +14,8 @@ package(  # type: ignore[name-defined]
         "bridge/protocol.py",
         "bridge/radio.py",
         "bridge/rp2040.py",
+        "drivers/__init__.py",
+        "drivers/radio.py",
         "wire/__init__.py",
         "wire/_const.py",
         "wire/airtime.py",

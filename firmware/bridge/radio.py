@@ -5,14 +5,13 @@ calls that do not wait are used), so this file runs, and is tested, without the 
 hears one channel and one spreading factor, and nothing while it sends.
 """
 
+from ..drivers.radio import lora_settings
 from ..wire import bridge as wire
 from ..wire import region
 from ..wire.airtime import airtime_us
 
-_SYNC_WORD = 0x34  # public LoRa networks
-_CODING_RATE = 5
-_PREAMBLE = 8
-_BANDWIDTHS = {125000: "125", 250000: "250", 500000: "500"}
+_BANDWIDTHS = (125000, 250000, 500000)
+_LEAST_DBM = -9  # of an SX1262; it would give this where less is asked
 _LEAD_US = 10_000  # for setting the modem up, over SPI
 _SLACK_US = 5_000  # later than this is too late
 _STUCK_US = 500_000  # longer than its airtime no transmission takes
@@ -54,7 +53,9 @@ class Radio:
 
     def plan(self, message) -> bool:  # type: ignore[no-untyped-def]
         """Take a transmission for its time; False if it cannot be sent then."""
-        if message.bw_hz not in _BANDWIDTHS or len(self._planned) >= _MAX_PLANNED:
+        if message.bw_hz not in _BANDWIDTHS or message.power_dbm < _LEAST_DBM:
+            return False
+        if len(self._planned) >= _MAX_PLANNED:
             return False
         end_us = _end_us(message)
         busy = self._planned + ([self._sending] if self._sending else [])
@@ -93,7 +94,7 @@ class Radio:
             return bridge.sent(message, wire.TOO_LATE, now_us)  # type: ignore[no-any-return]
         try:
             self._modem.standby()
-            settings = _settings(message.freq_hz, message.sf, message.bw_hz)
+            settings = lora_settings(message.freq_hz, message.sf, message.bw_hz)
             settings["output_power"] = message.power_dbm
             settings["invert_iq_tx"] = True
             self._modem.configure(settings)
@@ -118,7 +119,7 @@ class Radio:
 
     def _receive(self) -> None:
         self._modem.standby()
-        settings = _settings(*self._channel)
+        settings = lora_settings(*self._channel)
         settings["invert_iq_rx"] = False
         self._modem.configure(settings)
         self._modem.start_recv(continuous=True)
@@ -127,16 +128,3 @@ class Radio:
 def _end_us(message) -> int:  # type: ignore[no-untyped-def]
     length_us = airtime_us(message.sf, message.bw_hz, len(message.data))
     return int(message.at_ticks_us) + length_us
-
-
-def _settings(freq_hz: int, sf: int, bw_hz: int) -> "dict[str, object]":
-    return {
-        "freq_khz": freq_hz // 1000,
-        "sf": sf,
-        "bw": _BANDWIDTHS[bw_hz],
-        "coding_rate": _CODING_RATE,
-        "preamble_len": _PREAMBLE,
-        "crc_en": True,
-        "implicit_header": False,
-        "syncword": _SYNC_WORD,
-    }

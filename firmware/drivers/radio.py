@@ -21,7 +21,7 @@ class Radio:
 
     def send(self, freq_hz: int, sf: int, bw_hz: int, power_dbm: int, data: bytes) -> None:
         """Send one frame (explicit header, CRC, 4/5, 8 symbols); return when it has ended."""
-        settings = _settings(freq_hz, sf, bw_hz)
+        settings = lora_settings(freq_hz, sf, bw_hz)
         settings["output_power"] = power_dbm
         settings["invert_iq_tx"] = False
         try:
@@ -41,7 +41,7 @@ class Radio:
         Returns:
             (data, rssi_dbm, snr_qdb); None when nothing came, or it came damaged.
         """
-        settings = _settings(freq_hz, sf, bw_hz)
+        settings = lora_settings(freq_hz, sf, bw_hz)
         settings["invert_iq_rx"] = True
         try:
             self._modem.configure(settings)
@@ -57,7 +57,12 @@ class Radio:
         self._modem.sleep(False)
 
 
-def _settings(freq_hz: int, sf: int, bw_hz: int) -> "dict[str, object]":
+def lora_settings(freq_hz: int, sf: int, bw_hz: int) -> "dict[str, object]":
+    """Return the driver's settings of a channel: collars and bridges differ in none.
+
+    Raises:
+        ValueError: a bandwidth the link does not use.
+    """
     if bw_hz not in _BANDWIDTHS:
         raise ValueError("bandwidth is %d Hz, expected 125000, 250000 or 500000" % bw_hz)
     return {

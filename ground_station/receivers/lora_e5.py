@@ -25,7 +25,7 @@ _SIGNAL = re.compile(r"\+TEST: ?LEN:(\d{1,3}), ?RSSI:(-?\d{1,4}), ?SNR:(-?\d{1,3
 _DATA = re.compile(r'\+TEST: ?RX "([0-9A-Fa-f ]*)"')
 _ERROR = r"\+\w+: ?ERROR\(-?\d+\)"
 _TUNED = (r"\+TEST: ?RFCFG.*", "module in test mode")
-_MAX_DBM = 22
+_LEAST_DBM, _MOST_DBM = -1, 22
 
 
 class LoraE5Receiver(ModemReceiver):
@@ -53,7 +53,7 @@ class LoraE5Receiver(ModemReceiver):
     ) -> str:
         return (
             f"AT+TEST=RFCFG,{freq_hz / 1e6:.3f},SF{sf},{bw_hz // 1000},8,8,"
-            f"{max(-1, min(_MAX_DBM, power_dbm))},ON,{inverted},ON"
+            f"{min(power_dbm, _MOST_DBM)},ON,{inverted},ON"
         )
 
     def _probe(self) -> None:
@@ -77,6 +77,8 @@ class LoraE5Receiver(ModemReceiver):
             self._hear(bytes.fromhex(digits), signal[0], signal[2], 4 * signal[3])
 
     def _prepare(self, message: Transmit) -> bool:
+        if message.power_dbm < _LEAST_DBM:
+            return False
         command = self._configuration(
             message.freq_hz, message.sf, message.bw_hz, message.power_dbm, "ON"
         )

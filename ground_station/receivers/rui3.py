@@ -29,6 +29,7 @@ _NEW = re.compile(
 _OLD = re.compile(r"\+EVT:RXP2P, ?RSSI (-?\d{1,4}), ?SNR (-?\d{1,3})")
 _OLD_DATA = re.compile(r"\+EVT:([0-9A-Fa-f]+)")
 _FOREVER = 65534
+_LEAST_DBM, _MOST_DBM = 5, 22
 _RESTART_S = 3.0
 _REPLY_S = 1.0
 _CODES = {125_000: 0, 250_000: 1, 500_000: 2}
@@ -79,7 +80,7 @@ class Rui3Receiver(ModemReceiver):
 
     def _tune(self, freq_hz: int, sf: int, bw_hz: int, power_dbm: int) -> bool:
         bandwidth = _CODES.get(bw_hz, 0) if self._coded else bw_hz // 1000
-        command = f"AT+P2P={freq_hz}:{sf}:{bandwidth}:0:8:{max(5, min(22, power_dbm))}"
+        command = f"AT+P2P={freq_hz}:{sf}:{bandwidth}:0:8:{min(power_dbm, _MOST_DBM)}"
         return self._ask(command, "OK") is not None
 
     def _probe(self) -> None:
@@ -107,7 +108,8 @@ class Rui3Receiver(ModemReceiver):
 
     def _prepare(self, message: Transmit) -> bool:
         return (
-            self._ask("AT+PRECV=0", "OK") is not None
+            message.power_dbm >= _LEAST_DBM
+            and self._ask("AT+PRECV=0", "OK") is not None
             and self._ask("AT+IQINVER=1", "OK") is not None
             and self._tune(message.freq_hz, message.sf, message.bw_hz, message.power_dbm)
         )

@@ -141,6 +141,20 @@ def test_answer_whose_time_has_passed_is_not_sent() -> None:
         assert not modem.said(r"AT\+PSEND")
 
 
+@pytest.mark.parametrize(
+    ("make", "device", "said"), [(rui3, RUI3, 0), (lora_e5, LORA_E5, 4)], ids=["rui3", "lora_e5"]
+)
+def test_less_power_than_the_modem_has_is_not_sent_with_more(
+    make: Callable[[str], Receiver], device: Callable[[str], bytes], said: int
+) -> None:
+    with PtyModem(device) as modem, make(modem.port) as receiver:
+        modem.write(RECEPTIONS[said][2].encode())
+        message = answer(next_of(receiver, wire.Received), after_us=400_000)
+        receiver.transmit(message._replace(power_dbm=-9))
+        assert next_of(receiver, wire.Transmitted)[:2] == (5, wire.NOT_SENT)
+        assert not modem.said(r"AT\+(PSEND|TEST=TXLRPKT)")
+
+
 def test_old_firmware_only_receives_and_is_told_the_bandwidth_as_a_code() -> None:
     with PtyModem(RUI3_OLD) as modem, rui3(modem.port) as receiver:
         assert not receiver.sends
