@@ -113,7 +113,8 @@ def _run(args: argparse.Namespace, out: "Console") -> int:
     if args.raster:
         write_raster(args.raster, found.population)
     if args.plot:
-        plot.draw_corridors(args.plot, found, [one for each in herd.values() for one in each])
+        used = [tracks for animal, tracks in herd.items() if animal not in found.left_out]
+        plot.draw_corridors(args.plot, found, [track for tracks in used for track in tracks])
     for animal, why in found.left_out.items():
         fail(f"{animal} is left out: {why}")
     return 1 if found.left_out else 0

@@ -80,7 +80,8 @@ def check_sampling(bridges: Bridges, name: str = "") -> None:
         name: put before messages, for one track of several.
 
     Raises:
-        TrackError: a few fixes lie so far off that they must be errors.
+        TrackError: a few fixes lie so far off that they must be errors, or the location error is
+            larger than the spread of the fixes.
         TrackTooSparse: neighbours predict a fix no better than the middle of the track does, or
             more than half of the time lies in gaps too long.
 
@@ -88,14 +89,21 @@ def check_sampling(bridges: Bridges, name: str = "") -> None:
         SparseTrackWarning: neighbours predict only twice as well, or some gaps are too long.
     """
     track, prefix = bridges.track, f"{name}: " if name else ""
-    ratio = sampling_ratio(track)
+    ratio, spread_m = sampling_ratio(track), math.sqrt(_variance_m2(track) / 2)
+    error_m = math.sqrt(float(np.median(bridges.variance_m2)))
+    if error_m > spread_m:
+        fault = (
+            f"the location error of {error_m:.4g} m is larger than the spread of the fixes, "
+            f"{spread_m:.4g} m in each direction: are both in metres?"
+        )
+        raise TrackError([prefix + fault])
     told = (
         f"fixes lie {math.sqrt(ratio):.2g} times as far from the line between their neighbours as "
         "from the middle of the track"
     )
     if ratio >= REFUSED_RATIO:
-        if fault := _spikes(track):
-            raise TrackError([prefix + fault])
+        if spikes := _spikes(track):
+            raise TrackError([prefix + spikes])
         raise TrackTooSparse(
             f"{prefix}too sparse for bridges: {told}; use a method for independent fixes, such as "
             "kernel density"
@@ -103,14 +111,13 @@ def check_sampling(bridges: Bridges, name: str = "") -> None:
     if ratio >= DOUBTFUL_RATIO:
         warning = SparseTrackWarning(f"{prefix}sparse for bridges: {told}")
         warnings.warn(warning, stacklevel=3)
-    spread_m = math.sqrt(_variance_m2(track) / 2)
     wide = bridges.middle_sd_m > spread_m
     if not wide.any():
         return
     part = bridges.duration_s[wide].sum() / bridges.duration_s.sum()
     shortest_s = bridges.duration_s[wide].min()
     what = (
-        f"{int(wide.sum())} gaps of {shortest_s:.6g} s or more, {100 * part:.2g} % of the time, "
+        f"{int(wide.sum())} gaps of {shortest_s:.6g} s or more, {100 * part:.3g} % of the time, "
         f"have bridges wider than the whole track ({spread_m:.4g} m)"
     )
     if part > 0.5:

@@ -197,7 +197,7 @@ def _warn_of_ends(track: Track, within: Integers, first: Integers) -> None:
     part = 1 - duration_s[first].sum() / duration_s[within].sum()
     if part > _DOUBTFUL_PART:
         message = (
-            f"{within.size - first.size} of {within.size} bridges, {100 * part:.2g} % of the "
+            f"{within.size - first.size} of {within.size} bridges, {100 * part:.3g} % of the "
             "time, are left out at the ends, which not all windows reach: the range is that of "
             "the middle; use a shorter window, or the method bridge"
         )

@@ -210,8 +210,8 @@ def _warn_of_gaps(track: Track, speeds: SpeedDistribution, used: NDArray[np.bool
             remedy = "use a method for independent fixes, such as kernel density"
         message = (
             f"{int(wide.sum())} of {wide.size} steps, of {shortest_s:.6g} s or more, "
-            f"{100 * part:.2g} % of the time, are so long that the animal may have been further "
-            f"off than its fixes spread ({spread_m:.4g} m): the range is mostly theirs; {remedy}"
+            f"{100 * part:.3g} % of the time, are so long that the animal may have been further "
+            f"off than its fixes spread ({spread_m:.4g} m): much of the range is theirs; {remedy}"
         )
         warnings.warn(SparseTrackWarning(message), stacklevel=3)
 

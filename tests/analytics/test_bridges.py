@@ -334,3 +334,11 @@ def test_a_spike_is_named_and_not_taken_for_sparse_sampling():
     ) as e:
         brownian_bridge_ud(Track(good.times_s, x_m, good.y_m), 5.0)
     assert not isinstance(e.value, TrackTooSparse)
+
+
+def test_an_error_larger_than_the_range_is_said():
+    small = walk(fixes=60, rate_m2_per_s=1e-6)
+    with pytest.raises(
+        TrackError, match=r"error of 500 m is larger than .* both in metres\?"
+    ):
+        brownian_bridge_ud(small, 500.0)

@@ -141,7 +141,7 @@ def test_coarse_cells_are_refused():
 
 def test_what_is_left_out_at_the_ends_is_told_and_dated():
     short = walk(fixes=100)
-    with pytest.warns(SparseTrackWarning, match="38 of 99 bridges, 38 % of the time, are left"):
+    with pytest.warns(SparseTrackWarning, match="38 of 99 bridges, 38.4 % of the time, are left"):
         made = dynamic_bridge_ud(short, 5.0).estimate
     assert (made.fixes, made.from_time_s, made.to_time_s) == (62, 19 * 600.0, 80 * 600.0)
     assert made.parameters["time_used_percent"] == pytest.approx(100 * 61 / 99)
