@@ -6,15 +6,22 @@ serial line only ever delays, so the smallest difference seen lately is the best
 waited in the bridge for an hour then still get their own time.
 """
 
+import ctypes
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from ground_station.memory import Stretch
 
 SETTLED_UTC_US = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z: a machine whose clock is before this has not been told the time yet."""
 
 _OFFSETS = 16
+_TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized
+_STEP_US = 1_000_000  # more, against the time that never jumps: the clock was set
+_AHEAD_US = 3_600_000_000
+_AHEAD_FRAMES = 3
 
 
 def system_utc_us() -> int:
@@ -117,3 +124,69 @@ class BridgeClock(Clock):
         if self._offset_us is not None:
             return ticks_us + self._offset_us
         return self._fallback.heard_at_us(ticks_us, utc_us)
+
+
+def is_synchronized() -> bool:
+    """Return whether the kernel says that somebody (NTP, GPS, PTP) keeps this machine's clock."""
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        state = libc.adjtimex(ctypes.create_string_buffer(512))  # struct timex, modes 0: only read
+    except (OSError, AttributeError):
+        return False
+    return bool(0 <= state != _TIME_ERROR)
+
+
+class Vouching:
+    """Numbers the stretches of a clock that nobody vouches for.
+
+    Within a stretch the clock is wrong by one amount, and collars tell which: a record has its
+    time from GNSS, and cannot be heard before it was taken.
+
+    Args:
+        known: stretches of the past.
+        vouched: whether somebody keeps the clock.
+        utc_us: the clock.
+        monotonic_us: a time that never jumps.
+    """
+
+    def __init__(
+        self,
+        known: Mapping[int, Stretch],
+        vouched: Callable[[], bool] = is_synchronized,
+        utc_us: Callable[[], int] = system_utc_us,
+        monotonic_us: Callable[[], int] = system_monotonic_us,
+    ) -> None:
+        self._last = max(known, default=0)
+        self._vouched = vouched
+        self._utc_us = utc_us
+        self._monotonic_us = monotonic_us
+        self._offset_us: int | None = None
+
+    def stretch(self) -> int:
+        """Return the number of the present stretch, 0 while somebody vouches for the clock."""
+        if self._vouched():
+            self._offset_us = None
+            return 0
+        offset_us = self._utc_us() - self._monotonic_us()
+        if self._offset_us is None or abs(offset_us - self._offset_us) > _STEP_US:
+            self._last += 1
+        self._offset_us = offset_us
+        return self._last
+
+
+def observe(known: Stretch | None, number: int, delay_us: int) -> Stretch:
+    """Return a stretch with one more frame, whose newest record came that late [us]."""
+    if known is None:
+        return Stretch(number, delay_us, 1)
+    return Stretch(number, min(known.least_delay_us, delay_us), known.frames + 1)
+
+
+def error_us(stretch: Stretch) -> int:
+    """Return how far ahead of the truth a clock seems to be [us]; 0 where nothing contradicts it.
+
+    A clock that is late is found by one frame, to within the least time from a record to its
+    frame. One that is ahead looks like records that waited; it is believed to be ahead where not
+    one of several frames had a record younger than an hour.
+    """
+    ahead = stretch.least_delay_us > _AHEAD_US and stretch.frames >= _AHEAD_FRAMES
+    return stretch.least_delay_us if stretch.least_delay_us < 0 or ahead else 0

@@ -8,6 +8,7 @@ StationError
 │   └── SpoolBusy         another station writes this spool
 ├── PortImpossible        there never will be a port of that name          exit code 2
 ├── LoaderFailed          the loader ended by a fault of the program    exit code 1
+├── LineFailed            a receiver's line ended by one                exit code 1
 ├── Malformed             a receiver said what cannot be read; counted, never fatal
 └── ReceiverError         no receiver for now; the station tries again
     ├── PortMissing       no such port
@@ -78,6 +79,10 @@ class Malformed(StationError, ValueError):
         self.value = value
         self.expected = expected
         super().__init__(f"{what} is {_short(value)}, expected {expected}")
+
+
+class LineFailed(StationError):
+    """A receiver's line ended by a fault of the program: the station ends too."""
 
 
 class ReceiverError(StationError):

@@ -2,27 +2,41 @@
 
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from backend.db.embedded import EmbeddedError, resolve
 from backend.db.errors import BadRow, DatabaseError, describe
-from backend.db.ingest import Batch, FixRow, ReceptionRow, StatusRow, load
+from backend.db.ingest import (
+    ActivityRow,
+    AlarmRow,
+    Batch,
+    FixRow,
+    HealthRow,
+    ReceptionRow,
+    StatusRow,
+    load,
+)
 from backend.db.migrate import migrate
-from firmware.wire import data, fix, frame, status
+from backend.db.queries import query
+from firmware.wire import activity, alarm, fix, frame, health, status
 from firmware.wire.errors import WireError
-from ground_station.clock import system_utc_us
+from ground_station.clock import error_us, system_utc_us
 from ground_station.errors import KeyFileError, SpoolError
 from ground_station.events import Throttle, log
 from ground_station.keys import KeyRing, load_keys
-from ground_station.memory import State, Waiting
+from ground_station.memory import Reception, State, Waiting
 from ground_station.metrics import Totals
+from ground_station.session import read_payload
 from ground_station.settings import Settings
-from ground_station.spool import Spool
+from ground_station.spool import Name, Spool
 
-_BATCH_FRAMES = 500
+_BATCH_FRAMES = 4000
 _GATHER_S = 0.2
 _IDLE_S = 30.0
 _FIRST_RETRY_S = 0.5
@@ -38,9 +52,9 @@ class Rows(NamedTuple):
 
     number: int
     """Of the frame in the spool"""
-    fixes: list[FixRow]
-    statuses: list[StatusRow]
-    reception: ReceptionRow
+    collar: int
+    kinds: tuple[list[Any], ...]
+    """In the order of Batch"""
 
 
 class Unreadable(NamedTuple):
@@ -73,11 +87,14 @@ class Loader(threading.Thread):
         super().__init__(name="loader", daemon=True)
         self.wake = wake
         self.failed = False
+        self.ended = False
+        self.beat_s = time.monotonic()
         self._on_failure = on_failure
         self._settings = settings
         self._totals = totals
         self._draining = threading.Event()
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+        self._refused: set[int] = set()  # collars that have dead letters
         self._retry_s = _FIRST_RETRY_S
         self._throttle = Throttle(pause_s=30.0)
         self._delayed = False
@@ -98,6 +115,7 @@ class Loader(threading.Thread):
                 done = self._work()
         finally:
             self._disconnect()
+            self.ended = True
             self.failed = not done
             if self.failed:
                 self._on_failure()
@@ -116,6 +134,7 @@ class Loader(threading.Thread):
 
     def _step(self, spool: Spool) -> bool:
         """Load one batch; returns whether the loader is done."""
+        self.beat_s = time.monotonic()
         self.wake.clear()
         waiting = spool.peek(_BATCH_FRAMES)
         if not waiting:
@@ -164,23 +183,31 @@ class Loader(threading.Thread):
     def _store(self, spool: Spool, rows: list[Rows]) -> None:
         """Load rows, all at once if that can be, and mark their frames."""
         try:
-            report = load(self._connect(), _batch(rows))
+            report = load(self._connect(), _joined(rows))
         except _UNSTORABLE:
             for one in rows:
                 self._store_apart(spool, one)
             return
-        self._totals.add("duplicate_records", report.fixes_duplicate + report.statuses_duplicate)
+        duplicates = report.fixes_duplicate + report.statuses_duplicate + report.others_duplicate
+        self._totals.add("duplicate_records", duplicates)
         self._mark_loaded(spool, rows)
 
     def _store_apart(self, spool: Spool, rows: Rows) -> None:
         """Load of one frame all that can be stored, row by row if need be, and mark it.
 
         The frame was acknowledged, so this is the only copy: a value that cannot be stored may
-        cost its own row alone.
+        cost its own row alone. Such a row goes to the dead letters, with the reason.
         """
-        if self._fault(_batch([rows])) is None:
+        if self._fault(Batch(*rows.kinds)) is None:
             return self._mark_loaded(spool, [rows])
-        faults = [fault for fault in map(self._fault, _batches_by_row(rows)) if fault is not None]
+        faults = []
+        for kind, row, batch in _batches_by_row(rows):
+            fault = self._fault(batch)
+            if fault is not None:
+                faults.append(fault)
+                letter = {**_letter(rows, kind, row), "station": self._settings.station}
+                self._connect().execute(query("add_dead_letter"), {**letter, "reason": fault})
+                self._refused.add(rows.collar)
         if not faults:
             return self._mark_loaded(spool, [rows])
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -197,6 +224,10 @@ class Loader(threading.Thread):
         return None
 
     def _mark_loaded(self, spool: Spool, rows: list[Rows]) -> None:
+        for one in rows:
+            if one.collar in self._refused:
+                for kind, row, _ in _batches_by_row(one):
+                    self._connect().execute(query("remove_dead_letter"), _letter(one, kind, row))
         if rows:
             spool.mark([one.number for one in rows], State.LOADED)
             self._totals.add("loaded", len(rows))
@@ -205,9 +236,11 @@ class Loader(threading.Thread):
     def _read(self, spool: Spool, waiting: list[Waiting]) -> list[Rows]:
         """Open and decode frames; those that cannot be are set aside."""
         keys = load_keys(self._settings.keys)
+        told = {number: error_us(one) for number, one in spool.stretches().items()}
+        errors = spool.clock_errors(waiting, told)
         rows = []
         for one in waiting:
-            result = read_frame(one, keys)
+            result = read_frame(one, keys, errors)
             if isinstance(result, Rows):
                 rows.append(result)
             else:
@@ -240,6 +273,8 @@ class Loader(threading.Thread):
             tcp_user_timeout=30_000,
             application_name="capra station",
         )
+        collars = self._connection.execute("select distinct collar from dead_letter")
+        self._refused = {int(str(row[0])) for row in collars}
         version = self._connection.info.server_version
         log("database ready", server=f"{version // 10_000}.{version % 10_000}")
         return self._connection
@@ -259,64 +294,73 @@ class Loader(threading.Thread):
             log("spool pruned", frames=dropped, keep_days=self._settings.keep_days)
 
 
-def read_frame(waiting: Waiting, keys: KeyRing) -> Rows | Unreadable:
-    """Open a spooled frame and return its rows, or why there are none."""
+def read_frame(
+    waiting: Waiting, keys: KeyRing, clock_error_us: Mapping[Name, int] = MappingProxyType({})
+) -> Rows | Unreadable:
+    """Open a spooled frame and return its rows, or why there are none.
+
+    Args:
+        waiting: the frame.
+        keys: the collars' keys.
+        clock_error_us: how wrong the clock was, by frame and who heard it [us].
+    """
     encrypt: Callable[[bytes], bytes] | None = keys.cipher(waiting.collar, waiting.epoch)
     if encrypt is None:
         note = f"no key of collar {waiting.collar} epoch {waiting.epoch} in the key file"
         return Unreadable(waiting.number, State.NO_KEY, note)
     try:
-        _, payload = frame.open_frame(encrypt, frame.UPLINK, waiting.epoch, waiting.sealed)
-        generation, records, _ = data.decode(payload)
+        header, payload = frame.open_frame(encrypt, frame.UPLINK, waiting.epoch, waiting.sealed)
+        found = read_payload(header.kind, payload)
     except WireError as error:
         note = f"collar {waiting.collar}: {error.what}: expected {error.expected}"
         return Unreadable(waiting.number, State.UNDECODABLE, note)
-    return _rows(waiting, generation, records)
+    kinds: tuple[list[Any], ...] = ([], [], [], [], [], [])
+    for record in found.records:
+        name = (waiting.collar, found.generation, record.record, record.recorded_at_s * 1_000_000)
+        kind, make = _ROWS[type(record)]
+        kinds[kind].append(make(name, record))
+    for heard in (waiting.heard, *waiting.again):
+        error_us = clock_error_us.get((waiting.number, heard.bridge), 0)
+        kinds[2].append(_reception(waiting, heard, error_us))
+    return Rows(waiting.number, waiting.collar, kinds)
 
 
-def _rows(waiting: Waiting, generation: int, records: list[fix.Fix | status.Status]) -> Rows:
-    fixes, statuses = [], []
-    for one in records:
-        name = (waiting.collar, generation, one.record, one.recorded_at_s * 1_000_000)
-        if isinstance(one, fix.Fix):
-            accuracy_m = fix.ACCURACY_M[one.accuracy_class]
-            fixes.append(
-                FixRow(
-                    *name,
-                    one.lat_e5 / 1e5,
-                    one.lon_e5 / 1e5,
-                    None if one.altitude_m is None else float(one.altitude_m),
-                    None if accuracy_m is None else float(accuracy_m),
-                    one.reason,
-                )
-            )
-        else:
-            statuses.append(StatusRow(*name, *one[2:]))
-    heard = waiting.heard
-    reception = ReceptionRow(
-        heard.station,
-        waiting.collar,
-        heard.received_at_us,
-        waiting.epoch,
-        waiting.counter,
-        heard.freq_hz,
-        heard.sf,
-        float(heard.rssi_dbm),
-        heard.snr_qdb / 4,
-        len(waiting.sealed),
-    )
-    return Rows(waiting.number, fixes, statuses, reception)
+def _fix_row(name: tuple[int, int, int, int], one: fix.Fix) -> FixRow:
+    accuracy_m = fix.ACCURACY_M[one.accuracy_class]
+    altitude_m = None if one.altitude_m is None else float(one.altitude_m)
+    known_m = None if accuracy_m is None else float(accuracy_m)
+    return FixRow(*name, one.lat_e5 / 1e5, one.lon_e5 / 1e5, altitude_m, known_m, one.reason)
 
 
-def _batch(rows: list[Rows]) -> Batch:
-    return Batch(
-        [row for one in rows for row in one.fixes],
-        [row for one in rows for row in one.statuses],
-        [one.reception for one in rows],
-    )
+# By class of a record: which kind of Batch its row is, and how it is made.
+_ROWS: dict[type, tuple[int, Callable[[Any, Any], Any]]] = {
+    fix.Fix: (0, _fix_row),
+    status.Status: (1, lambda name, one: StatusRow(*name, *one[2:])),
+    activity.Activity: (3, lambda name, one: ActivityRow(*name, *one[2:])),
+    alarm.Alarm: (4, lambda name, one: AlarmRow(*name, *one[2:])),
+    health.Health: (5, lambda name, one: HealthRow(*name, *one[2:])),
+}
 
 
-def _batches_by_row(rows: Rows) -> list[Batch]:
-    batches = [Batch(fixes=[row]) for row in rows.fixes]
-    batches += [Batch(statuses=[row]) for row in rows.statuses]
-    return [*batches, Batch(receptions=[rows.reception])]
+def _reception(waiting: Waiting, heard: Reception, error_us: int) -> ReceptionRow:
+    return ReceptionRow(
+        heard.station, waiting.collar, heard.received_at_us - error_us, waiting.epoch,
+        waiting.counter, heard.freq_hz, heard.sf, float(heard.rssi_dbm), heard.snr_qdb / 4,
+        len(waiting.sealed), error_us / 1e6,
+    )  # fmt: skip
+
+
+def _joined(rows: list[Rows]) -> Batch:
+    kinds = zip(*(one.kinds for one in rows), strict=True)
+    return Batch(*(list(chain.from_iterable(kind)) for kind in kinds))
+
+
+def _letter(rows: Rows, kind: str, row: Any) -> dict[str, object]:
+    return {"kind": kind, "collar": rows.collar, "content": Jsonb(row._asdict())}
+
+
+def _batches_by_row(rows: Rows) -> Iterator[tuple[str, Any, Batch]]:
+    """Each row by itself, with the name of its kind."""
+    for i, name in enumerate(Batch._fields):
+        for row in rows.kinds[i]:
+            yield name, row, Batch()._replace(**{name: [row]})

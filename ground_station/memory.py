@@ -3,7 +3,7 @@
 `Change` is what one frame changes on the disk; `Memory` is what is needed of the disk to decide.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -38,6 +38,19 @@ class Reception(NamedTuple):
     bw_hz: int
     rssi_dbm: int
     snr_qdb: int
+    clock: int = 0
+    """The stretch of this machine's clock that `received_at_us` is of; 0: trusted"""
+
+
+class Stretch(NamedTuple):
+    """A stretch of time over which a clock that nobody vouches for was not set anew."""
+
+    clock: int
+    """Its number"""
+    least_delay_us: int
+    """Least time from a record to the reception of its frame; negative: this clock is late"""
+    frames: int
+    """How many frames told so"""
 
 
 class Frame(NamedTuple):
@@ -50,6 +63,8 @@ class Frame(NamedTuple):
     heard: Reception
     fault: str | None = None
     """Why its payload cannot be decoded"""
+    again: tuple[Reception, ...] = ()
+    """The same transmission, heard by others"""
 
 
 class Waiting(NamedTuple):
@@ -61,6 +76,8 @@ class Waiting(NamedTuple):
     counter: int
     sealed: bytes
     heard: Reception
+    again: tuple[Reception, ...] = ()
+    """The same transmission, heard by others"""
 
 
 class Window(NamedTuple):
@@ -107,6 +124,13 @@ class Change:
     held: tuple[Held, ...] = ()
     next_counter: Counter | None = None
     airtime: Airtime | None = None
+    again: tuple[int, Reception] | None = None
+    """Counter of a frame that is spooled already, and who else has heard it"""
+    stretch: Stretch | None = None
+
+    def with_stretch(self, stretch: Stretch) -> "Change":
+        """Return the change with what it says of the clock."""
+        return replace(self, stretch=stretch)
 
 
 @dataclass(slots=True)
@@ -118,4 +142,5 @@ class Memory:
     counters: dict[tuple[int, int, int], int] = field(default_factory=dict)
     """The next downlink counter by collar, epoch and station number"""
     airtimes: list[Airtime] = field(default_factory=list)
+    stretches: dict[int, Stretch] = field(default_factory=dict)
     totals: dict[str, int] = field(default_factory=dict)

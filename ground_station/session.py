@@ -7,15 +7,22 @@ never ahead of the disk.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from firmware.wire import data, frame, ranges, region
+from firmware.wire import data, frame, hello, ranges, region
 from firmware.wire.bridge import Received
 from firmware.wire.errors import BadTag, BadVersion, Truncated, WireError
+from firmware.wire.identity import MAX_RECORD
 from ground_station.keys import KeyRing
 from ground_station.memory import Change, Frame, Held, Memory, Reception, Window
 
+_SAME_TRANSMISSION_US = 10_000_000  # two stations' bridges tell of one within that
+
 WINDOW = 64
 """Counters that a replay window remembers, the highest included"""
+
+NAMED_RANGES = 16
+"""Ranges of records that an acknowledgement names at most"""
 
 _WINDOW_MASK = (1 << WINDOW) - 1
 
@@ -66,6 +73,19 @@ class Accepted:
     """The replay window with this frame in it; None for a frame that is spooled already"""
     fault: str | None = None
     """Why the payload could not be decoded"""
+    newest_s: int | None = None
+    """Unix time of the newest record in it, by the collar [s]"""
+    undated: tuple[tuple[int, Any], ...] = ()
+    """Era and record without a time: to be shown, never kept"""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardAgain:
+    """A frame that is spooled already, as another bridge or gateway has heard it."""
+
+    collar: int
+    epoch: int
+    counter: int
 
 
 class TokenBucket:
@@ -123,6 +143,7 @@ class Session:
         failed_tags: limit on frames that fail authentication. While it is used up no frame is
             opened: a guess at a
             4-byte tag then takes centuries, and an honest collar sends its records again later.
+        heard_at_us: tells the Unix time of a reception [us].
     """
 
     def __init__(
@@ -131,8 +152,10 @@ class Session:
         keys: KeyRing,
         find: Callable[[int, int, int], Frame | None],
         failed_tags: TokenBucket | None = None,
+        heard_at_us: Callable[[Received], int] = lambda received: received.utc_us,
     ) -> None:
         self.memory = memory
+        self.heard_at_us = heard_at_us
         self.keys = keys
         self._find = find
         self._failed_tags = failed_tags or TokenBucket(capacity=100, refill_us=6_000_000)
@@ -141,15 +164,16 @@ class Session:
         """Go on with a bridge that may have started again; its ticks are at this now."""
         self._failed_tags.restart(ticks_us)
 
-    def judge(self, received: Received, bridge: str) -> Accepted | Refusal:
+    def judge(self, received: Received, bridge: str) -> Accepted | HeardAgain | Refusal:
         """Decide about a frame; changes nothing but the limit of failed tags."""
         try:
             header = frame.parse_header(received.data)
         except WireError as error:
             return _refuse_header(received.data, error)
         who: dict[str, object] = {"collar": header.collar, "counter": header.counter}
-        if header.kind != frame.DATA:
-            return Refusal(KIND, {**who, "kind": header.kind, "expected": frame.DATA})
+        if header.kind not in (frame.DATA, frame.HELLO):
+            expected = f"{frame.DATA} or {frame.HELLO}"
+            return Refusal(KIND, {**who, "kind": header.kind, "expected": expected})
         if received.sf not in region.SNR_LIMIT_QDB:
             return Refusal(SPREADING, {**who, "sf": received.sf, "expected": "7..12"})
         epoch = self.keys.epoch(header.collar)
@@ -169,15 +193,18 @@ class Session:
         return self._judge_authentic(received, bridge, header, epoch, payload)
 
     def change_for(
-        self, accepted: Accepted, received: Received, station: str, bridge: str, heard_at_us: int
+        self,
+        accepted: Accepted,
+        received: Received,
+        station: str,
+        bridge: str,
+        heard_at_us: int,
+        clock: int = 0,
     ) -> Change:
         """Return what an accepted frame changes, acknowledgement not included."""
         if accepted.window is None:
             return Change(accepted.collar, accepted.epoch)
-        heard = Reception(
-            station, bridge, received.reception, received.ticks_us, heard_at_us, received.freq_hz,
-            received.sf, received.bw_hz, received.rssi_dbm, received.snr_qdb,
-        )  # fmt: skip
+        heard = reception(received, station, bridge, heard_at_us, clock)
         row = Frame(
             accepted.collar, accepted.epoch, accepted.counter, received.data, heard, accepted.fault
         )
@@ -198,6 +225,19 @@ class Session:
         assert accepted.generation is not None
         known = self.memory.held.get((accepted.collar, accepted.generation), [])
         return _components(ranges.merge(known, accepted.records), accepted.records)
+
+    def named_after(self, accepted: Accepted) -> list[tuple[int, int]]:
+        """Return the held ranges to name in the acknowledgement: the frame's and those before it.
+
+        A collar that gets no answer goes on with later records; what arrived meanwhile it learns
+        from the next answer it hears.
+        """
+        assert accepted.generation is not None
+        known = self.memory.held.get((accepted.collar, accepted.generation), [])
+        held = ranges.merge(known, accepted.records)
+        last = accepted.records[-1][1] if accepted.records else MAX_RECORD
+        count = sum(first <= last for first, _ in held)
+        return held[max(0, count - NAMED_RANGES) :][:NAMED_RANGES]
 
     def newer_generation(self, accepted: Accepted) -> int | None:
         """Return the newest generation held of a collar that has sent of an older one, else None.
@@ -222,37 +262,61 @@ class Session:
         if change.next_counter is not None:
             number, following = change.next_counter
             self.memory.counters[(*key, number)] = following
+        if change.stretch is not None:
+            self.memory.stretches[change.stretch.clock] = change.stretch
 
     def _judge_authentic(
         self, received: Received, bridge: str, header: frame.Header, epoch: int, payload: bytes
-    ) -> Accepted | Refusal:
+    ) -> Accepted | HeardAgain | Refusal:
         collar, counter = header.collar, header.counter
         known = self.memory.windows.get((collar, epoch))
         window = open_window(known, counter)
-        if window is None and not self._is_resent(received, bridge, collar, epoch, counter):
-            assert known is not None
-            fields = {"collar": collar, "counter": counter, "highest": known.highest}
-            return Refusal(REPLAYED, {**fields, "expected": "a counter not seen yet"})
+        if window is None:
+            spooled = self._find(collar, epoch, counter)
+            if spooled is None or spooled.sealed != received.data:
+                return _refuse_replay(header, known)
+            if not _is_resent(received, bridge, spooled.heard):
+                if self._is_replay(received, bridge, spooled):
+                    return _refuse_replay(header, known)
+                return HeardAgain(collar, epoch, counter)
         try:
-            generation, records, _ = data.decode(payload)
+            generation, records, undated = read_payload(header.kind, payload)
         except WireError as error:  # without the value: it may be half a position
             fault = f"{error.what}: expected {error.expected}"
             return Accepted(collar, epoch, counter, None, [], window, fault)
         numbers = ranges.from_numbers([record.record for record in records])
-        return Accepted(collar, epoch, counter, generation, numbers, window)
-
-    def _is_resent(
-        self, received: Received, bridge: str, collar: int, epoch: int, counter: int
-    ) -> bool:
-        """Whether the bridge sends again, for want of an answer, what is spooled."""
-        spooled = self._find(collar, epoch, counter)
-        return (
-            spooled is not None
-            and spooled.sealed == received.data
-            and spooled.heard.bridge == bridge
-            and spooled.heard.reception == received.reception
-            and spooled.heard.ticks_us == received.ticks_us
+        newest_s = max((record.recorded_at_s for record in records), default=None)
+        return Accepted(
+            collar, epoch, counter, generation, numbers, window, None, newest_s, tuple(undated)
         )
+
+    def _is_replay(self, received: Received, bridge: str, spooled: Frame) -> bool:
+        """Whether a spooled frame comes too late to be the same transmission, or from one ear."""
+        if any(one.bridge == bridge for one in (spooled.heard, *spooled.again)):
+            return True
+        at_us = self.heard_at_us(received)
+        return abs(at_us - spooled.heard.received_at_us) > _SAME_TRANSMISSION_US
+
+
+def reception(
+    received: Received, station: str, bridge: str, heard_at_us: int, clock: int = 0
+) -> Reception:
+    """Return where, when and how well a frame was heard."""
+    return Reception(
+        station, bridge, received.reception, received.ticks_us, heard_at_us, received.freq_hz,
+        received.sf, received.bw_hz, received.rssi_dbm, received.snr_qdb, clock,
+    )  # fmt: skip
+
+
+def read_payload(kind: int, payload: bytes) -> data.Data:
+    """Return the records of an uplink frame; an inventory has none.
+
+    Raises:
+        WireError: it is no payload of this kind.
+    """
+    if kind == frame.HELLO:
+        return data.Data(hello.decode(payload).generation, [], [])
+    return data.decode(payload)
 
 
 def _components(
@@ -267,6 +331,21 @@ def _components(
         if held[position][0] <= last and (not out or out[-1] != held[position]):
             out.append(held[position])
     return out
+
+
+def _is_resent(received: Received, bridge: str, heard: Reception) -> bool:
+    """Whether the bridge sends again, for want of an answer, what is spooled."""
+    return (heard.bridge, heard.reception, heard.ticks_us) == (
+        bridge,
+        received.reception,
+        received.ticks_us,
+    )
+
+
+def _refuse_replay(header: frame.Header, known: Window | None) -> Refusal:
+    assert known is not None
+    fields = {"collar": header.collar, "counter": header.counter, "highest": known.highest}
+    return Refusal(REPLAYED, {**fields, "expected": "a counter not seen yet"})
 
 
 def _hex(value: object) -> str:

@@ -5,6 +5,7 @@ import math
 import os
 import re
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +43,19 @@ class Settings:
     """What the bridge, its amplifier included, feeds to the antenna"""
     antenna_gain_dbi: float = 2.0
     """Of the bridge's antenna over the isotropic radiator, cable loss taken off"""
+    receivers: tuple[Mapping[str, object], ...] = ()
+    """Tables of receivers (ground_station.receivers); without any, the bridge at `port`"""
+    metrics: str = ""
+    """ADDRESS:PORT to serve Prometheus metrics at; empty: none"""
+
+    def tables(self) -> tuple[Mapping[str, object], ...]:
+        """Return the tables of all receivers."""
+        bridge = {"kind": "bridge", "port": self.port, "antenna_gain_dbi": self.antenna_gain_dbi}
+        return self.receivers or (bridge,)
 
     def __post_init__(self) -> None:
         faults = []
-        if not self.port:
+        if not self.port and not self.receivers:
             faults.append("port is empty, expected a path or URL")
         if not _NAME.fullmatch(self.station):
             faults.append(

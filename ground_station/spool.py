@@ -6,7 +6,8 @@ it may an acknowledgement leave.
 
 ```
 frame          one sealed frame: collar, epoch, counter, bytes, state; each counter once
-reception      where and when it was heard
+reception      where and when it was heard, once per bridge or gateway that heard it
+clock          stretches of a clock nobody vouches for, and how wrong it seems
 replay_window  per (collar, epoch): highest counter and the 64 counters up to it
 held           per (collar, generation): ranges of records that this station has
 downlink       per (collar, epoch, station number): next counter for a downlink, taken before use
@@ -33,14 +34,15 @@ from ground_station.memory import (
     Memory,
     Reception,
     State,
+    Stretch,
     Waiting,
     Window,
 )
 
 APPLICATION_ID = 0x43415052  # "CAPR", in the file's header
-VERSION = 2
-# How a commit waits for the disk, and after how many pages the log is folded into the file: for the
-# side that receives, and for the loader.
+VERSION = 3
+# How a commit waits for the disk, and after how many pages the log is folded into the file: of
+# the side that receives, and of the loader.
 SYNCHRONOUS = ("full", "normal")
 CHECKPOINT_PAGES = (40_000, 4_000)
 _SMALLEST_BYTES = 512
@@ -53,6 +55,29 @@ create table downlink (
     next_counter integer not null,
     primary key (collar, epoch, station_number)
 ) strict, without rowid;
+"""
+_RECEPTION = """
+create table reception (
+    frame integer not null references frame on delete cascade,
+    station text not null,
+    bridge text not null,
+    reception integer not null,
+    ticks_us integer not null,
+    received_at_us integer not null,
+    freq_hz integer not null,
+    sf integer not null,
+    bw_hz integer not null,
+    rssi_dbm integer not null,
+    snr_qdb integer not null,
+    clock integer not null default 0,
+    clock_error_us integer,
+    primary key (frame, bridge)
+) strict, without rowid;
+create table clock (
+    clock integer primary key,
+    least_delay_us integer not null,
+    frames integer not null
+) strict;
 """
 _SCHEMA = f"""
 create table frame (
@@ -67,19 +92,7 @@ create table frame (
     unique (collar, epoch, counter)
 ) strict;
 create index frame_by_state on frame (state, frame);
-create table reception (
-    frame integer primary key references frame on delete cascade,
-    station text not null,
-    bridge text not null,
-    reception integer not null,
-    ticks_us integer not null,
-    received_at_us integer not null,
-    freq_hz integer not null,
-    sf integer not null,
-    bw_hz integer not null,
-    rssi_dbm integer not null,
-    snr_qdb integer not null
-) strict;
+{_RECEPTION}
 create table replay_window (
     collar integer not null,
     epoch integer not null,
@@ -113,16 +126,26 @@ insert into downlink
     select collar, epoch, (next_counter - 1) >> 20, next_counter from downlink_1;
 drop table downlink_1;
 """
+_FROM_VERSION_2 = f"""
+alter table reception rename to reception_2;
+{_RECEPTION}
+insert into reception select *, 0, 0 from reception_2;
+drop table reception_2;
+"""
+_STEPS = (_SCHEMA, _FROM_VERSION_1, _FROM_VERSION_2)
 
+
+Name = tuple[int, str]
+"""A reception: number of the frame and who heard it"""
 
 _COLUMNS = (
     "frame.frame, collar, epoch, counter, sealed, station, bridge, reception, ticks_us, "
-    "received_at_us, freq_hz, sf, bw_hz, rssi_dbm, snr_qdb"
+    "received_at_us, freq_hz, sf, bw_hz, rssi_dbm, snr_qdb, clock"
 )
 
 
 class Spool:
-    """One connection to the spool file; a thread needs its own.
+    """One connection to the spool file, for one thread at a time.
 
     Args:
         path: the file; made, with mode 0600, if there is none.
@@ -139,7 +162,9 @@ class Spool:
         self.path = path
         _make_private(path)
         with self._translated():
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30.0)
+            self._db = sqlite3.connect(
+                path, isolation_level=None, timeout=30.0, check_same_thread=False
+            )
             try:
                 self._open(durable)
             except BaseException:
@@ -170,49 +195,63 @@ class Spool:
                 memory.counters[collar, epoch, number] = following
             query = "select at_us, airtime_us, bridge from transmission"
             memory.airtimes = [Airtime(*row) for row in self._db.execute(query)]
+            memory.stretches = self.stretches()
             memory.totals = dict(self._db.execute("select name, total from counter"))
             return memory
 
-    def commit(self, change: Change, totals: dict[str, int]) -> None:
-        """Write a change and return when it is on the disk.
+    def stretches(self) -> dict[int, Stretch]:
+        """Return what is known of the clock's stretches."""
+        with self._translated():
+            query = "select clock, least_delay_us, frames from clock"
+            return {row[0]: Stretch(*row) for row in self._db.execute(query)}
+
+    def commit(self, changes: Iterable[Change], totals: dict[str, int]) -> None:
+        """Write some changes, all or none, and return when they are on the disk.
 
         Raises:
-            SpoolError: it could not be written; nothing of it was.
+            SpoolError: they could not be written; nothing of them was.
         """
-        key = (change.collar, change.epoch)
         with self._transaction() as db:
-            if change.frame is not None:
-                self._insert(db, change.frame)
-            if change.window is not None:
-                seen = change.window.seen.to_bytes(8, "little")
-                db.execute(
-                    "insert or replace into replay_window values (?, ?, ?, ?)",
-                    (*key, change.window.highest, seen),
-                )
-            for held in change.held:  # takes the place of every range it has grown over
-                db.execute(
-                    "delete from held where (collar, generation) = (?, ?) "
-                    "and first between ? and ?",
-                    held,
-                )
-                db.execute("insert into held values (?, ?, ?, ?)", held)
-            if change.next_counter is not None:
-                db.execute(
-                    "insert or replace into downlink values (?, ?, ?, ?)",
-                    (*key, *change.next_counter),
-                )
-            if change.airtime is not None:
-                db.execute(
-                    "delete from transmission where bridge = ? and at_us < ?",
-                    (change.airtime.bridge, change.airtime.at_us - 2 * 3_600_000_000),
-                )
-                db.execute("insert into transmission values (?, ?, ?)", change.airtime)
+            for change in changes:
+                self._write(db, change)
             self._save_totals(db, totals)
 
-    def replace_airtimes(self, airtimes: list[Airtime]) -> None:
-        """Write all airtime anew, after it was placed among other ticks."""
+    def _write(self, db: sqlite3.Connection, change: Change) -> None:
+        key = (change.collar, change.epoch)
+        if change.frame is not None:
+            self._insert(db, change.frame)
+        if change.again is not None:
+            self._insert_again(db, key, *change.again)
+        if change.window is not None:
+            seen = change.window.seen.to_bytes(8, "little")
+            db.execute(
+                "insert or replace into replay_window values (?, ?, ?, ?)",
+                (*key, change.window.highest, seen),
+            )
+        for held in change.held:  # takes the place of every range it has grown over
+            db.execute(
+                "delete from held where (collar, generation) = (?, ?) and first between ? and ?",
+                held,
+            )
+            db.execute("insert into held values (?, ?, ?, ?)", held)
+        if change.next_counter is not None:
+            db.execute(
+                "insert or replace into downlink values (?, ?, ?, ?)",
+                (*key, *change.next_counter),
+            )
+        if change.airtime is not None:
+            db.execute(
+                "delete from transmission where bridge = ? and at_us < ?",
+                (change.airtime.bridge, change.airtime.at_us - 2 * 3_600_000_000),
+            )
+            db.execute("insert into transmission values (?, ?, ?)", change.airtime)
+        if change.stretch is not None:
+            db.execute("insert or replace into clock values (?, ?, ?)", change.stretch)
+
+    def replace_airtimes(self, airtimes: list[Airtime], bridge: str | None = None) -> None:
+        """Write all airtime, or that of one bridge, anew: it was placed among other ticks."""
         with self._transaction() as db:
-            db.execute("delete from transmission")
+            db.execute("delete from transmission where ? in (bridge, '*')", (bridge or "*",))
             db.executemany("insert into transmission values (?, ?, ?)", airtimes)
 
     def save_totals(self, totals: dict[str, int]) -> None:
@@ -222,27 +261,56 @@ class Spool:
 
     def find(self, collar: int, epoch: int, counter: int) -> Frame | None:
         """Return the frame of this counter, None if it was never spooled or is no longer kept."""
-        query = f"""
-            select {_COLUMNS} from frame join reception using (frame)
-            where collar = ? and epoch = ? and counter = ?"""
-        with self._translated():
-            row = self._db.execute(query, (collar, epoch, counter)).fetchone()
-        if row is None:
+        where = "frame = (select frame from frame where (collar, epoch, counter) = (?, ?, ?))"
+        found = self._read(where, (collar, epoch, counter))
+        if not found:
             return None
-        _, collar, epoch, counter, sealed, *heard = row
-        return Frame(collar, epoch, counter, sealed, Reception(*heard))
+        _, collar, epoch, counter, sealed, heard, again = found[0]
+        return Frame(collar, epoch, counter, sealed, heard, again=again)
 
     def peek(self, limit: int) -> list[Waiting]:
         """Return the oldest frames that wait to be loaded, in the order they came."""
-        query = f"""
-            select {_COLUMNS} from frame join reception using (frame)
-            where state = {State.WAITING} order by frame limit ?"""
+        oldest = f"select frame from frame where state = {State.WAITING} order by frame limit ?"
+        return self._read(f"frame in ({oldest})", (limit,))
+
+    def _read(self, where: str, parameters: tuple[int, ...]) -> list[Waiting]:
+        query = f"select {_COLUMNS} from frame join reception using (frame) where {where}"
+        order = " order by frame, received_at_us"
+        found: dict[int, Waiting] = {}
         with self._translated():
-            rows = self._db.execute(query, (limit,)).fetchall()
-        return [
-            Waiting(number, collar, epoch, counter, sealed, Reception(*heard))
-            for number, collar, epoch, counter, sealed, *heard in rows
-        ]
+            for row in self._db.execute(query + order, parameters):
+                number, collar, epoch, counter, sealed, *rest = row
+                known, heard = found.get(number), Reception(*rest)
+                if known is None:
+                    found[number] = Waiting(number, collar, epoch, counter, sealed, heard)
+                else:
+                    found[number] = known._replace(again=(*known.again, heard))
+        return list(found.values())
+
+    def clock_errors(self, frames: Iterable[Waiting], error_us: dict[int, int]) -> dict[Name, int]:
+        """Return how wrong the clock was at receptions [us]; once told, it stays.
+
+        Args:
+            frames: whose receptions.
+            error_us: by stretch of the clock, how wrong it seems now.
+        """
+        wrong = [one.number for one in frames if one.heard.clock or one.again]
+        if not wrong:
+            return {}
+        told: dict[Name, int] = {}
+        with self._transaction() as db:
+            db.executemany(
+                "update reception set clock_error_us = ? "
+                "where clock = ? and clock_error_us is null and frame between ? and ?",
+                [(error, clock, wrong[0], wrong[-1]) for clock, error in error_us.items()],
+            )
+            query = (
+                "select frame, bridge, clock_error_us from reception "
+                "where frame between ? and ? and clock_error_us != 0"
+            )
+            for number, bridge, error in db.execute(query, (wrong[0], wrong[-1])):
+                told[number, bridge] = error
+        return told
 
     def mark(self, numbers: Iterable[int], state: State, note: str | None = None) -> None:
         """Set what has become of some frames."""
@@ -294,7 +362,8 @@ class Spool:
         if version < VERSION:
             with self._transaction() as db:  # another connection may be faster
                 (version,) = db.execute("pragma user_version").fetchone()
-                for statement in {0: _SCHEMA, 1: _FROM_VERSION_1}.get(version, "").split(";"):
+                steps = _STEPS[:1] if version == 0 else _STEPS[version:]
+                for statement in "".join(steps).split(";") if version < VERSION else ():
                     db.execute(statement)
                 db.execute(f"pragma application_id = {APPLICATION_ID}")
                 db.execute(f"pragma user_version = {VERSION}")
@@ -306,9 +375,24 @@ class Spool:
             "insert into frame values (null, ?, ?, ?, ?, ?, ?, ?)",
             (*frame[:4], now_us, state, frame.fault),
         ).lastrowid
+        self._insert_reception(db, number, frame.heard)
+
+    def _insert_again(
+        self, db: sqlite3.Connection, key: tuple[int, int], counter: int, heard: Reception
+    ) -> None:
+        """Note who else has heard a frame; it is loaded once more, with that."""
+        query = "select frame, state from frame where (collar, epoch, counter) = (?, ?, ?)"
+        number, state = db.execute(query, (*key, counter)).fetchone()
+        self._insert_reception(db, number, heard)
+        if state == State.LOADED:
+            db.execute("update frame set state = ? where frame = ?", (State.WAITING, number))
+
+    def _insert_reception(
+        self, db: sqlite3.Connection, number: int | None, heard: Reception
+    ) -> None:
         db.execute(
-            "insert into reception values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, *frame.heard),
+            "insert or ignore into reception values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, *heard, None if heard.clock else 0),
         )
 
     def _save_totals(self, db: sqlite3.Connection, totals: dict[str, int]) -> None:

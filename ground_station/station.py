@@ -1,284 +1,118 @@
-"""The running station: for every frame receiver, session, downlink, spool, and then the answer."""
+"""The running station: its lines, its loader, and the one that watches both."""
 
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, TypeVar
 
-from firmware.wire.bridge import (
-    DUTY_CYCLE_REFUSED,
-    RADIO_ERROR,
-    SENT,
-    TOO_LATE,
-    Hello,
-    Pong,
-    Received,
-    Transmitted,
+from ground_station import receivers, watchdog
+from ground_station.clock import Vouching
+from ground_station.errors import (
+    KeyFileError,
+    LineFailed,
+    LoaderFailed,
+    SpoolError,
 )
-from ground_station.clock import BridgeClock, Clock, SystemClock, system_utc_us
-from ground_station.downlink import Answer, Downlink, DownlinkRefused, station_number
-from ground_station.errors import KeyFileError, LoaderFailed, ReceiverError, SpoolError
-from ground_station.events import Throttle, log
+from ground_station.events import log
 from ground_station.keys import KeyRing, load_keys
+from ground_station.line import Line, Shared
 from ground_station.loader import Loader
-from ground_station.memory import Change, State
+from ground_station.memory import State
 from ground_station.metrics import Totals
-from ground_station.receiver import Event, Noise, Receiver
-from ground_station.receivers.bridge import BridgeReceiver
-from ground_station.receivers.serial_line import refuse_impossible
-from ground_station.session import Accepted, Refusal, Session
+from ground_station.receiver import Receiver
 from ground_station.settings import Settings
 from ground_station.spool import Spool, lock
 
-_POLL_S = 0.25
-_FIRST_RETRY_S = 0.25
-_LAST_RETRY_S = 30.0
-_ANSWER_MEMORY = 256
-_STATUS_WORDS = {
-    TOO_LATE: "too late",
-    DUTY_CYCLE_REFUSED: "refused by the bridge's duty cycle",
-    RADIO_ERROR: "radio error",
-}
-_NOTHING_SENT = (TOO_LATE, DUTY_CYCLE_REFUSED)  # after a radio error part of it may be on the air
-
-_T = TypeVar("_T")
-
-
-class _Stopping(Exception):
-    """The station was asked to stop while it waited for the spool."""
+_WATCH_S = 0.25
+_SAVE_S = 20.0
 
 
 class Station:
-    """Answers one receiver until it is told to stop.
+    """Answers its receivers until it is told to stop, or until all of them have ended.
 
     Args:
         settings: what to do.
-        receiver: the open or closed receiver.
+        receivers: one or several.
         spool: the spool, held by this process.
         keys: the collars' keys.
         totals: counters.
-        on_spooled: called after each frame that is on the disk.
+        on_spooled: set after each frame that is on the disk.
+        vouching: says which stretch of the clock it is.
     """
 
     def __init__(
         self,
         settings: Settings,
-        receiver: Receiver,
+        receivers: Receiver | Sequence[Receiver],
         spool: Spool,
         keys: KeyRing,
         totals: Totals,
         on_spooled: threading.Event,
+        vouching: Vouching | None = None,
     ) -> None:
-        self._settings = settings
-        self._receiver = receiver
-        self._spool = spool
-        self._totals = totals
-        self._on_spooled = on_spooled
-        self._stop = threading.Event()
-        self._throttle = Throttle()
         memory = spool.restore()
-        self._session = Session(memory, keys, spool.find)
-        self._downlink = Downlink(memory, settings.station, settings.tx_power_dbm)
+        vouching = vouching or Vouching(memory.stretches)
+        self.shared = Shared(
+            settings, spool, keys, totals, on_spooled, memory, vouching, self._refresh_keys
+        )
+        several = [receivers] if isinstance(receivers, Receiver) else list(receivers)
+        self.lines = [Line(self.shared, one, alone=len(several) == 1) for one in several]
+        self.failed = False
         self._key_file = _Stamp.of(settings)
-        self._clock: Clock = SystemClock()
-        if settings.clock == "bridge":
-            self._clock = BridgeClock(self._clock)
-        self._bridge = ""
-        self._answers: dict[int, Answer] = {}
-        self._answered: dict[int, int] = {}
 
     def stop(self) -> None:
         """Ask the station to stop; safe in a signal handler."""
-        self._stop.set()
+        self.shared.stop.set()
 
-    def run(self) -> None:
-        """Serve until asked to stop; a receiver that goes away is opened again."""
-        retry_s = _FIRST_RETRY_S
-        while not self._stop.is_set():
-            try:
-                with self._receiver:
-                    while not self._stop.is_set():
-                        event = self._receiver.receive(_POLL_S)
-                        if event is not None:
-                            self._handle(event)
-                            retry_s = _FIRST_RETRY_S
-            except ReceiverError as error:
-                self._totals.add("receiver_errors")
-                log("receiver away", port=error.port, fault=error.fault, retry_s=retry_s)
-                self._stop.wait(retry_s)
-                retry_s = min(2 * retry_s, _LAST_RETRY_S)
-        with contextlib.suppress(SpoolError):
-            self._spool.save_totals(self._totals.snapshot())
+    def run(self, loader: Loader | None = None) -> None:
+        """Serve until asked to stop, telling systemd while everybody is seen at work."""
+        threads = [
+            threading.Thread(target=self._serve, args=(line,), name=f"line {n}", daemon=True)
+            for n, line in enumerate(self.lines)
+        ]
+        for thread in threads:
+            thread.start()
+        workers: list[watchdog.Worker] = [*self.lines]
+        guard = watchdog.Guard([*workers, loader] if loader is not None else workers)
+        saved_s = time.monotonic()
+        while any(thread.is_alive() for thread in threads):
+            threads[0].join(_WATCH_S)
+            if time.monotonic() - saved_s > _SAVE_S and self._save():
+                saved_s = time.monotonic()
+                guard.spool_wrote()
+            guard.feed()
+        self._save()
 
-    def _handle(self, event: Event) -> None:
-        match event:
-            case Received():
-                self._answer(event)
-            case Hello():
-                self._greet(event)
-            case Pong():
-                self._clock.observe(event.ticks_us, event.utc_us)
-            case Transmitted():
-                self._note_sent(event)
-            case Noise():
-                self._totals.add("noise")
-                self._throttle.log(
-                    "noise", "line noise", port=self._receiver.port, fault=event.fault
-                )
-
-    def _greet(self, hello: Hello) -> None:
-        self._bridge = f"{hello.bridge:016x}"
-        self._answered.clear()  # what comes again now has had no answer that the bridge could read
-        self._clock.restart()
-        self._clock.observe(hello.ticks_us, hello.utc_us)
-        self._session.connect(hello.ticks_us)
-        if self._downlink.ledger.connect(self._bridge, hello.ticks_us):
-            with contextlib.suppress(SpoolError):  # else it is placed again at the next start
-                self._spool.replace_airtimes(self._downlink.ledger.airtimes)
-        if self._settings.clock == "bridge" and not hello.utc_us:
-            log("bridge clock unknown", bridge=self._bridge, instead="system clock")
-        elif not self._clock.is_known():
-            log("system clock not set", utc_us=system_utc_us(), expected="2026 or later")
-        keys = self._session.keys
-        if keys.station_number is None:
-            log(
-                "station number made from the name",
-                number=station_number(keys, self._settings.station),
-                expected="`capra station keys number`, if another station has the same keys",
-            )
-        log(
-            "station ready",
-            port=self._receiver.port,
-            station=self._settings.station,
-            bridge=self._bridge,
-            firmware=hello.firmware,
-            clock=self._settings.clock,
-            collars=len(keys.collars()),
-        )
-
-    def _answer(self, received: Received) -> None:
-        """Authenticate, write to the disk, and only then answer."""
-        with contextlib.suppress(_Stopping):  # unanswered, the bridge keeps it
-            self._answer_once(received)
-
-    def _answer_once(self, received: Received) -> None:
-        if self._answered.get(received.reception) == received.ticks_us:
-            return  # told twice: it was on its way when the bridge was asked for all unanswered
-        self._answered[received.reception] = received.ticks_us
-        _forget_oldest(self._answered)
-        self._refresh_keys()
-        verdict = self._insist(lambda: self._session.judge(received, self._bridge))
-        if isinstance(verdict, Refusal):
-            self._totals.add(f"refused_{verdict.reason}")
-            kind = (verdict.reason, verdict.fields.get("collar"))
-            self._throttle.log(kind, "frame refused", reason=verdict.reason, **verdict.fields)
-            self._receiver.release(received.reception)
-            return
-        change, answer = self._plan(verdict, received)
-        self._insist(lambda: self._spool.commit(change, self._totals.snapshot()))
-        self._on_spooled.set()
-        self._session.remember(change)
-        if answer is None:
-            self._receiver.release(received.reception)
-            return
-        self._downlink.ledger.book(answer.airtime)
-        self._answers[answer.transmit.transmission] = answer
-        _forget_oldest(self._answers)
-        self._receiver.transmit(answer.transmit)
-
-    def _plan(self, accepted: Accepted, received: Received) -> tuple[Change, Answer | None]:
-        heard_at_us = self._clock.heard_at_us(received.ticks_us, received.utc_us)
-        change = self._session.change_for(
-            accepted, received, self._settings.station, self._bridge, heard_at_us
-        )
-        self._totals.add("frames" if change.frame is not None else "resent")
-        if accepted.fault is not None:
-            self._totals.add("undecodable")
-            log(
-                "frame undecodable",
-                collar=accepted.collar,
-                counter=accepted.counter,
-                fault=accepted.fault,
-                kept="in the spool",
-            )
-            return change, None
-        self._warn_of_older_generation(accepted)
+    def _serve(self, line: Line) -> None:
         try:
-            answer = self._downlink.acknowledge(
-                accepted,
-                received,
-                change,
-                self._session.held_after(accepted),
-                self._session.keys,
-                heard_at_us,
-                time_known=self._clock.is_known(),
-            )
-        except DownlinkRefused as error:
-            self._totals.add("withheld")
-            self._throttle.log(
-                "withheld", "acknowledgement withheld", collar=accepted.collar, fault=error
-            )
-            return change, None
-        self._totals.add("acknowledged")
-        return answer.change, answer
+            line.run()
+        except BaseException:
+            self.failed = True
+            self.stop()
+            raise
 
-    def _warn_of_older_generation(self, accepted: Accepted) -> None:
-        """Say that a collar went back. Its records are kept and acknowledged all the same."""
-        newest = self._session.newer_generation(accepted)
-        if newest is None:
-            return
-        self._totals.add("older_generation")
-        self._throttle.log(
-            ("older generation", accepted.collar),
-            "generation went back",
-            collar=accepted.collar,
-            generation=accepted.generation,
-            held=newest,
-            expected="`capra station keys add --replace` for a collar with another board",
-        )
-
-    def _insist(self, action: Callable[[], _T]) -> _T:
-        """Use the spool until it lets us: a full disk delays answers, loses none.
-
-        Raises:
-            _Stopping: the station was asked to stop meanwhile.
-        """
-        retry_s = _FIRST_RETRY_S
-        while True:
-            try:
-                return action()
-            except SpoolError as error:
-                self._totals.add("spool_errors")
-                log("spool refuses", path=error.path, fault=error.fault, retry_s=retry_s)
-                if self._stop.wait(retry_s):
-                    raise _Stopping from error
-                retry_s = min(2 * retry_s, _LAST_RETRY_S)
-
-    def _note_sent(self, event: Transmitted) -> None:
-        answer = self._answers.pop(event.transmission, None)
-        if event.status == SENT:
-            return
-        self._totals.add("not_sent")
-        if answer is not None and event.status in _NOTHING_SENT:
-            self._downlink.ledger.give_back(answer.airtime)
-        status = _STATUS_WORDS.get(event.status, f"status {event.status}")
-        self._throttle.log(("not sent", event.status), "acknowledgement not sent", fault=status)
+    def _save(self) -> bool:
+        """Write the totals, which also shows that the spool still writes."""
+        with self.shared.turn, contextlib.suppress(SpoolError):
+            self.shared.spool.save_totals(self.shared.totals.snapshot())
+            return True
+        return False
 
     def _refresh_keys(self) -> None:
         """Take in a key file that was changed; a faulty one changes nothing."""
-        stamp = _Stamp.of(self._settings)
+        stamp = _Stamp.of(self.shared.settings)
         if stamp == self._key_file:
             return
         self._key_file = stamp
         try:
-            self._session.keys = load_keys(self._settings.keys)
+            self.shared.keys = load_keys(self.shared.settings.keys)
         except KeyFileError as error:
             log("keys kept", fault=error)
         else:
-            log("keys read", collars=len(self._session.keys.collars()))
+            log("keys read", collars=len(self.shared.keys.collars()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,11 +133,6 @@ class _Stamp:
         return cls(found.st_ino, found.st_mtime_ns, found.st_mode)
 
 
-def _forget_oldest(entries: dict[int, Any]) -> None:
-    if len(entries) > _ANSWER_MEMORY:
-        del entries[next(iter(entries))]
-
-
 def run(settings: Settings) -> None:
     """Run a station until SIGTERM or SIGINT, then load what waits and return.
 
@@ -312,19 +141,23 @@ def run(settings: Settings) -> None:
         KeyFileError: the key file cannot be used.
         SpoolError: the spool cannot be used.
         LoaderFailed: the loader ended before its time.
+        LineFailed: a receiver's line did.
     """
-    refuse_impossible(settings.port)
+    lines = [
+        receivers.open(table, f"receiver {n}") for n, table in enumerate(settings.tables(), 1)
+    ]
     keys = load_keys(settings.keys)
     with lock(settings.spool), Spool(settings.spool) as spool:
         totals = Totals(spool.restore().totals)
         wake = threading.Event()
-        receiver = BridgeReceiver(settings.port)
-        station = Station(settings, receiver, spool, keys, totals, wake)
+        station = Station(settings, lines, spool, keys, totals, wake)
         loader = Loader(settings, totals, wake, station.stop) if settings.load else None
         with _signals(station):
             if loader is not None:
                 loader.start()
-            station.run()
+            watchdog.notify("READY=1")
+            station.run(loader)
+            watchdog.notify("STOPPING=1")
             log("station stopping", frames=totals.get("frames"))
             if loader is not None:
                 loader.drain(settings.drain_s)
@@ -332,6 +165,8 @@ def run(settings: Settings) -> None:
         log("station stopped", loaded=totals.get("loaded"), waiting=spool.count(State.WAITING))
     if loader is not None and loader.failed:
         raise LoaderFailed("the loader ended by a fault of the program, see above")
+    if station.failed:
+        raise LineFailed("a receiver's line ended by a fault of the program, see above")
 
 
 @contextlib.contextmanager

@@ -191,7 +191,7 @@ def test_status_shows_who_was_heard_and_what_waits(
     heard = Reception("hut", "b", 1, 10, 1_772_000_000_000_000, 868_100_000, 9, 125_000, -99, -9)
     with Spool(tmp_path / "spool") as spool:
         change = Change(17, 0, Frame(17, 0, 5, b"x", heard), held=(Held(17, 0, 1, 30),))
-        spool.commit(change, {"frames": 1, "refused_tag": 4})
+        spool.commit([change], {"frames": 1, "refused_tag": 4})
         assert main(["status", "--spool", str(tmp_path / "spool")]) == 0  # while it is in use
     text = capsys.readouterr().out
     assert "17  2026-02-25T06:13:20Z" in text and "1 waiting" in text and "refused_tag: 4" in text

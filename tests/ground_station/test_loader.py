@@ -25,7 +25,7 @@ def put(spool: Spool, collar: Collar, payload: bytes) -> None:
     counter = collar.counter
     sealed = collar.seal(payload)
     frame = Frame(collar.collar, collar.epoch, counter, sealed, HEARD)
-    spool.commit(Change(collar.collar, collar.epoch, frame), {})
+    spool.commit([Change(collar.collar, collar.epoch, frame)], {})
 
 
 def encode(*records: object) -> bytes:
@@ -52,11 +52,11 @@ def test_rows_say_what_the_records_say(tmp_path: Path) -> None:
     keys = load_keys(write_keys(tmp_path / "keys.json", collar))
     rows = read_frame(Waiting(9, 1, 0, 0, sealed, HEARD), keys)
     assert isinstance(rows, Rows)
-    (fix,), (status,) = rows.fixes, rows.statuses
+    (fix,), (status,) = rows.kinds[0], rows.kinds[1]
     assert fix[:4] == (1, 0, 4, records[0].recorded_at_s * 1_000_000)
     assert fix[4:] == (46.66004, 10.19996, None, None, 2)
     assert status[3:] == (records[1].recorded_at_s * 1_000_000, *records[1][2:])
-    assert rows.reception[6:] == (9, -100.0, -2.25, len(sealed), 0.0)
+    assert rows.kinds[2][0][6:] == (9, -100.0, -2.25, len(sealed), 0.0)
 
 
 def test_frame_without_its_key_waits_for_the_key(tmp_path: Path) -> None:
@@ -101,11 +101,13 @@ def test_value_that_cannot_be_stored_costs_its_own_record_alone(
         assert stored(database_url, "fix") == [1, 2, 4, 7, 8]
         assert stored(database_url, "status") == [3, 6, 9]
         assert stored(database_url, "reception", "counter") == [0, 1, 2]
+        assert dead_letters(database_url) == [("fixes", 1, 5)]
         with psycopg.connect(database_url) as connection:
             connection.execute("alter table fix drop constraint low")
         load_all(tmp_path, database_url)  # a later start tries again
         assert spool.count(State.LOADED) == 3
     assert stored(database_url, "fix") == [1, 2, 4, 5, 7, 8]
+    assert dead_letters(database_url) == []
 
 
 @pytest.mark.db
@@ -130,7 +132,7 @@ def test_frame_heard_before_the_clock_was_set_costs_no_record(
     with Spool(tmp_path / "spool") as spool:
         sealed = collar.send(1, 9)
         heard = HEARD._replace(received_at_us=4_000_000)
-        spool.commit(Change(1, 0, Frame(1, 0, 0, sealed, heard)), {})
+        spool.commit([Change(1, 0, Frame(1, 0, 0, sealed, heard))], {})
         load_all(tmp_path, database_url)
     assert stored(database_url, "fix") == list(range(1, 10))
 
@@ -184,6 +186,12 @@ def test_disk_that_refuses_the_embedded_server_only_delays_loading(
         load_all(tmp_path, None)
         assert spool.count(State.WAITING) == 1
     assert "Is a directory" in capfd.readouterr().err
+
+
+def dead_letters(dsn: str) -> list[tuple[object, ...]]:
+    query = "select kind, collar, (content->>'record')::int from dead_letter where reason <> ''"
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query).fetchall()
 
 
 def stored(dsn: str, table: str, column: str = "record") -> list[int]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.wire import frame
+from firmware.wire import frame, hello
 from ground_station import session
 from ground_station.keys import CollarKey, KeyRing
 from ground_station.memory import Change, Frame, Memory, Window
@@ -70,12 +70,21 @@ def test_wrong_key_epoch_and_changed_bytes_fail_the_tag() -> None:
         assert (found["reason"], found["collar"], found["epoch"]) == ("tag", 1, 0)
 
 
+def test_an_inventory_is_taken_and_names_no_records() -> None:
+    collar = Collar(1)
+    greeting = hello.Hello(0, 2, 0, 0, 0, 0, 1, 9, [(3, 9)])
+    heard = collar.seal(hello.encode(greeting, 40), kind=frame.HELLO)
+    accepted = Desk(collar).judge(heard)
+    assert isinstance(accepted, Accepted)
+    assert (accepted.generation, accepted.records, accepted.fault) == (0, [], None)
+
+
 def test_short_frame_other_kind_and_odd_spreading_are_refused() -> None:
     collar = Collar(1)
     desk = Desk(collar)
     assert refused(desk, collar.send(1, 1)[:9])["reason"] == "truncated"
     assert refused(desk, collar.send(1, 1)[:5])["reason"] == "truncated"
-    assert refused(desk, collar.seal(b"", kind=frame.HELLO))["kind"] == frame.HELLO
+    assert refused(desk, collar.seal(b"", kind=frame.AID))["kind"] == frame.AID
     odd = desk.session.judge(make_received(collar.send(1, 1), sf=6), "b")
     assert isinstance(odd, Refusal) and odd.fields["sf"] == 6
 
@@ -219,3 +228,17 @@ def test_older_generation_is_noticed_and_taken_all_the_same() -> None:
     assert isinstance(newer, Accepted) and desk.session.newer_generation(newer) is None
     other = desk.judge(Collar(2).send(1, 3, generation=1))
     assert isinstance(other, Accepted) and desk.session.newer_generation(other) is None
+
+
+def test_an_acknowledgement_names_what_came_before_the_frame_too() -> None:
+    collar = Collar(1)
+    desk = Desk(collar)
+    for first in range(1, 101, 5):
+        last = desk.judge(collar.send(first, first + 1))
+        assert isinstance(last, Accepted)
+        desk.take(collar.send(first, first + 1))
+    named = desk.session.named_after(last)
+    assert named[-1] == (96, 97) and len(named) == session.NAMED_RANGES
+    early = desk.judge(collar.send(1, 2))
+    assert isinstance(early, Accepted)
+    assert desk.session.named_after(early)[0] == (1, 2)

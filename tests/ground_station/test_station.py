@@ -127,7 +127,7 @@ def test_answer_that_was_not_sent_costs_no_airtime(
     collar = Collar(1)
     late = wire.Transmitted(1, wire.TOO_LATE, 0, 0)
     result = serve(tmp_path, collar, make_received(collar.send(1, 1)), late)
-    assert result.station._downlink.ledger.used_us(0) == 0
+    assert result.station.lines[0].downlink.ledger.used_us(0) == 0
     assert "acknowledgement not sent" in capfd.readouterr().err
 
 
@@ -135,18 +135,18 @@ def test_radio_error_may_have_cost_airtime(tmp_path: Path) -> None:
     collar = Collar(1)
     failed = wire.Transmitted(1, wire.RADIO_ERROR, 0, 0)
     result = serve(tmp_path, collar, make_received(collar.send(1, 1)), failed)
-    assert result.station._downlink.ledger.used_us(0) > 0
+    assert result.station.lines[0].downlink.ledger.used_us(0) > 0
 
 
 def test_airtime_is_remembered_over_a_restart_of_station_and_bridge(tmp_path: Path) -> None:
     collar = Collar(1)
     first = serve(tmp_path, collar, make_received(collar.send(1, 1), ticks_us=10**15))
-    used_us = first.station._downlink.ledger.used_us(10**15)
+    used_us = first.station.lines[0].downlink.ledger.used_us(10**15)
     again = serve(tmp_path, collar)  # its Hello says that the bridge has just started
-    assert 0 < used_us == again.station._downlink.ledger.used_us(0)
-    assert again.station._downlink.ledger.used_us(2 * 3_600_000_000) == 0
+    assert 0 < used_us == again.station.lines[0].downlink.ledger.used_us(0)
+    assert again.station.lines[0].downlink.ledger.used_us(2 * 3_600_000_000) == 0
     with Spool(tmp_path / "spool.sqlite") as spool:
-        assert spool.restore().airtimes == again.station._downlink.ledger.airtimes
+        assert spool.restore().airtimes == again.station.lines[0].downlink.ledger.airtimes
 
 
 def test_damaged_read_of_the_spool_delays_the_answer_only(

@@ -62,11 +62,11 @@ set (generation, record, recorded_at, lat, lon, altitude_m, accuracy_m, reason)
 where (excluded.recorded_at, excluded.generation, excluded.record)
     > (latest.recorded_at, latest.generation, latest.record)
 
--- name: add_dead_letters
+-- name: add_dead_letter
 insert into dead_letter as known (station, collar, kind, reason, content)
 values (%(station)s, %(collar)s, %(kind)s, %(reason)s, %(content)s)
 on conflict (kind, collar, content) do update set reason = excluded.reason, refused_at = now()
 
--- name: remove_dead_letters
+-- name: remove_dead_letter
 delete from dead_letter
 where (kind, collar, content) = (%(kind)s, %(collar)s, %(content)s)
