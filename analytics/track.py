@@ -17,6 +17,7 @@ Reasons = NDArray[np.uint8]
 
 _SHOWN = 3  # values quoted per fault
 _ROUNDING = 1e-9  # projected metres carry about 1e-12
+_SURELY = 1e-6  # of the length, a width that no rounding makes
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,12 +130,12 @@ def check_spread(track: Track, minimum_fixes: int = 5) -> None:
     faults = []
     if len(track) < minimum_fixes:
         faults.append(f"{len(track)} fixes, at least {minimum_fixes} are needed")
-    if len(track) > 1:
+    if len(track) > 1 and not _surely_wide(track.x_m, track.y_m):
         size_m = math.hypot(float(np.ptp(track.x_m)), float(np.ptp(track.y_m)))
         first = _show(np.array((track.x_m[0], track.y_m[0])))
         if size_m == 0:
             faults.append(f"all {len(track)} fixes are equal: {first} [m]")
-        elif len(track) > 2 and _on_one_line(track.x_m, track.y_m, size_m):
+        elif len(track) > 2 and _on_one_line(track.x_m, track.y_m):
             last = _show(np.array((track.x_m[-1], track.y_m[-1])))
             faults.append(
                 f"all {len(track)} fixes lie on one line, from {first} to {last} [m]: "
@@ -144,16 +145,16 @@ def check_spread(track: Track, minimum_fixes: int = 5) -> None:
         raise TrackError(faults)
 
 
-def _on_one_line(x_m: Floats, y_m: Floats, size_m: float) -> bool:
-    """Whether the width across the main axis is nothing but rounding.
-
-    More points only add to both widths, so a thousand of them prove that there is a second one.
-    """
+def _surely_wide(x_m: Floats, y_m: Floats) -> bool:
+    """Whether a thousand of the points, which others only add to, lie far off any one line."""
     step = x_m.size // 1000 + 1
-    some, largest = _widths(x_m[::step], y_m[::step]), size_m * math.sqrt(x_m.size)
-    if some[1] > _ROUNDING * largest:
-        return False
-    wide, narrow = some if step == 1 else _widths(x_m, y_m)
+    wide, narrow = _widths(x_m[::step], y_m[::step])
+    return narrow > _SURELY * wide
+
+
+def _on_one_line(x_m: Floats, y_m: Floats) -> bool:
+    """Whether the width across the main axis is nothing but rounding."""
+    wide, narrow = _widths(x_m, y_m)
     return narrow <= _ROUNDING * wide
 
 
