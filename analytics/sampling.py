@@ -104,18 +104,18 @@ def sampling_bias(track: Track) -> SamplingBias | None:
 def _ways(track: Track, duration_s: Floats, lag_s: float) -> Floats:
     """Returns the distances between fixes so far apart, all steps between them much shorter."""
     t, x, y = track.times_s, track.x_m, track.y_m
-    short = np.concatenate(([0], np.cumsum(duration_s > lag_s / _LONG)))
-    end = np.searchsorted(t, t + lag_s * (1 - 1e-9))
-    inside = np.minimum(end, t.size - 1)
-    good = (end < t.size) & (t[inside] - t <= 1.25 * lag_s)
-    good &= short[inside] == short[: t.size]
-    starts = np.flatnonzero(good)
+    start = np.arange(0, t.size, -(-t.size // (10 * _MOST)))
+    end = np.searchsorted(t, t[start] + lag_s * (1 - 1e-9))
+    start, end = start[end < t.size], end[end < t.size]
+    long = np.concatenate(([0], np.cumsum(duration_s > lag_s / _LONG)))
+    good = (t[end] - t[start] <= 1.25 * lag_s) & (long[end] == long[start])
+    start, end = start[good], end[good]
     ways, k, apart = [], 0, t.size // _MOST
-    while k < starts.size:
-        ways.append(i := int(starts[k]))
-        k = int(np.searchsorted(starts, max(int(end[i]), i + apart)))
-    to = end[ways]
-    return np.hypot(x[to] - x[ways], y[to] - y[ways])
+    while k < start.size:
+        ways.append(k)
+        k = int(np.searchsorted(start, max(int(end[k]), int(start[k]) + apart)))
+    first, last = start[ways], end[ways]
+    return np.asarray(np.hypot(x[last] - x[first], y[last] - y[first]))
 
 
 def warn_of_sampling(track: Track, name: str = "") -> None:
