@@ -17,7 +17,8 @@ Source: Seeed, LoRa-E5 AT command specification, test mode.
 import re
 
 from firmware.wire.bridge import Transmit
-from ground_station.receivers.modem import Channel, Line, ModemReceiver, read_channel
+from ground_station.receivers.attached import Channel, read_channel
+from ground_station.receivers.modem import Line, ModemReceiver
 from ground_station.receivers.serial_line import read_port
 from ground_station.receivers.table import Table
 

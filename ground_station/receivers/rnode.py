@@ -13,14 +13,11 @@ Source: markqvist/RNode_Firmware, Framing.h, Config.h and sx126x.h.
 
 import struct
 import time
-from collections import deque
 
-from firmware.wire.bridge import NOT_SENT, PROTOCOL, Hello, Received, Transmit, Transmitted
 from ground_station.errors import BridgeSilent
-from ground_station.events import Throttle
-from ground_station.receiver import Event, Noise, Receiver, number_of, strange, ticks_us
-from ground_station.receivers.modem import Channel, read_channel
-from ground_station.receivers.serial_line import SerialLine, candidates, read_port
+from ground_station.receiver import ticks_us
+from ground_station.receivers.attached import AttachedReceiver, Channel, read_channel
+from ground_station.receivers.serial_line import read_port
 from ground_station.receivers.table import Table
 
 _FEND, _FESC, _TFEND, _TFESC = 0xC0, 0xDB, 0xDC, 0xDD
@@ -91,82 +88,26 @@ class KissSplitter:
         self._inside = inside
 
 
-class RnodeReceiver(Receiver):
+class RnodeReceiver(AttachedReceiver):
     """One board on a serial line."""
 
     sends = False
 
     def __init__(self, port: str, channel: Channel) -> None:
-        super().__init__(port)
-        self.channel = channel
-        self._number = number_of("rnode", port)
-        self._throttle = Throttle()
-        self._line: SerialLine | None = None
+        super().__init__("rnode", port, _BAUD, channel)
         self._splitter = KissSplitter()
-        self._events: deque[Event] = deque()
         self._replies: dict[int, bytes] = {}
-        self._held: dict[int, Received] = {}
-        self._reception = 0
         self._rssi_dbm = self._snr_qdb = 0
-        self._heard_at_s = self._asked_at_s = 0.0
+        self._asked_at_s = 0.0
 
     @classmethod
     def from_table(cls, table: Table) -> "RnodeReceiver":
         """Read port, freq_hz, sf and bw_hz."""
         return cls(read_port(table), read_channel(table))
 
-    def open(self) -> None:
-        """Open the port and set the radio up."""
-        self._splitter = KissSplitter()
-        self._events.clear()
-        self._line = SerialLine(candidates(self.port)[0], _BAUD)
-        try:
-            self._set_up()
-        except BaseException:
-            self.close()
-            raise
-        self._heard_at_s = self._asked_at_s = time.monotonic()
-        hello = Hello(PROTOCOL, self._number, 0, ticks_us(), 0)
-        self._events.extendleft([*reversed(self._held.values()), hello])
-
-    def close(self) -> None:
-        """Close the port."""
-        if self._line is not None:
-            self._line.close()
-            self._line = None
-
-    def receive(self, timeout_s: float) -> Event | None:
-        """Return the next event; asks now and then whether the board lives."""
-        end_s = time.monotonic() + timeout_s
-        while not self._events:
-            now_s = time.monotonic()
-            if now_s - self._heard_at_s > _SILENT_S:
-                raise BridgeSilent(self.port, f"no answer for {_SILENT_S:.0f} s")
-            if now_s - max(self._heard_at_s, self._asked_at_s) > _PROBE_S:
-                self._asked_at_s = now_s
-                self._write(encode(_DETECT, bytes([_ASK])))
-            if now_s >= end_s:
-                return None
-            self._read(max(min(end_s - now_s, 0.1), 0.001))
-        return self._events.popleft()
-
-    def at_hand(self) -> bool:
-        """Return whether an event waits."""
-        return bool(self._events)
-
-    def transmit(self, message: Transmit) -> None:
-        """Send nothing, and say so."""
-        self._held.pop(message.in_reply_to, None)
-        self._events.append(
-            Transmitted(message.transmission, NOT_SENT, max(message.at_ticks_us, 0), 0)
-        )
-
-    def release(self, reception: int) -> None:
-        """Forget a frame."""
-        self._held.pop(reception, None)
-
     def _set_up(self) -> None:
         freq_hz, sf, bw_hz = self.channel
+        self._splitter = KissSplitter()
         self._insist(_DETECT, bytes([_ASK]), bytes([_ANSWER]))
         for command, data in (
             (_FREQ, struct.pack(">I", freq_hz)),
@@ -181,10 +122,10 @@ class RnodeReceiver(Receiver):
 
     def _insist(self, command: int, data: bytes, reply: bytes) -> None:
         self._replies.clear()
-        self._write(encode(command, data))
+        self._write_bytes(encode(command, data))
         end_s = time.monotonic() + _REPLY_S
         while time.monotonic() < end_s:
-            self._read(0.1)
+            self._take_input(0.1)
             if self._replies.get(command) == reply:
                 return
         said = self._replies.get(command)
@@ -193,14 +134,19 @@ class RnodeReceiver(Receiver):
             self.port, f"an RNode answers {got} to command 0x{command:02x}, expected {reply.hex()}"
         )
 
-    def _write(self, data: bytes) -> None:
-        assert self._line is not None
-        self._line.write(data)
+    def _work(self) -> float:
+        """Ask now and then whether the board lives."""
+        now_s = time.monotonic()
+        if now_s - self._heard_at_s > _SILENT_S:
+            raise BridgeSilent(self.port, f"no answer for {_SILENT_S:.0f} s")
+        if now_s - max(self._heard_at_s, self._asked_at_s) > _PROBE_S:
+            self._asked_at_s = now_s
+            self._write_bytes(encode(_DETECT, bytes([_ASK])))
+        return _PROBE_S
 
-    def _read(self, timeout_s: float) -> None:
-        assert self._line is not None
+    def _take_input(self, timeout_s: float) -> None:
         dropped = self._splitter.dropped
-        for frame in self._splitter.feed(self._line.read(timeout_s)):
+        for frame in self._splitter.feed(self._read_bytes(timeout_s)):
             self._heard_at_s = time.monotonic()
             self._take(frame[0], frame[1:])
         if self._splitter.dropped > dropped:
@@ -208,7 +154,7 @@ class RnodeReceiver(Receiver):
 
     def _take(self, command: int, data: bytes) -> None:
         if command == _DATA:
-            self._hear(data)
+            self._hear(data, ticks_us(), self._rssi_dbm, self._snr_qdb)
         elif command == _STAT_RSSI and data:
             self._rssi_dbm = data[0] - _RSSI_OFFSET
         elif command == _STAT_SNR and data:
@@ -218,19 +164,3 @@ class RnodeReceiver(Receiver):
             self._throttle.log("error", "RNode reports an error", port=self.port, code=code)
         else:
             self._replies[command] = data
-
-    def _hear(self, data: bytes) -> None:
-        fault = strange(data)
-        if fault is not None:
-            self.counts[fault] += 1
-            return
-        self._reception += 1
-        received = Received(
-            self._reception, ticks_us(), 0, *self.channel, self._rssi_dbm, self._snr_qdb, data
-        )
-        self._held[self._reception] = received
-        self._events.append(received)
-
-    def _noise(self, fault: str) -> None:
-        self.counts["noise"] += 1
-        self._events.append(Noise(fault))

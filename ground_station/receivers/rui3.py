@@ -19,7 +19,8 @@ import re
 from firmware.wire.bridge import Transmit
 from ground_station.errors import BridgeSilent
 from ground_station.events import log
-from ground_station.receivers.modem import Channel, Line, ModemReceiver, read_channel
+from ground_station.receivers.attached import Channel, read_channel
+from ground_station.receivers.modem import Line, ModemReceiver
 from ground_station.receivers.serial_line import read_port
 from ground_station.receivers.table import Table
 

@@ -16,8 +16,9 @@ from firmware.wire import bridge as wire
 from firmware.wire.errors import WireError
 from ground_station.errors import Malformed
 from ground_station.receivers import chirpstack_frames, replay, rnode, semtech_udp, virtual
+from ground_station.receivers.attached import Channel
 from ground_station.receivers.lora_e5 import LoraE5Receiver
-from ground_station.receivers.modem import Channel, LineSplitter
+from ground_station.receivers.modem import LineSplitter
 from ground_station.receivers.rui3 import Rui3Receiver
 from tests.bench.rows import row
 from tests.ground_station import test_chirpstack, test_modems, test_receivers, test_semtech_udp

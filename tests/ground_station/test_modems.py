@@ -11,8 +11,9 @@ from firmware.wire import bridge as wire
 from ground_station.errors import BridgeSilent
 from ground_station.receiver import Event, Noise, Receiver
 from ground_station.receivers import modem, rnode
+from ground_station.receivers.attached import Channel
 from ground_station.receivers.lora_e5 import LoraE5Receiver
-from ground_station.receivers.modem import Channel, LineSplitter
+from ground_station.receivers.modem import LineSplitter
 from ground_station.receivers.rnode import KissSplitter, RnodeReceiver
 from ground_station.receivers.rui3 import Rui3Receiver
 from tests.ground_station.modems import PtyModem, transcript
