@@ -66,6 +66,8 @@ _FIELDS = (
     ("mortal", "B", 0),  # the mortality alarm stands
     ("revival", "B", 0),  # evidence against it
     ("alarm_fixes", "B", 0),  # fixes of the alarm still to come
+    ("alarm_record", "I", 0),  # newest alarm record, 0 none
+    ("low", "B", 0),  # the alarm of low energy stands
     # --- fences (fence.py)
     ("fence_inside", "B", 0),  # bit per fence
     ("fence_known", "B", 0),
@@ -84,6 +86,7 @@ _FIELDS = (
     ("order_told", "B", 1),  # a station knows what became of it
     ("settings_order", "H", 0),  # sequence of the configuration in force
     ("hello_at_s", "I", 0),  # last inventory sent
+    ("send_next", "I", 0),  # where to go on after a frame without an answer, 0 the oldest
     ("arm_at_s", "I", 0),  # drop-off armed, 0 not
     ("arm_code", "H", 0),
     ("sleep_until_s", "I", 0),  # hibernation
@@ -100,6 +103,7 @@ _FIELDS = (
     ("broken_wakes", "H", 0),  # begun and not completed
     ("errors", "H", 0),
     ("lost_records", "H", 0),  # unreadable or overwritten before any station had them
+    ("config_version", "I", 0),  # settings under which a wake was completed
     ("faults", "H", 0),  # bit per part that fails, noted once (health.py)
     ("error_task", "B", 0),
     ("error_name", "15s", b""),
@@ -165,6 +169,8 @@ class State:
     mortal: int
     revival: int
     alarm_fixes: int
+    alarm_record: int
+    low: int
     fence_inside: int
     fence_known: int
     fence_until_s: int
@@ -180,6 +186,7 @@ class State:
     order_told: int
     settings_order: int
     hello_at_s: int
+    send_next: int
     arm_at_s: int
     arm_code: int
     sleep_until_s: int
@@ -195,6 +202,7 @@ class State:
     broken_wakes: int
     errors: int
     lost_records: int
+    config_version: int
     faults: int
     error_task: int
     error_name: bytes
@@ -207,7 +215,7 @@ class State:
     def restart(self, generation: int) -> None:
         """Forget what counted in another generation; what was learned stays."""
         self.generation = generation
-        self.newest = self.send_from = 0
+        self.newest = self.send_from = self.send_next = self.alarm_record = 0
         for name in _PER_GENERATION:
             setattr(self, name, 0)
 

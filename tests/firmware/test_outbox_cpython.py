@@ -1,11 +1,7 @@
-from firmware import log
+from firmware import block, log, outbox
 from firmware.wire import data
-
-# isort: split
-from firmware import outbox  # last: the small heap has room to compile them in this order
 from firmware.wire.kind import KIND_FIX
 
-from .light import State
 from .memory import Memory
 
 NOW = 1790000000
@@ -17,7 +13,7 @@ class Talk:
 
     def __init__(self, records, unreadable=()):
         self.memory = Memory()
-        self.state = State()
+        self.state = block.State()
         self.state.generation = 1
         self.log = log.Log(self.memory, 1, slots=64)
         self.outbox = outbox.Outbox(self.log, self.state)
@@ -56,6 +52,25 @@ def test_the_oldest_records_go_first():
     first, second = talk.sends(2, room=20)
     assert first[0] == 1 and second[0] == first[-1] + 1
     assert talk.state.send_from == 0
+
+
+def test_after_silence_the_next_records_go_and_an_answer_tells_what_is_missing():
+    talk = Talk(40)
+    talk.hears = False
+    lost = talk.sends(2, room=20)
+    talk.hears = True
+    third = talk.send(20)
+    assert lost[0][0] == 1 and lost[1][0] == lost[0][-1] + 1 and third[0] == lost[1][-1] + 1
+    assert talk.send(20) == lost[0]
+
+
+def test_the_newest_records_go_first_while_energy_is_short():
+    talk = Talk(40)
+    assert talk.outbox.choose(NOW, True) == (33, False)
+    talk.log.acknowledge([(30, 38)])
+    assert talk.outbox.choose(NOW, True) == (24, False)
+    talk.log.acknowledge([(4, 40)])
+    assert talk.outbox.choose(NOW, True) == (1, False)
 
 
 def test_a_lost_frame_is_sent_again_as_it_was():
