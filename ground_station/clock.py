@@ -21,7 +21,7 @@ _OFFSETS = 16
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized
 _STEP_US = 1_000_000  # more, against the time that never jumps: the clock was set
 _AHEAD_US = 3_600_000_000
-_AHEAD_FRAMES = 3
+_AHEAD_FRAMES = 20
 
 
 def system_utc_us() -> int:
@@ -186,7 +186,7 @@ def error_us(stretch: Stretch) -> int:
 
     A clock that is late is found by one frame, to within the least time from a record to its
     frame. One that is ahead looks like records that waited; it is believed to be ahead where not
-    one of several frames had a record younger than an hour.
+    one of twenty frames had a record younger than an hour.
     """
     ahead = stretch.least_delay_us > _AHEAD_US and stretch.frames >= _AHEAD_FRAMES
     return stretch.least_delay_us if stretch.least_delay_us < 0 or ahead else 0

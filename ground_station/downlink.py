@@ -76,6 +76,7 @@ class Downlink:
         heard_at_us: int,
         *,
         time_known: bool = True,
+        tell_time: bool = True,
     ) -> Answer:
         """Return the acknowledgement of an accepted frame, its counter and airtime in the change.
 
@@ -86,7 +87,8 @@ class Downlink:
             held: ranges of its generation to name.
             keys: the collars' keys.
             heard_at_us: Unix time at the end of the frame [us].
-            time_known: whether that time can be told to the collar; else 0 is sent.
+            time_known: whether that time is good enough to start a counter from.
+            tell_time: whether it is also good enough for the collar; else 0 is sent.
 
         Raises:
             DownlinkRefused: the duty cycle is used up, or the counters of this key are, or the
@@ -99,7 +101,7 @@ class Downlink:
         margin_db = (received.snr_qdb - region.SNR_LIMIT_QDB[received.sf]) // 4
         message = ack.Ack(
             accepted.generation,
-            at_us // 1_000_000 if time_known else 0,
+            at_us // 1_000_000 if time_known and tell_time else 0,
             max(-128, min(127, margin_db)),
             held,
         )

@@ -22,7 +22,15 @@ from firmware.wire.bridge import (
     Received,
     Transmitted,
 )
-from ground_station.clock import BridgeClock, Clock, SystemClock, Vouching, error_us, observe
+from ground_station.clock import (
+    SETTLED_UTC_US,
+    BridgeClock,
+    Clock,
+    SystemClock,
+    Vouching,
+    error_us,
+    observe,
+)
 from ground_station.downlink import Answer, Downlink, DownlinkRefused, station_number
 from ground_station.errors import ReceiverError, SpoolError
 from ground_station.events import Throttle, log
@@ -251,12 +259,13 @@ class Line:
             change = change.with_stretch(known)
         if not self.receiver.sends:
             return change, None
-        wrong = known is not None and error_us(known) != 0
-        if wrong:
+        wrong_us = 0 if known is None else error_us(known)
+        if wrong_us:
             shared.throttle.log(
-                "clock", "clock is wrong", error_s=error_us(known) // 1_000_000 if known else 0,
-                told_by="collars", expected="a clock that is set; collars are not told this time",
+                "clock", "clock is wrong", error_s=wrong_us // 1_000_000, told_by="collars",
+                expected="a clock that is set; collars are not told this time",
             )  # fmt: skip
+        right_us = heard_at_us - wrong_us
         try:
             answer = self.downlink.acknowledge(
                 accepted,
@@ -264,8 +273,9 @@ class Line:
                 change,
                 self.session.named_after(accepted),
                 self.session.keys,
-                heard_at_us,
-                time_known=self._clock.is_known() and not wrong,
+                right_us,
+                time_known=self._clock.is_known() or right_us >= SETTLED_UTC_US,
+                tell_time=not wrong_us,
             )
         except DownlinkRefused as error:
             shared.totals.add("withheld")
