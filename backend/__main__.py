@@ -1,4 +1,4 @@
-"""Commands of the backend: `serve`, `migrate` and `database`."""
+"""Commands of the backend: `serve`, `migrate`, `database`, `doctor`, `keys` and `audit`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-from backend import database_command
+from backend import admin_command, database_command
 
 if TYPE_CHECKING:
     from backend.settings import Settings
@@ -20,12 +20,13 @@ _DATABASE_HELP = (
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add `serve`, `migrate` and `database` to a command line."""
+    """Add the backend's commands to a command line."""
     serve = subparsers.add_parser(
         "serve",
         help="serve the API and the map page",
         description="Serve the API and the map page; brings the database to the present schema "
-        "first. There is no log-in yet: keep to loopback unless the network is yours.",
+        "first. The very first start prints the administrator's key, once. In a terminal each "
+        "start prints a link that signs a browser in, once.",
         epilog="example: capra serve --port 8080 --database postgresql://capra@db.example/capra; "
         "after a demo: capra serve --name capra_demo",
     )
@@ -36,6 +37,11 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--name", metavar="NAME", help="which database of the embedded server (default: capra)"
     )
     serve.add_argument("--no-migrate", action="store_true", help="leave the schema as it is")
+    serve.add_argument(
+        "--link",
+        action=argparse.BooleanOptionalAction,
+        help="print a link that signs a browser in, once (default: in a terminal)",
+    )
     serve.set_defaults(run=_serve)
 
     migrate = subparsers.add_parser(
@@ -45,9 +51,15 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         epilog="example: capra migrate --database postgresql://capra@db.example/capra",
     )
     migrate.add_argument("--database", metavar="URL", help=_DATABASE_HELP)
+    migrate.add_argument(
+        "--pre",
+        action="store_true",
+        help="leave for later what servers of an older version that still run would miss",
+    )
     migrate.set_defaults(run=_migrate)
 
     database_command.add_command(subparsers)
+    admin_command.add_commands(subparsers)
 
 
 def _migrate(args: argparse.Namespace) -> int:
@@ -60,7 +72,7 @@ def _migrate(args: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        new = migrate(resolve(args.database or Settings().database_url))
+        new = migrate(resolve(args.database or Settings().database_url), post=not args.pre)
     except BadAddress as error:
         return _fail(str(error), 2)
     except (MigrationError, EmbeddedError) as error:
@@ -89,7 +101,8 @@ def _serve(args: argparse.Namespace) -> int:
         settings = settings.model_copy(update={"database_url": dsn})
         if not args.no_migrate:
             _migrate_before(dsn)
-        serve(settings, args.host, args.port, ready=_say_ready)
+        wanted = sys.stdout.isatty() if args.link is None else args.link
+        serve(settings, args.host, args.port, lambda url: _say_ready(dsn, url, wanted))
     except BadAddress as error:
         return _fail(str(error), 2)
     except (CannotListen, EmbeddedError) as error:
@@ -118,8 +131,22 @@ def _migrate_before(dsn: str) -> None:
         print(f"schema not updated, serving all the same: {describe(error)}", file=sys.stderr)
 
 
-def _say_ready(url: str) -> None:
+def _say_ready(dsn: str, url: str, link: bool) -> None:
+    """Say where it is; the first start of all also who administers."""
+    import psycopg
+
+    from backend.db import accounts
+
     print(f"serving {url} (Ctrl-C ends)", flush=True)
+    try:
+        with psycopg.connect(dsn, autocommit=True, connect_timeout=3) as connection:
+            if key := accounts.first_key(connection):
+                print(f"the administrator's key, shown this once: {key}", flush=True)
+            if link:
+                place = accounts.link(url, accounts.admin_ticket(connection))
+                print(f"sign in, once and within 15 minutes: {place}", flush=True)
+    except psycopg.Error:
+        pass  # away, or without tables: requests say so
 
 
 def _fail(message: str, code: int = 1) -> int:

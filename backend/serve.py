@@ -6,9 +6,11 @@ import ipaddress
 import socket
 from collections.abc import Callable
 
+import psycopg
 import uvicorn
 
 from backend.app import create_app
+from backend.db import accounts
 from backend.settings import Settings
 
 
@@ -46,8 +48,8 @@ def serve(
 
     Args:
         settings: of the application.
-        host: address to listen on. Other than loopback: any host name is answered, and as there is
-            no log-in yet, everybody who reaches the address reads every position.
+        host: address to listen on. Other than loopback: any host name is answered; put a proxy
+            with TLS before it, for keys go over the wire.
         port: 0 takes any free one.
         ready: called with the URL once requests are answered.
 
@@ -59,6 +61,12 @@ def serve(
     with listen(host, port) as listener:
         url = url_of(listener)
         Server(settings, lambda: ready(url) if ready else None).run(sockets=[listener])
+
+
+def signed_in(dsn: str, url: str) -> str:
+    """The page's URL with a ticket that signs one browser in as administrator."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        return accounts.link(url, accounts.admin_ticket(connection))
 
 
 def url_of(listener: socket.socket) -> str:

@@ -121,6 +121,11 @@ def admin_ticket(connection: psycopg.Connection[Any]) -> str:
         return add_key(connection, account, "one-time link", SCOPES, TICKET_LASTS, "ticket").text
 
 
+def link(url: str, ticket: str) -> str:
+    """Where a browser is signed in: behind the #, the ticket goes into no log and no referrer."""
+    return f"{url}#ticket={ticket}"
+
+
 def _add_admin(connection: psycopg.Connection[Any]) -> int:
     account = add_account(connection, "administrator")
     set_role(connection, account, "admin")

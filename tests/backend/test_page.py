@@ -52,7 +52,8 @@ def visit(browser: Browser, client: httpx.Client, state: str, **options: Any) ->
     context.on("request", lambda request: seen.requests.append(request.url))
     seen.page.on("console", lambda message: seen.complaints.append(message.text))
     seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-    seen.page.goto(str(client.base_url))
+    key = client.headers.get("authorization", "").removeprefix("Bearer ")
+    seen.page.goto(f"{client.base_url}#ticket={key}" if key else str(client.base_url))
     seen.page.wait_for_selector(f"body[data-state={state}]", timeout=READY_MS)
     return seen
 
@@ -242,6 +243,20 @@ def test_without_data_the_page_says_so(browser: Browser, client: httpx.Client) -
     empty = visit(browser, client, "empty")
     assert empty.page.inner_text("#summary") == "No animals yet"
     assert empty.page.inner_text("#message").startswith("No fixes yet. As soon as a station hears")
+
+
+def test_a_visitor_sees_what_is_for_everybody_and_signs_in_with_a_key(
+    browser: Browser, served: httpx.Client, herd: Herd
+) -> None:
+    with serving(herd.database_url, key=None) as public:
+        page = visit(browser, public, "empty").page
+        expect(page.locator("#message")).to_contain_text("sign in with a key")
+        page.fill("#key", served.headers["authorization"].removeprefix("Bearer "))
+        page.click("#sign-in button")
+        page.wait_for_selector("body[data-state=ready]", timeout=READY_MS)
+        assert "capra_" not in page.url
+        (cookie,) = page.context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
 
 
 def test_without_maplibre_the_table_works_and_the_page_says_how_to_get_the_map(

@@ -4,6 +4,7 @@ import {bounds, interval, load} from '/static/data.js';
 import {area, areas, count, methodName, period, time, users, width} from '/static/format.js';
 import {CLICKABLE, GROUPS, RANGE_OPACITY, color, emptyStyle, graticule} from '/static/layers.js';
 import {say, show} from '/static/panel.js';
+import {bindSession, identify} from '/static/session.js';
 
 const AGAIN_MS = 60_000;
 const AFTER_ERROR_MS = 5_000;
@@ -170,6 +171,7 @@ function onClick({point, lngLat}) {
 }
 
 function bindControls() {
+  bindSession(refresh, say);
   document.getElementById('fit').addEventListener('click', () => fit(everything()));
   document.addEventListener('keydown', ({key}) => { if (key === 'Escape') popup?.remove(); });
   document.getElementById('layers').addEventListener('change', applyVisibility);
@@ -189,7 +191,9 @@ function applyVisibility() {
 
 async function refresh() {
   const first = shown.entries.length === 0;
+  let known;
   try {
+    known = await identify();
     shown = await load(wantedMethod);
   } catch (error) {
     say(error.message, first ? 'No data' : undefined);
@@ -198,7 +202,8 @@ async function refresh() {
   }
   shown.entries.forEach((entry, i) => { entry.color = entry.key.startsWith('animal') ? `--animal-${i % COLORS}` : '--none'; });
   if (shown.entries.length === 0) {
-    say('No fixes yet. As soon as a station hears a collar and its records are stored, its animal appears here.', 'No animals yet');
+    if (!known) say('What is here is not for everybody to see: sign in with a key.', 'Nobody is signed in');
+    else say('No fixes yet. As soon as a station hears a collar and its records are stored, its animal appears here.', 'No animals yet');
     setState('empty');
     return AFTER_ERROR_MS;
   }

@@ -249,3 +249,21 @@ select
 
 -- name: edition
 select timescaledb_edition()
+
+-- name: examination
+-- The count of fixes is the planner's; exact would read them all.
+select
+    current_setting('server_version'), timescaledb_edition(),
+    (select extversion from pg_extension where extname = 'timescaledb'),
+    current_setting('fsync'),
+    (select count(*) from collar),
+    (
+        select greatest(0, sum(reltuples))::bigint
+        from pg_class
+        where oid = 'fix'::regclass
+            or oid in (select inhrelid from pg_inherits where inhparent = 'fix'::regclass)
+    ),
+    (select count(*) from latest_fix where recorded_at > now() + interval '1 day'),
+    (select count(*) from dead_letter),
+    (select max(recorded_at) from latest_fix),
+    (select count(*) from membership where study is null and role = 'admin')
