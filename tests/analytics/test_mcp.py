@@ -146,3 +146,12 @@ def test_real_tracks_have_the_packages_areas_and_corners(reference_data):
         (found,) = minimum_convex_polygon(made, [row["percent"]]).isopleths
         assert found.area_km2 == pytest.approx(row["area_m2"] / 1e6, rel=1e-12)
         assert len(found.polygon.geoms[0].exterior.coords) - 1 == row["n_vertices"]
+
+
+def test_real_polygons_have_the_packages_corners(reference_data):
+    stored = json.loads((reference_data / "reference" / "mcp.json").read_text())
+    for animal in stored["vertices_puechabon_95"]:
+        made = stored_track(reference_data / "tracks" / FILES["puechabonsp"], animal["id"])
+        (found,) = minimum_convex_polygon(made, [95]).isopleths
+        corners = set(found.polygon.geoms[0].exterior.coords)
+        assert corners == {tuple(map(float, corner)) for corner in animal["xy"]}
