@@ -4,7 +4,6 @@ import os
 import pty
 import subprocess
 import sys
-import time
 import tty
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from firmware.wire import bridge as wire
-from ground_station.receiver import Event
 from ground_station.receivers.bridge import BridgeReceiver
 from tests import on_micropython
+from tests.ground_station.receiving import next_of
 
 SCRIPT = "tests/firmware/bridge_process.py"
 NUMBER = 0xE6614C311B4A9B2F
@@ -83,15 +82,6 @@ def bridge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BridgePro
     bridge = BridgeProcess(tmp_path, command)
     yield bridge
     bridge.close()
-
-
-def next_of(receiver: BridgeReceiver, kind: type) -> Event:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        event = receiver.receive(0.5)
-        if isinstance(event, kind):
-            return event
-    raise AssertionError(f"no {kind.__name__}")
 
 
 def test_frame_is_heard_and_answered_in_the_collars_window(bridge: BridgeProcess) -> None:

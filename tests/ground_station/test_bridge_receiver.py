@@ -19,11 +19,12 @@ from ground_station.errors import (
     PortRefused,
     ReceiverError,
 )
-from ground_station.receiver import Event, Noise
+from ground_station.receiver import Noise
 from ground_station.receivers import bridge as module
 from ground_station.receivers.bridge import BridgeReceiver
 from ground_station.receivers.serial_line import refuse_impossible
 from tests.ground_station.modems import PtyModem
+from tests.ground_station.receiving import next_of
 from tests.ground_station.scripted import BRIDGE, Collar, PtyBridge
 
 
@@ -31,14 +32,6 @@ from tests.ground_station.scripted import BRIDGE, Collar, PtyBridge
 def bridge(tmp_path: Path) -> Iterator[PtyBridge]:
     with PtyBridge(tmp_path / "port") as bridge:
         yield bridge
-
-
-def next_of(receiver: BridgeReceiver, kind: type) -> Event:
-    for _ in range(100):
-        event = receiver.receive(0.5)
-        if isinstance(event, kind):
-            return event
-    raise AssertionError(f"no {kind.__name__}")
 
 
 def test_first_event_is_the_bridges_hello(bridge: PtyBridge) -> None:

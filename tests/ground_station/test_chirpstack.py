@@ -13,13 +13,13 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware.wire import bridge as wire
-from ground_station.errors import Malformed, PortLost, PortMissing, ReceiverError
-from ground_station.receiver import Event
+from ground_station.errors import Malformed, PortLost, PortMissing, PortRefused, ReceiverError
 from ground_station.receivers import chirpstack_frames as frames
 from ground_station.receivers import protobuf
 from ground_station.receivers.chirpstack_mqtt import Broker, ChirpStackReceiver
 from ground_station.receivers.gateway import Uplink
 from tests.fixtures.mosquitto import Mosquitto
+from tests.ground_station.receiving import next_of
 
 GATEWAY = "0016c001ff10a235"
 DATA = bytes.fromhex("e021110005000000a1a2a3a4a5a6a7a8")
@@ -139,15 +139,6 @@ def bridge(mosquitto: Mosquitto, receiver: ChirpStackReceiver) -> Iterator[Bridg
     bridge.close()
 
 
-def next_of(receiver: ChirpStackReceiver, kind: type) -> Event:
-    for _ in range(20):
-        event = receiver.receive(10)
-        assert event is not None, f"no {kind.__name__}"
-        if isinstance(event, kind):
-            return event
-    raise AssertionError(f"no {kind.__name__}")
-
-
 def answer(received: wire.Received) -> wire.Transmit:
     at_us = received.ticks_us + 1_000_250
     return wire.Transmit(77, received.reception, at_us, 869_525_000, 9, 125_000, 14, b"ack")
@@ -222,6 +213,13 @@ def test_password_file_that_is_missing_is_named(mosquitto: Mosquitto, tmp_path) 
     broker = Broker("127.0.0.1", mosquitto.port, user="hut", password_file=path)
     with pytest.raises(ReceiverError, match=f"password file {path}: .*No such file"):
         ChirpStackReceiver(broker).open()
+
+
+def test_broker_that_wants_a_password_refuses_with_its_reason(tmp_path) -> None:
+    closed = Mosquitto(tmp_path, anonymous=False)
+    with pytest.raises(PortRefused, match="the broker says Not authorized, expected"):
+        ChirpStackReceiver(Broker("127.0.0.1", closed.port)).open()
+    closed.stop()
 
 
 @settings(derandomize=True, deadline=None, max_examples=400)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from firmware.wire import bridge as wire
 from ground_station.errors import BridgeSilent
-from ground_station.receiver import Event, Noise, Receiver
+from ground_station.receiver import Noise, Receiver
 from ground_station.receivers import modem, rnode
 from ground_station.receivers.attached import Channel
 from ground_station.receivers.lora_e5 import LoraE5Receiver
@@ -17,6 +17,7 @@ from ground_station.receivers.modem import LineSplitter
 from ground_station.receivers.rnode import KissSplitter, RnodeReceiver
 from ground_station.receivers.rui3 import Rui3Receiver
 from tests.ground_station.modems import PtyModem, transcript
+from tests.ground_station.receiving import next_of
 
 DATA = bytes.fromhex("e021110005000000a1a2a3a4c0dba7a8")
 HEX = DATA.hex().upper()
@@ -48,15 +49,6 @@ LORA_E5 = transcript(  # LoRa-E5 4.0.11
     (r"AT\+TEST=STOP", "+TEST: STOP\r\n"),
     (r'AT\+TEST=TXLRPKT,"[0-9A-F]+"', '+TEST: TXLRPKT "..."\r\n+TEST: TX DONE\r\n'),
 )
-
-
-def next_of(receiver: Receiver, kind: type) -> Event:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        event = receiver.receive(0.5)
-        if isinstance(event, kind):
-            return event
-    raise AssertionError(f"no {kind.__name__}")
 
 
 def answer(received: wire.Received, after_us: int = 1_000_000) -> wire.Transmit:

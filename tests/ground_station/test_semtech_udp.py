@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from firmware.wire import bridge as wire
 from ground_station.errors import Malformed, PortBusy, PortRefused
-from ground_station.receiver import Copy, Event, Noise
+from ground_station.receiver import Copy, Noise
 from ground_station.receivers import semtech_udp
 from ground_station.receivers.semtech_udp import SemtechUdpReceiver
+from tests.ground_station.receiving import next_of
 
 EUI = "b827ebfffe61bbaa"
 DATA = b"\xe0\x21" + bytes(range(40, 75))
@@ -55,11 +56,11 @@ def push(*packets: str, **fields: object) -> bytes:
 class Gateway:
     """The two sockets of a forwarder."""
 
-    def __init__(self, receiver: SemtechUdpReceiver, eui: str = EUI, version: int = 2) -> None:
+    def __init__(self, address: tuple[str, int], eui: str = EUI, version: int = 2) -> None:
         self.eui, self.version = eui, version
         self.up, self.down = (socket.socket(type=socket.SOCK_DGRAM) for _ in range(2))
         for one in (self.up, self.down):
-            one.connect(receiver.address)
+            one.connect(address)
             one.settimeout(5)
 
     def push(self, *packets: str) -> bytes:
@@ -88,18 +89,9 @@ def receiver() -> Iterator[SemtechUdpReceiver]:
 
 @pytest.fixture
 def gateway(receiver: SemtechUdpReceiver) -> Iterator[Gateway]:
-    gateway = Gateway(receiver)
+    gateway = Gateway(receiver.address)
     yield gateway
     gateway.close()
-
-
-def next_of(receiver: SemtechUdpReceiver, kind: type) -> Event:
-    for _ in range(20):
-        event = receiver.receive(5)
-        assert event is not None, f"no {kind.__name__}"
-        if isinstance(event, kind):
-            return event
-    raise AssertionError(f"no {kind.__name__}")
 
 
 def answer(received: wire.Received, transmission: int = 1, **changes: object) -> wire.Transmit:
@@ -120,7 +112,7 @@ def test_packet_is_acknowledged_at_once_and_given_whole(
 
 
 def test_version_1_is_spoken_as_well(receiver: SemtechUdpReceiver) -> None:
-    gateway = Gateway(receiver, version=1)
+    gateway = Gateway(receiver.address, version=1)
     assert gateway.push(rxpk(template=RXPK_V1)) == bytes([1, 0, 7, semtech_udp.PUSH_ACK])
     received = next_of(receiver, wire.Received)
     assert (received.utc_us, received.sf, received.snr_qdb) == (0, 9, -50)
@@ -199,7 +191,7 @@ def test_second_and_late_answers_are_too_late(
 def test_frame_heard_by_two_gateways_is_answered_by_the_better_one(
     receiver: SemtechUdpReceiver,
 ) -> None:
-    far, near = Gateway(receiver), Gateway(receiver, "00000000000000aa")
+    far, near = Gateway(receiver.address), Gateway(receiver.address, "00000000000000aa")
     far.pull(), near.pull()
     far.push(rxpk(lsnr=-9.0))
     near.push(rxpk(lsnr=6.0))
@@ -254,9 +246,9 @@ def test_of_several_antennas_the_best_counts() -> None:
 
 def test_only_listed_gateways_are_listened_to() -> None:
     with SemtechUdpReceiver(("127.0.0.1", 0), frozenset({"00000000000000aa"})) as receiver:
-        stranger = Gateway(receiver)
+        stranger = Gateway(receiver.address)
         stranger.up.send(push(rxpk()))
-        listed = Gateway(receiver, "00000000000000aa")
+        listed = Gateway(receiver.address, "00000000000000aa")
         listed.push(rxpk())
         assert receiver.heard_by(next_of(receiver, wire.Received).reception) == listed.eui
         assert receiver.counts["unknown_gateway"] == 1
