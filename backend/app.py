@@ -21,6 +21,7 @@ from backend.limits import Limits
 from backend.oidc import Tokens
 from backend.routes import (
     corridors,
+    files,
     fixes,
     health,
     home_ranges,
@@ -93,6 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
         home_ranges,
         corridors,
         records,
+        files,
         people,
         session,
         health,

@@ -72,6 +72,13 @@ class TooMany(BackendError):
         )
 
 
+class TooLarge(BackendError):
+    """A body of more bytes than are taken."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(f"the body is too large: expected at most {most_bytes} bytes, unpacked")
+
+
 class Conflict(BackendError):
     """It contradicts what is stored; the message says what."""
 

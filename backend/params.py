@@ -338,7 +338,7 @@ def parse_identity(text: str) -> tuple[int, int, int]:
     Raises:
         BadRequest: anything else.
     """
-    if not re.fullmatch(r"\d{1,10}-\d{1,10}-\d{1,10}", text, re.ASCII):
+    if not re.fullmatch(r"\d{1,10}-\d{1,10}-\d{1,16}", text, re.ASCII):
         raise BadRequest("fix", text, "collar-generation-record, such as 1-0-42")
     collar, generation, record = (int(part) for part in text.split("-"))
     if collar >= 2**31 or generation >= 2**31:

@@ -49,6 +49,8 @@ AWAY = Kind("database-away", HTTPStatus.SERVICE_UNAVAILABLE, "The database does 
 EMPTY = Kind("database-empty", HTTPStatus.SERVICE_UNAVAILABLE, "The database has no tables yet")
 FAULT = Kind("fault", HTTPStatus.INTERNAL_SERVER_ERROR, "A fault in this service")
 
+TOO_LARGE = Kind("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large")
+
 TABLE: dict[type[Exception], Kind] = {
     errors.UnknownParameter: UNKNOWN_PARAMETER,
     errors.BadRequest: BAD_PARAMETER,
@@ -58,6 +60,7 @@ TABLE: dict[type[Exception], Kind] = {
     errors.Unauthenticated: UNAUTHENTICATED,
     errors.Forbidden: FORBIDDEN,
     errors.TooMany: TOO_MANY,
+    errors.TooLarge: TOO_LARGE,
     errors.Conflict: CONFLICT,
     errors.Changed: CHANGED,
     psycopg.errors.UndefinedTable: EMPTY,

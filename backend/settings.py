@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         default=None, description="URL of the OpenID Connect issuer whose tokens are good here"
     )
     oidc_audience: str = Field(default="capra", description="what the tokens' `aud` must hold")
+    import_bytes: int = Field(
+        default=2 << 30, gt=0, description="largest file that is imported, unpacked [bytes]"
+    )
     allowed_hosts: tuple[str, ...] = Field(
         default=("localhost", "127.0.0.1", "::1"),
         description="names this service answers to; '*' is any. Keeps other web sites from "

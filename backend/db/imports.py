@@ -8,13 +8,15 @@ milliseconds times 16, plus which of the differing rows of that tag and time it 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import psycopg
 
 from backend.db.queries import query
+from backend.movebank.events import Event
+from backend.movebank.report import Report
 
 _MOST_ISLANDS = 50  # changes of animal that one tag can have in one file
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -22,30 +24,6 @@ _COLUMNS = (
     "line", "tag", "animal", "taxon", "recorded_at", "lat", "lon", "altitude_m", "accuracy_m",
     "outlier", "attributes",
 )  # fmt: skip
-
-
-class Row(Protocol):
-    """What is asked of a row (`backend.movebank.events.Event`)."""
-
-    line: int
-    tag: str
-    animal: str
-    taxon: str
-    recorded_at: datetime
-    lat: float | None
-    lon: float | None
-    altitude_m: float | None
-    accuracy_m: float | None
-    outlier: int
-    attributes: dict[str, str]
-
-
-class Stored(NamedTuple):
-    """What became of the rows that were to be stored."""
-
-    accepted: int
-    without_position: int
-    duplicate: int
 
 
 class _Island(NamedTuple):
@@ -68,17 +46,17 @@ class _Deployment(NamedTuple):
 def store(
     connection: psycopg.Connection[Any],
     study: int,
-    blocks: Iterable[Iterable[Row]],
-    reject: Callable[[int, str], None],
+    blocks: Iterable[Iterable[Event]],
+    report: Report,
     dry_run: bool = False,
-) -> Stored:
+) -> None:
     """Store blocks of rows in one transaction; what the study lacks (tags, animals) is added.
 
     Args:
         connection: its transaction is made here.
         study: whose tags and animals are meant.
         blocks: the rows; an error raised by the iterator undoes everything.
-        reject: told the line and the reason of each row that cannot be stored.
+        report: gets the counts, and the lines that cannot be stored.
         dry_run: do all of it, then undo it.
     """
     with connection.transaction(force_rollback=dry_run), connection.cursor() as cursor:
@@ -98,17 +76,18 @@ def store(
         cursor.execute(query("count_import"))
         counted = cursor.fetchone()
         assert counted is not None
+        report.accepted, report.without_position, report.duplicate = counted
         for line, reason in cursor.execute(query("import_rejections")):
-            reject(line, reason)
+            report.reject(line, reason)
         for step in (
             "insert_imported_fixes", "insert_imported_events", "advance_latest_imported",
             "note_imported",
         ):  # fmt: skip
             cursor.execute(query(step))
-        return Stored(*counted)
+        cursor.execute(query("note_imported_terms"), {**names, "terms": report.columns})
 
 
-def _stage(cursor: psycopg.Cursor[Any], blocks: Iterable[Iterable[Row]]) -> None:
+def _stage(cursor: psycopg.Cursor[Any], blocks: Iterable[Iterable[Event]]) -> None:
     statement = f"copy import_stage ({', '.join(_COLUMNS)}) from stdin"
     dumps = json.JSONEncoder(ensure_ascii=False).encode
     names: dict[str, str] = {}

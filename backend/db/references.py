@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import datetime
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from backend.db.imports import Stored
 from backend.db.queries import query
-
-
-class Row(Protocol):
-    """What is asked of a row (`backend.movebank.reference.Deployment`)."""
-
-    line: int
-    tag: str
-    animal: str
-    taxon: str | None
-    sex: str | None
-    mass_g: float | None
-    animal_comments: str | None
-    first: datetime | None
-    end: datetime | None
-    end_type: str | None
-    comments: str | None
-    maker: str | None
-    animal_attributes: dict[str, str]
-    tag_attributes: dict[str, str]
-    attributes: dict[str, str]
+from backend.movebank.reference import Deployment
+from backend.movebank.report import Report
 
 
 def store(
     connection: psycopg.Connection[Any],
     study: int,
-    rows: Iterable[Row],
-    reject: Callable[[int, str], None],
+    rows: Iterable[Deployment],
+    report: Report,
     dry_run: bool = False,
-) -> Stored:
+) -> None:
     """Store rows in one transaction: what a row says replaces what was known, a blank nothing.
 
     A deployment that was only concluded from fixes gets the dates of the row.
@@ -48,13 +28,10 @@ def store(
         connection: its transaction is made here.
         study: whose tags and animals are meant.
         rows: the rows; an error raised by the iterator undoes everything.
-        reject: told the line and the reason of each row that cannot be stored.
+        report: gets the counts (a row that says what was known is a duplicate), and the lines
+            that cannot be stored.
         dry_run: do all of it, then undo it.
-
-    Returns:
-        Rows that changed something, and rows that said what was known.
     """
-    accepted = duplicate = 0
     with connection.transaction(force_rollback=dry_run), connection.cursor() as cursor:
         cursor.execute(query("lock_study_for_import"), {"study": study})
         for row in rows:
@@ -62,14 +39,13 @@ def store(
                 with connection.transaction():
                     changed = _store_row(cursor, study, row)
             except psycopg.errors.ExclusionViolation:
-                reject(row.line, "the tag is on another animal in these dates")
+                report.reject(row.line, "the tag is on another animal in these dates")
             else:
-                accepted += changed
-                duplicate += not changed
-    return Stored(accepted, 0, duplicate)
+                report.accepted += changed
+                report.duplicate += not changed
 
 
-def _store_row(cursor: psycopg.Cursor[Any], study: int, row: Row) -> bool:
+def _store_row(cursor: psycopg.Cursor[Any], study: int, row: Deployment) -> bool:
     """Store one row; returns whether it changed anything."""
     values = {
         "study": study, "tag": row.tag, "animal": row.animal, "taxon": row.taxon, "sex": row.sex,

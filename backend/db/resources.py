@@ -85,13 +85,15 @@ def page(
     values: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """Rows in order of their key, from behind `after`, at most `limit`."""
+    onward = sql.SQL("true" if values["after"] is None else "{} > %(after)s")
     statement = sql.SQL(
-        "select {columns} from {table} where ({where}) "
-        "and (%(after)s is null or {table} > %(after)s) order by {table} limit %(limit)s"
+        "select {columns} from {table} where ({where}) and {onward} "
+        "order by {table} limit %(limit)s"
     ).format(
         columns=sql.SQL(", ").join(map(sql.SQL, columns)),
         table=sql.Identifier(table),
         where=where,
+        onward=onward.format(sql.Identifier(table)),
     )
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement, values).fetchall()

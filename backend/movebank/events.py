@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import BinaryIO, NamedTuple, TextIO
+from typing import IO, NamedTuple, TextIO
 
 from backend.errors import BadRequest
 from backend.movebank import terms
@@ -104,7 +104,7 @@ def read_csv(file: TextIO, report: Report, now: datetime) -> Iterator[list[Event
         raise FileRefused(rows.line_num + 1, "text", bytes_of(error), "text in UTF-8") from error
 
 
-def read_ndjson(file: BinaryIO, report: Report, now: datetime) -> Iterator[list[Event]]:
+def read_ndjson(file: IO[bytes], report: Report, now: datetime) -> Iterator[list[Event]]:
     """The accepted lines of a file of JSON objects, one a line, in blocks.
 
     An object has Movebank's terms (`location-lat`, or `location_lat`) as names; numbers, strings,
@@ -141,6 +141,7 @@ def header_terms(header: list[str], report: Report) -> list[str]:
         if name in terms.MISSPELT:
             meant = terms.MISSPELT[name]
             report.warn(f"{name!r} is no term of Movebank ({meant!r} is): kept as it is")
+    report.columns = columns
     return columns
 
 
@@ -178,7 +179,7 @@ def csv_rows(
         line = end + 1
 
 
-def _json_rows(file: BinaryIO, report: Report) -> Iterator[tuple[int, dict[str, str]]]:
+def _json_rows(file: IO[bytes], report: Report) -> Iterator[tuple[int, dict[str, str]]]:
     for line, text in enumerate(file, 1):
         if not text.strip():
             continue

@@ -17,6 +17,7 @@ class Report:
         without_position: of those accepted, rows that hold no position (failed searches).
         duplicate: known already, or twice in the file.
         warnings: what the owner of the file should look at.
+        columns: the terms of the file's header, blank columns too.
     """
 
     rows_in: int = 0
@@ -24,6 +25,7 @@ class Report:
     without_position: int = 0
     duplicate: int = 0
     warnings: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
     _lines: dict[str, list[int]] = field(default_factory=dict)
 
     def reject(self, line: int, reason: str) -> None:

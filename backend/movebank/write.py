@@ -30,7 +30,17 @@ def event_columns(attributes: Iterable[str], generalised: bool = False) -> list[
         generalised: whether any place is less exact than it is stored.
     """
     middle = {name for name in attributes if name not in _FIXED}
-    return [*terms.FIRST, *([GENERALISED] if generalised else []), *sorted(middle), *terms.LAST]
+    return [
+        *terms.FIRST,
+        *([GENERALISED] if generalised else []),
+        *sorted(middle, key=_in_order),
+        *terms.LAST,
+    ]
+
+
+def _in_order(name: str) -> str:
+    """Movebank's order is that of the letters: gps:satellite-count before gps-time-to-fix."""
+    return name.replace("-", "").replace(":", "")
 
 
 def events(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -419,6 +419,13 @@ create table imported_event (
 );
 comment on table imported_event is 'Rows of imported files, failed searches too: terms and values as the file had them.';
 
+create table imported_term (
+    study bigint not null references study on delete cascade,
+    term text not null,
+    primary key (study, term)
+);
+comment on table imported_term is 'The columns that imported files of a study had, empty ones too.';
+
 create table arrival (
     collar integer primary key,
     earliest timestamptz not null

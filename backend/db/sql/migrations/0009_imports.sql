@@ -14,3 +14,10 @@ create table imported_event (
     primary key (collar, recorded_at, record)
 );
 comment on table imported_event is 'Rows of imported files, failed searches too: terms and values as the file had them.';
+
+create table imported_term (
+    study bigint not null references study on delete cascade,
+    term text not null,
+    primary key (study, term)
+);
+comment on table imported_term is 'The columns that imported files of a study had, empty ones too.';

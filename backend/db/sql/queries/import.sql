@@ -1,3 +1,10 @@
+-- name: has_study
+select from study where study = %(study)s
+
+-- name: sees_study
+-- Whether a viewer may see anything of a study.
+select from access(%(viewer)s) where study = %(study)s limit 1
+
 -- name: lock_study_for_import
 -- Two imports into one study at once would number each other's rows.
 select pg_advisory_xact_lock(x'496d706f'::integer, %(study)s::integer)
@@ -226,3 +233,8 @@ set generation = excluded.generation, record = excluded.record,
     recorded_at = excluded.recorded_at, lat = excluded.lat, lon = excluded.lon,
     altitude_m = excluded.altitude_m, accuracy_m = excluded.accuracy_m, reason = excluded.reason
 where latest_fix.recorded_at < excluded.recorded_at
+
+-- name: note_imported_terms
+insert into imported_term (study, term)
+select %(study)s, unnest(%(terms)s::text[])
+on conflict do nothing

@@ -1,0 +1,195 @@
+"""Files of positions and of reference data, in and out, as Movebank has them."""
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import IO, Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+from psycopg import Connection, IsolationLevel
+from psycopg.rows import dict_row
+
+from backend import deps
+from backend.auth import KEEPERS, SCIENTISTS, Caller, Viewer, audit
+from backend.db import imports, references
+from backend.db.queries import query
+from backend.deps import Database
+from backend.errors import BadRequest, NotFound
+from backend.movebank import events, reference, write
+from backend.movebank.models import FileQuery, ImportQuery, ImportReport
+from backend.movebank.report import Report
+from backend.params import Number, Query_
+from backend.uploads import receive
+
+router = APIRouter(prefix="/studies/{study}", tags=["files"])
+
+_IMPORTERS = tuple(dict.fromkeys((*SCIENTISTS, *KEEPERS)))
+_REFUSALS = deps.NOT_FOUND | deps.FORBIDDEN
+_CSV = "text/csv; charset=utf-8"
+_NDJSON = "application/x-ndjson"
+_EVENT_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {media: {"schema": {"type": "string"}} for media in ("text/csv", _NDJSON)},
+    }
+}
+_CSV_BODY = {
+    "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}
+}
+_CSV_ANSWER: deps.Responses = {
+    200: {"description": "The file", "content": {"text/csv": {"schema": {"type": "string"}}}}
+}
+
+
+@router.post("/events", summary="Import positions", responses=_REFUSALS, openapi_extra=_EVENT_BODY)
+async def import_events(
+    database: Database, request: Request, caller: Caller, study: Number,
+    wanted: Annotated[ImportQuery, Query()],
+) -> ImportReport:  # fmt: skip
+    """Store a Movebank event file, or lines of JSON with its terms; either may be gzip.
+
+    All or nothing of what can be stored is stored in one transaction; the same file again adds
+    nothing. `rows_in` = `accepted` + `duplicate` + `rejected`, and each rejected line has its
+    reason. A file whose dates can be read two ways is refused whole.
+    """
+    kind = _media_type(request, "text/csv", _NDJSON)
+    run = _import_csv if kind == "text/csv" else _import_ndjson
+    return await _import(request, database, caller, study, wanted.dry_run, run)
+
+
+@router.post(
+    "/reference-data",
+    summary="Import reference data",
+    responses=_REFUSALS,
+    openapi_extra=_CSV_BODY,
+)
+async def import_reference(
+    database: Database, request: Request, caller: Caller, study: Number,
+    wanted: Annotated[ImportQuery, Query()],
+) -> ImportReport:  # fmt: skip
+    """Store a Movebank file of reference data: animals, tags, and which was on which.
+
+    What a row says replaces what was known; blank values replace nothing.
+    """
+    _media_type(request, "text/csv")
+    return await _import(request, database, caller, study, wanted.dry_run, _import_reference)
+
+
+@router.get(
+    "/events.csv",
+    summary="Export positions",
+    response_class=StreamingResponse,
+    responses=_CSV_ANSWER | deps.NOT_FOUND,
+)
+def export_events(
+    database: Database, viewer: Viewer, study: Number, wanted: Annotated[FileQuery, Query()]
+) -> StreamingResponse:
+    """A Movebank event file of what the caller may see.
+
+    Places that are given less exactly than they are stored say so in the column `capra:cell-deg`.
+    """
+    values = {
+        "viewer": viewer.viewer, "study": study,
+        "from_time": wanted.from_time, "to_time": wanted.to_time,
+    }  # fmt: skip
+    _require_study(database, viewer, study)
+    return _csv(_event_lines(database, values), "events")
+
+
+@router.get(
+    "/reference-data.csv",
+    summary="Export reference data",
+    response_class=StreamingResponse,
+    responses=_CSV_ANSWER | deps.NOT_FOUND,
+)
+def export_reference(
+    database: Database, viewer: Viewer, study: Number, _: Query_
+) -> StreamingResponse:
+    """A Movebank file of reference data, of the animals that the caller may see exactly."""
+    _require_study(database, viewer, study)
+    found = deps.rows(database, "export_reference", viewer=viewer.viewer, study=study)
+    return _csv(write.reference(row["attributes"] | row for row in found), "reference-data")
+
+
+async def _import(
+    request: Request, database: Connection[Any], caller: Caller, study: int, dry_run: bool,
+    run: Callable[..., Report],
+) -> ImportReport:  # fmt: skip
+    caller.require("ingest", _IMPORTERS, study)
+    if not deps.rows(database, "has_study", study=study):
+        raise NotFound("study", study)
+    with await receive(request, request.app.state.settings.import_bytes) as file:
+        report = await run_in_threadpool(run, database, study, file, dry_run)
+    answer = ImportReport.model_validate(report.as_json() | {"dry_run": dry_run})
+    if not dry_run:
+        counts = answer.model_dump(include={"rows_in", "accepted", "duplicate", "rejected"})
+        await run_in_threadpool(partial(audit, request, caller, "change", rows=counts))
+    return answer
+
+
+def _import_csv(database: Connection[Any], study: int, file: IO[bytes], dry_run: bool) -> Report:
+    report = Report()
+    with _text(file) as text:
+        blocks = events.read_csv(text, report, datetime.now(UTC))
+        imports.store(database, study, blocks, report, dry_run)
+    return report
+
+
+def _import_ndjson(
+    database: Connection[Any], study: int, file: IO[bytes], dry_run: bool
+) -> Report:
+    report = Report()
+    blocks = events.read_ndjson(file, report, datetime.now(UTC))
+    imports.store(database, study, blocks, report, dry_run)
+    return report
+
+
+def _import_reference(
+    database: Connection[Any], study: int, file: IO[bytes], dry_run: bool
+) -> Report:
+    report = Report()
+    with _text(file) as text:
+        rows = reference.read_reference(text, report, datetime.now(UTC))
+        references.store(database, study, rows, report, dry_run)
+    return report
+
+
+def _text(file: IO[bytes]) -> io.TextIOWrapper:
+    return io.TextIOWrapper(file, "utf-8-sig", newline="")
+
+
+def _media_type(request: Request, *known: str) -> str:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in known:
+        raise BadRequest("Content-Type", kind, " or ".join(known))
+    return kind
+
+
+def _require_study(database: Connection[Any], viewer: Caller, study: int) -> None:
+    if not deps.rows(database, "sees_study", viewer=viewer.viewer, study=study):
+        raise NotFound("study", study)
+
+
+def _event_lines(database: Connection[Any], values: dict[str, Any]) -> Iterator[str]:
+    """The file as of one moment, whatever is stored meanwhile."""
+    database.isolation_level = IsolationLevel.REPEATABLE_READ
+    try:
+        with database.transaction():
+            general = deps.rows(database, "export_is_general", **values)[0]["general"]
+            found = [row["term"] for row in deps.rows(database, "export_terms", **values)]
+            columns = write.event_columns([term for term in found if term], general)
+            with database.cursor("export", row_factory=dict_row) as cursor:
+                cursor.itersize = 2_000
+                yield from write.events(columns, cursor.execute(query("export_events"), values))
+    finally:
+        database.isolation_level = None
+
+
+def _csv(lines: Iterator[str], name: str) -> StreamingResponse:
+    return StreamingResponse(
+        lines, media_type=_CSV,
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+    )  # fmt: skip
