@@ -106,6 +106,25 @@ else:
             """Return the bytes received since the last read, possibly none; never waits."""
             ...
 
+        def set_baud(self, baud: int) -> None:
+            """Set this side's rate; after power-on it is the receiver's default."""
+            ...
+
+    class Accelerometer(Protocol):
+        """Sensor of motion that runs on through Standby (drivers/accelerometer.py)."""
+
+        def start(self, threshold_mg: int) -> None:
+            """Let it run with this threshold, unless it does; raises when it does not answer."""
+            ...
+
+        def moved(self) -> bool:
+            """Return whether the threshold was passed since this was last asked."""
+            ...
+
+        def samples(self) -> "list[tuple[int, int, int]]":
+            """Return the last samples (x, y, z) [mg], the oldest first, and forget them."""
+            ...
+
     class Radio(Protocol):
         """LoRa modem: asleep outside these two calls."""
 
@@ -133,7 +152,11 @@ else:
             ...
 
         def sleep_ms(self, ms: int) -> None:
-            """Wait with the processor stopped."""
+            """Wait; serial lines that are in use stay alive."""
+            ...
+
+        def stop_ms(self, ms: int) -> None:
+            """Wait in Stop: pins keep their level, what serial lines bring is lost."""
             ...
 
     class Board(Protocol):
@@ -157,6 +180,11 @@ else:
         @property
         def gnss(self) -> GnssPort:
             """GNSS receiver."""
+            ...
+
+        @property
+        def accelerometer(self) -> Accelerometer:
+            """Sensor of motion."""
             ...
 
         @property

@@ -46,7 +46,7 @@ DATA_MAX_S = 8 * AGE_S + AGE_S // 2  # ephemerides hold for four hours
 #: First guess of a search's time, in thousandths of the board's cold one; the ones for young data
 #: are hopeful, so that they are tried and then learned.
 _GUESS_PERMILLE = (1000, 900, 150, 80, 80, 100, 120, 150, 200, 300, 400)
-_DOWNLOAD_MS = 18000  # three subframes of 6 s: a search so long has heard whole ephemerides
+DOWNLOAD_MS = 18000  # three subframes of 6 s: a search so long has heard whole ephemerides
 _LEARN_LEAST = 3  # attempts the first guess counts for
 _LEARN_MOST = 16  # attempts that are remembered
 _VAIN_MOST = 4  # vain searches before one fix count at most so many times its cost
@@ -56,7 +56,7 @@ _BALANCE_MAX_S = 30 * DAY_S  # beyond, the clock is more likely wrong than the b
 _REST_SHARE = 4  # days in still spans that are remembered
 _ESR_COLD = 3  # the storage's series resistance at -20 degrees, as a multiple of the tabled one
 _WAKES_PER_DAY = 4  # without any task
-_ALARM_FRAMES = 24  # of a mortality alarm nobody answers, kept in reserve
+ALARM_FRAMES = 24  # of a mortality alarm nobody answers, kept in reserve
 
 
 def stored_uj(costs: "Costs", voltage_uv: int) -> int:
@@ -99,13 +99,13 @@ def rest_uj_per_day(state: "State", costs: "Costs") -> int:
 def reserve_uj(state: "State", costs: "Costs", settings: "Settings") -> int:
     """Return the energy only an alarm may touch: `reserve_days` of sleep, and the alarm."""
     day_uj = rest_uj_per_day(state, costs) + _WAKES_PER_DAY * costs.boot_uj
-    alarm_uj = _ALARM_FRAMES * (costs.boot_uj + costs.frame_uj + costs.radio_tx_uw // 2)
+    alarm_uj = ALARM_FRAMES * (costs.boot_uj + costs.frame_uj + costs.radio_tx_uw // 2)
     return int(settings.reserve_days * day_uj + alarm_uj)
 
 
 def search_uj(state: "State", costs: "Costs", duration_ms: int) -> int:
     """Return the cost of a search of `duration_ms`, without the wake it needs."""
-    power_uw = costs.gnss_search_uw + costs.processor_sleep_uw
+    power_uw = costs.gnss_search_uw + costs.processor_stop_uw
     return int(power_uw * duration_ms // 1000 * state.search_permille // 1000)
 
 
@@ -212,7 +212,7 @@ def after_search(
     state.search_uj[known] = mean_uj + (cost_uj - mean_uj) // weight
     state.search_ms[known] = mean_ms + (on_ms - mean_ms) // weight
     state.search_count[known] = min(count + 1, 255)
-    if known in (COLD, STALE) or on_ms >= _DOWNLOAD_MS:
+    if known in (COLD, STALE) or on_ms >= DOWNLOAD_MS:
         state.data_at_s = now_s
 
 
@@ -224,7 +224,7 @@ def learn_search_power(
     A search under 5 s drowns in the converter's noise. Income during the search makes it look
     cheaper than it is, by a few percent.
     """
-    tabled_uj = (costs.gnss_search_uw + costs.processor_sleep_uw) * on_ms // 1000
+    tabled_uj = (costs.gnss_search_uw + costs.processor_stop_uw) * on_ms // 1000
     if on_ms < 5000 or after_uv >= before_uv:
         return
     step_uj = stored_uj(costs, before_uv) - stored_uj(costs, after_uv)
@@ -317,6 +317,7 @@ def balance(
         if state.still_in_balance:
             _learn_rest(state, costs, change_uj, elapsed_s)
         came_uj = change_uj + rest_uj_per_day(state, costs) * elapsed_s // DAY_S
+        state.activity_uj += max(0, came_uj)
         sample_uj = came_uj * DAY_S // elapsed_s
         memory_s = min(state.learned_s + elapsed_s, settings.income_days * DAY_S)
         if not (sample_uj < state.income_uj and energy_uj >= full_uj(costs) * 98 // 100):
@@ -327,6 +328,18 @@ def balance(
     state.anchor_uj = energy_uj
     state.spent_uj = 0
     state.still_in_balance = 1
+
+
+def estimated_uj(state: "State", costs: "Costs", now_s: int) -> int:
+    """Return what should be stored by the book, for a collar that cannot measure it."""
+    elapsed_s = max(0, min(now_s - state.anchor_at_s, _BALANCE_MAX_S))
+    net_uj = state.income_uj - rest_uj_per_day(state, costs)
+    return state.anchor_uj - state.spent_uj + net_uj * elapsed_s // DAY_S
+
+
+def plausible(costs: "Costs", voltage_uv: int) -> bool:
+    """Return whether the storage can have this voltage while the collar runs."""
+    return bool(costs.brownout_uv * 9 // 10 <= voltage_uv <= costs.full_uv * 103 // 100)
 
 
 def _learn_rest(state: "State", costs: "Costs", change_uj: int, elapsed_s: int) -> None:

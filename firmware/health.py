@@ -1,10 +1,22 @@
-"""What went wrong, as numbers: an error on the collar is a counter and a name, never a stop."""
+"""What went wrong, as numbers: an error on the collar is a counter and a name, never a stop.
+
+Codes of health records, written once when something begins to be wrong (`Wake.fault`):
+"""
 
 from ._typing import TYPE_CHECKING
 from .board import RESET_BROWNOUT, RESET_POWER_ON, RESET_WATCHDOG
 
 if TYPE_CHECKING:
     from .block import State
+
+BROWNOUT = 1  # value: how many so far
+WATCHDOG = 2  # value: how many so far
+VOLTAGE = 3  # the gauge says what cannot be; value: mV
+ACCELEROMETER = 4  # does not answer
+RECEIVER = 5  # does not answer; value: searches in vain
+MEMORY = 6  # the state was not whole, the collar begins anew
+SETTINGS = 7  # rolled back; value: the version that broke wakes
+CLOCK = 8  # lost the time; value: eras so far
 
 
 def note_reset(state: "State", cause: int, attempts: int) -> None:

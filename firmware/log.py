@@ -161,6 +161,10 @@ class Log:
             return None
         return Slot(number, recorded_at_s, kind, data[9:22])
 
+    def waits(self, record: int) -> bool:
+        """Return whether a record is held and no station has it."""
+        return self.oldest <= record <= self.newest and not self._acknowledged(record)
+
     def _acknowledged(self, record: int) -> int:
         index = (record - 1) % self._slots
         return self._bitmap_byte(index // 8) >> index % 8 & 1

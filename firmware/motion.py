@@ -69,6 +69,12 @@ def note(state: "State", settings: "Settings", now_s: int, moved: bool, mean_mg:
     return REVIVED
 
 
+def move_clock(state: "State", by_s: int) -> None:
+    """Keep the still time when the clock is set forward or back by `by_s`."""
+    if state.still_at_s:
+        state.still_at_s = max(1, state.still_at_s + by_s)
+
+
 def take_interval(state: "State") -> "tuple[int, int, int]":
     """Return (wakes, wakes with motion, mean intensity [mg]) and start the next interval."""
     wakes = state.wakes

@@ -134,7 +134,8 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
         return Decision(TASK_SEND, 0, 0, 0, False, False, seen.frame_uj, SOON_S)
     at_s = min(fix_at_s, send_at_s, _look_at_s(state, costs, settings, now_s, budget_uj))
     if seen.known:
-        at_s = min(at_s, status_at_s(state, settings, now_s))
+        regular_s = (status_at_s(state, settings, now_s), activity_at_s(state, settings, now_s))
+        at_s = min(at_s, *regular_s)
     return Decision(TASK_SLEEP, 0, 0, 0, False, False, 0, max(SOON_S, at_s - now_s))
 
 
@@ -369,6 +370,13 @@ def _thin(frame_uj: int, budget_uj: int) -> int:
     return thin
 
 
+def activity_at_s(state: "State", settings: "Settings", now_s: int) -> int:
+    """Return when the running activity interval ends; a first one begins now."""
+    if not 0 < state.activity_at_s <= now_s:
+        state.activity_at_s = now_s
+    return state.activity_at_s + (settings.activity_interval_s << state.thin)
+
+
 def status_at_s(state: "State", settings: "Settings", now_s: int) -> int:
     """Return when the next status record is due."""
     if not 0 < state.status_at_s <= now_s:
@@ -380,7 +388,8 @@ def _send_at_s(
     state: "State", costs: "Costs", settings: "Settings", seen: Seen, budget_uj: int
 ) -> int:
     """Return when the next frame is due; an alarm may be paid from the reserve."""
-    keep_uj = 0 if seen.urgent else energy.reserve_uj(state, costs, settings)
+    alarms = seen.urgent and state.misses < energy.ALARM_FRAMES
+    keep_uj = 0 if alarms else energy.reserve_uj(state, costs, settings)
     power_uw = costs.radio_tx_uw + costs.processor_uw
     worst_uj = costs.boot_uj + seen.frame_uj
     if not seen.waiting or not energy.affords(
@@ -400,7 +409,8 @@ def send_at_s(state: "State", settings: "Settings", seen: Seen, budget_uj: int) 
     """
     now_s = seen.now_s
     at_s = now_s
-    if not (seen.urgent or not state.answered):
+    drains = state.draining and state.send_from  # a long silence is over (outbox.py)
+    if not (seen.urgent or drains or not state.answered):
         if seen.waiting < settings.send_records:
             at_s = min(seen.oldest_at_s, now_s) + settings.send_age_s
             if 0 < state.sent_at_s <= now_s:

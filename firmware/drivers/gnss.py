@@ -1,8 +1,9 @@
-"""u-blox receiver by the UBX protocol: polls the navigation solution until it is good enough.
+"""Messages of u-blox receivers: the UBX frame, and what the collar says and hears.
 
 UBX frame: 0xB5 0x62 | class | id | length u16 | payload | checksum (8-bit Fletcher, 2 bytes).
 Source: u-blox M10 interface description (UBX-21035062), sections "UBX frame structure" and
-UBX-NAV-PVT (0x01 0x07), UBX-CFG-VALSET (0x06 0x8A), UBX-ACK-ACK (0x05 0x01), CFG-UART1OUTPROT.
+UBX-NAV-PVT, UBX-NAV-SAT, UBX-CFG-VALSET, UBX-ACK-ACK, CFG-UART1OUTPROT, UBX-MGA-INI-TIME_UTC,
+UBX-MGA-INI-POS_LLH, UBX-MGA-DBD, UBX-MGA-ACK.
 
 A receiver comes up with NMEA sentences on, which fill a line of 9600 baud and the buffer behind
 it; they are switched off first, in RAM, which it forgets with its supply.
@@ -11,36 +12,32 @@ it; they are switched off first, in RAM, which it forgets with its supply.
 import struct
 from collections import namedtuple
 
-from .._typing import TYPE_CHECKING
-from ..civil import unix_from_civil
+from ..civil import civil_from_unix, unix_from_civil
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..board import Clock, GnssPort
+PVT = (0x01, 0x07)
+SAT = (0x01, 0x35)
+ACK = (0x05, 0x01)
+VALSET = (0x06, 0x8A)
+MGA_INI = (0x13, 0x40)
+MGA_ACK = (0x13, 0x60)
+DBD = (0x13, 0x80)
+PVT_BYTES = 92
+FIX_3D = 3
 
 _SYNC = b"\xb5\x62"
-_NAV = 0x01
-_PVT = 0x07
-_PVT_BYTES = 92
-_ACK = (0x05, 0x01)
-_VALSET = (0x06, 0x8A)
 _RAM = 1
 _NMEA_OUT = 0x10740002  # CFG-UART1OUTPROT-NMEA, one byte
 _LONGEST = 512  # of a payload: anything beyond is noise
-_POLL_MS = 1000
-_FIX_3D = 3
 _YEAR_MOST = 2099
+_TIME_UTC, _POS_LLH = 0x10, 0x01
+_TIME_ACCURACY_S = 5  # of the collar's clock
+_PLACE_ACCURACY_CM = 3000000  # the animal has gone since
 
 #: lat_e7, lon_e7 [1e-7 degrees], altitude_mm above mean sea level, accuracy_mm (68 %), pdop_e2.
 Solution = namedtuple(
     "Solution",
     ("unix_s", "lat_e7", "lon_e7", "altitude_mm", "accuracy_mm", "pdop_e2", "satellites"),
 )
-
-#: What a search gave. solution: None when no epoch was good enough. unix_s: UTC at ticks_ms, None
-#: when the receiver never knew it. duration_ms: receiver on.
-Outcome = namedtuple("Outcome", ("solution", "unix_s", "ticks_ms", "duration_ms"))
 
 
 def checksum(data: bytes) -> bytes:
@@ -107,7 +104,7 @@ def decode_pvt(payload: bytes, year_least: int) -> "tuple[int | None, Solution |
     if valid & 0x07 != 0x07 or not in_range:  # date, time, fully resolved
         return None, None
     unix_s = unix_from_civil(year, month, day, hour, minute, second)
-    if fix_type != _FIX_3D or not flags & 1 or flags3 & 1:
+    if fix_type != FIX_3D or not flags & 1 or flags3 & 1:
         return unix_s, None
     if abs(lat_e7) > 900000000 or abs(lon_e7) > 1800000000:
         return unix_s, None
@@ -115,56 +112,29 @@ def decode_pvt(payload: bytes, year_least: int) -> "tuple[int | None, Solution |
     return unix_s, solution
 
 
-def search(
-    port: "GnssPort",
-    clock: "Clock",
-    timeout_ms: int,
-    accuracy_limit_mm: int,
-    pdop_limit_e2: int,
-    year_least: int,
-    feed: "Callable[[], None]",
-) -> Outcome:
-    """Switch the receiver on until a solution passes the limits or the time is over, then off.
+#: Switches the sentences off.
+QUIET = pack(*VALSET, struct.pack("<BBHIB", 0, _RAM, 0, _NMEA_OUT, 0))
 
-    Args:
-        port: the receiver's rail and serial line.
-        clock: the processor sleeps by it between polls.
-        timeout_ms: longest search.
-        accuracy_limit_mm: largest horizontal accuracy (68 %) accepted.
-        pdop_limit_e2: largest position dilution of precision accepted, in hundredths.
-        year_least: earliest year believed.
-        feed: called once a second, for the watchdog.
 
-    Returns:
-        The first solution good enough; its time is also the outcome's time.
-    """
-    reader = Reader()
-    poll = pack(_NAV, _PVT)
-    request = pack(*_VALSET, struct.pack("<BBHIB", 0, _RAM, 0, _NMEA_OUT, 0)) + poll
-    start_ms = clock.ticks_ms()
-    time_s = None
-    time_ms = 0
-    solution = None
-    port.power(True)
-    try:
-        while solution is None and clock.ticks_ms() - start_ms < timeout_ms:
-            port.write(request)
-            clock.sleep_ms(_POLL_MS)
-            feed()
-            for kind, number, payload in reader.feed(port.read()):
-                if (kind, number) == _ACK and payload == bytes(_VALSET):
-                    request = poll
-                if (kind, number) != (_NAV, _PVT) or len(payload) != _PVT_BYTES:
-                    continue
-                unix_s, candidate = decode_pvt(payload, year_least)
-                if unix_s is not None:
-                    time_s, time_ms = unix_s, clock.ticks_ms()
-                if (
-                    candidate is not None
-                    and candidate.accuracy_mm <= accuracy_limit_mm
-                    and candidate.pdop_e2 <= pdop_limit_e2
-                ):
-                    solution = candidate
-    finally:
-        port.power(False)
-    return Outcome(solution, time_s, time_ms, clock.ticks_ms() - start_ms)
+def pack_time(unix_s: int) -> bytes:
+    """Return UBX-MGA-INI-TIME_UTC: the time on arrival, a few seconds accurate."""
+    year, month, day, _, hour, minute, second = civil_from_unix(unix_s)
+    body = struct.pack(
+        "<BBBbHBBBBBB", _TIME_UTC, 0, 0, -128, year, month, day, hour, minute, second, 0
+    )
+    return pack(*MGA_INI, body + struct.pack("<IHHI", 0, _TIME_ACCURACY_S, 0, 0))
+
+
+def pack_position(lat_e5: int, lon_e5: int) -> bytes:
+    """Return UBX-MGA-INI-POS_LLH: where the receiver was; 30 km accurate, height unknown."""
+    body = struct.pack("<BBH", _POS_LLH, 0, 0)
+    body += struct.pack("<iiiI", lat_e5 * 100, lon_e5 * 100, 0, _PLACE_ACCURACY_CM)
+    return pack(*MGA_INI, body)
+
+
+def count_heard(payload: bytes, cno_least: int) -> int:
+    """Return how many satellites of a NAV-SAT payload have at least this signal [dB-Hz]."""
+    count = 0
+    for at in range(8, len(payload) - 11, 12):
+        count += payload[at + 2] >= cno_least
+    return count

@@ -57,6 +57,27 @@ class Sky:
         out, self._out = self._out, b""
         return out
 
+    def set_baud(self, baud):
+        self._desk.baud = baud
+
+
+class Shaken:
+    """An accelerometer; `moves` and `missing` are the desk's."""
+
+    def __init__(self, desk):
+        self._desk = desk
+
+    def start(self, threshold_mg):
+        if self._desk.missing:
+            raise OSError("accelerometer")
+
+    def moved(self):
+        return self._desk.moves
+
+    def samples(self):
+        shake = 200 if self._desk.moves else 3
+        return [(shake if n % 2 else -shake, 0, 1000) for n in range(32)]
+
 
 class Station:
     """Holds every record it hears once, and proves that no nonce and no number comes twice."""
@@ -139,6 +160,7 @@ class Board:
         self.fram = desk.memory
         self.rtc = self.gauge = self.clock = desk
         self.gnss = Sky(desk)
+        self.accelerometer = Shaken(desk)
         self.radio = Radio(desk)
         self.costs = desk.costs
 
@@ -169,6 +191,7 @@ class Desk:
         self.opened_ms = None
         self.hears = self.answers = True
         self.radio_error = None
+        self.moves, self.missing = True, False
         self.costs = COSTS
         self.cause = RESET_POWER_ON
 
@@ -229,6 +252,9 @@ class Desk:
 
     def ticks_ms(self):
         return self.now_ms
+
+    def stop_ms(self, ms):
+        self.sleep_ms(ms)
 
     def sleep_ms(self, ms):
         self.now_ms += ms

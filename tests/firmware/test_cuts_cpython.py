@@ -5,7 +5,7 @@ Heavy on memory rather than on CPython: the same file runs on MicroPython with a
 
 import sys
 
-from firmware import config, log, schedule, state
+from firmware import config, log, moment, schedule, state
 
 from .desk import COLLAR, EPOCH, GENERATION, KEY, Desk
 from .memory import Memory, PowerCut, cut_everywhere
@@ -67,8 +67,11 @@ def check_cycle(on, clock_survives, stride):
             twin.wake()
         else:
             raise AssertionError((cut, "no progress"))
+        block = state.State()
+        block.load(twin.memory)
         for record, slot in contents(twin.memory).items():
-            assert twin.station.records[(GENERATION, record)] == log.decode(slot), (cut, record)
+            dated = log.decode(slot, moment.date(block, slot.recorded_at_s))
+            assert twin.station.records[(GENERATION, record)] == dated, (cut, record)
         for record, slot in survived.items():
             assert contents(twin.memory)[record] == slot, (cut, record)
         assert state.read_generation(twin.memory, 0) == GENERATION

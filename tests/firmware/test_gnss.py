@@ -37,41 +37,6 @@ def message(**fields):
     return gnss.pack(0x01, 0x07, pvt(**fields))
 
 
-class Port:
-    """Answers the n-th poll with the n-th of `answers`; clock and switch in one."""
-
-    def __init__(self, answers):
-        self.answers = list(answers)
-        self.now_ms = 0
-        self.on = None
-        self.polls = []
-        self.fed = 0
-
-    def power(self, on):
-        self.on = on
-
-    def write(self, data):
-        self.polls.append(data)
-
-    def read(self):
-        return self.answers.pop(0) if self.answers else b""
-
-    def ticks_ms(self):
-        return self.now_ms
-
-    def sleep_ms(self, ms):
-        assert self.on
-        self.now_ms += ms
-
-    def feed(self):
-        self.fed += 1
-
-
-def search(answers, timeout_ms=10000, accuracy_mm=50000, pdop_e2=600):
-    port = Port(answers)
-    return port, gnss.search(port, port, timeout_ms, accuracy_mm, pdop_e2, 2025, port.feed)
-
-
 def test_a_poll_is_the_known_eight_bytes():
     assert gnss.pack(0x01, 0x07) == b"\xb5\x62\x01\x07\x00\x00\x08\x19"
 
@@ -125,47 +90,22 @@ def test_the_buffer_stays_small_on_endless_noise():
     assert len(reader._buffer) <= 520
 
 
-def test_the_search_ends_with_the_first_good_solution():
-    port, outcome = search([b"", message(fix_type=0), message(unix_s=NOW + 3), message()])
-    assert outcome.solution.unix_s == outcome.unix_s == NOW + 3
-    assert outcome.duration_ms == outcome.ticks_ms == 3000
-    assert len(port.polls) == port.fed == 3
-    assert all(poll.endswith(gnss.pack(0x01, 0x07)) for poll in port.polls)
-    assert port.on is False
+def test_the_time_told_is_the_known_message():
+    assert gnss.pack_time(NOW) == (
+        b"\xb5\x62\x13\x40\x18\x00\x10\x00\x00\x80\xea\x07\x09\x15\x0e\x0d\x14\x00"
+        b"\x00\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00" + gnss.pack_time(NOW)[-2:]
+    )
 
 
-QUIET = b"\xb5\x62\x06\x8a\x09\x00\x00\x01\x00\x00\x02\x00\x74\x10\x00\x20\xb7"
+def test_the_position_told_is_in_units_of_the_receiver():
+    body = gnss.pack_position(4666000, -1020000)[6:-2]
+    assert struct.unpack("<BBHiiiI", body) == (1, 0, 0, 466600000, -102000000, 0, 3000000)
 
 
-def test_sentences_are_switched_off_until_the_receiver_says_so():
-    done = gnss.pack(0x05, 0x01, b"\x06\x8a")
-    other = gnss.pack(0x05, 0x01, b"\x06\x01")
-    port, _ = search([b"", other, done, message(fix_type=0), message()])
-    assert [poll[:-8] for poll in port.polls] == [QUIET, QUIET, QUIET, b"", b""]
-
-
-def test_coarse_solutions_are_waited_out():
-    answers = [message(accuracy_mm=60000), message(pdop_e2=700), message(accuracy_mm=50000)]
-    assert search(answers)[1].duration_ms == 3000
-
-
-def test_a_search_in_vain_ends_in_time_and_keeps_the_time_of_day():
-    port, outcome = search([message(fix_type=0, unix_s=NOW + n) for n in range(99)])
-    assert outcome.solution is None
-    assert outcome.unix_s == NOW + 9
-    assert outcome.duration_ms == 10000
-    assert port.on is False
-
-
-def test_a_silent_receiver_gives_nothing():
-    assert search([])[1] == (None, None, 0, 10000)
-
-
-def test_the_receiver_is_switched_off_when_something_breaks():
-    port = Port([])
-    port.read = None
-    try:
-        gnss.search(port, port, 5000, 1, 1, 2025, port.feed)
-    except TypeError:
-        pass
-    assert port.on is False
+def test_satellites_are_counted_by_their_signal():
+    body = bytes(8) + b"".join(
+        bytes((0, n, cno)) + bytes(9) for n, cno in enumerate((0, 9, 10, 40))
+    )
+    assert gnss.count_heard(body, 10) == 2
+    assert gnss.count_heard(body[:-1], 10) == 1
+    assert gnss.count_heard(b"", 10) == 0

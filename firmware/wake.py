@@ -1,0 +1,221 @@
+"""What one wake knows and has: board, settings, state, log, and the time.
+
+`look` takes in what there is to see at the start of every wake; the tasks are in search.py and
+app.py. A part that fails is noted once as a health record and is done without.
+"""
+
+from . import config, energy, health, link, log, moment, motion, outbox, payload, schedule
+from ._typing import TYPE_CHECKING
+from .block import State
+from .board import RESET_BROWNOUT, RESET_WATCHDOG
+from .generation import read_generation
+from .wire import alarm
+from .wire.kind import KIND_ACTIVITY, KIND_ALARM, KIND_HEALTH, KIND_STATUS
+from .wire.status import Status
+
+if TYPE_CHECKING:
+    from .board import Board
+    from .state import Identity
+
+_CLOCK_JUMP_S = 60  # a correction beyond this moves the duty-cycle ledger
+_PHASE_STEP_S, _PHASES_S = 97, 600  # collars differ in when they look at the sky together
+_BROKEN = 3  # wakes in a row, and settings that have never worked are rolled back
+_BACK_PERCENT = 150  # of the reserve: energy is back
+
+
+class Wake:
+    """One wake.
+
+    Attributes:
+        board, fram, costs, identity, settings, state, log, outbox: what it works with.
+        now_s: the clock's time, corrected; of its era while `known` is False.
+        voltage_uv: of the storage, 0 when it cannot be measured.
+        energy_uj: stored; by the book when it cannot be measured.
+    """
+
+    def __init__(self, board: "Board", identity: "Identity", attempts: int) -> None:
+        self.board = board
+        self.fram = board.fram
+        self.costs = board.costs
+        self.identity = identity
+        state = State()
+        found = state.load(board.fram)
+        generation = read_generation(board.fram, state.generation)
+        if state.generation != generation:
+            state.restart(generation)
+        state.phase_s = identity.collar * _PHASE_STEP_S % _PHASES_S
+        self.state = state
+        self.settings = config.load(board.fram)
+        self.log = log.Log(board.fram, generation, state.newest)
+        self.outbox = outbox.Outbox(self.log, state)
+        self.voltage_uv = self.energy_uj = 0
+        self.now_s = moment.START_S
+        self.known = False
+        state.newest = self.log.newest
+        cause = board.reset_cause()
+        health.note_reset(state, cause, attempts)
+        self.guard(schedule.TASK_SLEEP, self.read_clock)
+        if not found and self.log.newest:
+            self.write(KIND_HEALTH, payload.pack_health(health.MEMORY, 0))
+        if cause == RESET_BROWNOUT:
+            self.write(KIND_HEALTH, payload.pack_health(health.BROWNOUT, state.brownouts))
+        elif cause == RESET_WATCHDOG:
+            self.write(KIND_HEALTH, payload.pack_health(health.WATCHDOG, state.watchdogs))
+        if attempts > _BROKEN and self.settings.version != state.config_version:
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        """Return to the settings that worked."""
+        version = self.settings.version
+        if config.roll_back(self.fram):
+            self.settings = config.load(self.fram)
+            self.write(KIND_HEALTH, payload.pack_health(health.SETTINGS, version))
+
+    def guard(self, task: int, action) -> None:  # type: ignore[no-untyped-def]
+        """Run `action`; an error becomes a number."""
+        try:
+            action()
+        except Exception as error:
+            health.note_error(self.state, task, error)
+
+    def commit(self) -> None:
+        """Write the state."""
+        state = self.state
+        state.newest = self.log.newest
+        state.lost_records += self.log.dropped
+        self.log.dropped = 0
+        state.commit(self.fram)
+
+    def write(self, kind: int, data: bytes, at_s: int = 0) -> int:
+        """Append a record, of now or of `at_s`; returns its number."""
+        return self.log.append(kind, moment.stamp(self.state, at_s or self.now_s), data)
+
+    def alarm(self, what: int, number: int, value: int) -> None:
+        """Append an alarm; frames are urgent until a station has it."""
+        self.state.alarm_record = self.write(KIND_ALARM, payload.pack_alarm(what, number, value))
+
+    def fault(self, code: int, wrong: bool, value: int = 0) -> None:
+        """Note that a part fails or works again; only the beginning is a record."""
+        bit = 1 << code
+        if wrong and not self.state.faults & bit:
+            self.write(KIND_HEALTH, payload.pack_health(code, value))
+        self.state.faults = self.state.faults | bit if wrong else self.state.faults & ~bit
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def read_clock(self) -> None:
+        """Take the time; a clock that lost it starts another era."""
+        rtc, state = self.board.rtc, self.state
+        if not rtc.valid():
+            moment.new_era(state)
+            self.commit()
+            rtc.set_s(moment.START_S)
+        self.now_s = moment.now_s(state, rtc)
+        self.known = self.now_s >= moment.KNOWN_S
+
+    def set_clock(self, unix_s: int) -> None:
+        """Correct the clock when it is off by more than a second; the ledger never gains by it."""
+        rtc, state = self.board.rtc, self.state
+        now_s = moment.now_s(state, rtc)
+        moment.learn_drift(state, rtc, unix_s)
+        off_s = unix_s - now_s
+        if not -1 <= off_s <= 1:
+            if now_s < moment.KNOWN_S:
+                moment.tell(state, now_s, unix_s)
+            if abs(off_s) > _CLOCK_JUMP_S:
+                motion.move_clock(state, off_s)
+                state.anchor_at_s = state.purse_at_s = state.activity_at_s = 0
+                state.tried_at_s = unix_s
+            if off_s > _CLOCK_JUMP_S:
+                for ledger in link.uplink_ledgers(self.fram):
+                    ledger.move(now_s, unix_s)
+            if now_s < moment.KNOWN_S:
+                self.commit()  # the era's date, before its clock is gone
+            rtc.set_s(unix_s)
+            state.set_at_s = unix_s
+            for ledger in link.uplink_ledgers(self.fram):
+                ledger.settle(unix_s)
+        self.now_s = unix_s
+        self.known = True
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Measure, feel, and write what is due."""
+        sleep = schedule.TASK_SLEEP
+        self.guard(sleep, self._measure)
+        self.guard(sleep, self._feel)
+        if self.known:
+            self.guard(sleep, self._write_regular)
+
+    def _measure(self) -> None:
+        """Take the stored energy, and learn what came in."""
+        state, costs = self.state, self.costs
+        try:
+            voltage_uv = self.board.gauge.voltage_uv()
+        except Exception as error:
+            health.note_error(state, schedule.TASK_SLEEP, error)
+            voltage_uv = 0
+        good = energy.plausible(costs, voltage_uv)
+        self.fault(health.VOLTAGE, not good, voltage_uv // 1000)
+        if not good:
+            self.energy_uj = energy.estimated_uj(state, costs, self.now_s)
+            return
+        self.voltage_uv = voltage_uv
+        self.energy_uj = energy.stored_uj(costs, voltage_uv)
+        if self.known:
+            energy.balance(state, costs, self.settings, self.now_s, self.energy_uj)
+        reserve_uj = energy.reserve_uj(state, costs, self.settings)
+        if not state.low and self.energy_uj < reserve_uj:
+            state.low = 1
+            self.alarm(alarm.ENERGY_LOW, 0, max(0, self.energy_uj // 1000))
+        elif state.low and self.energy_uj * 100 > reserve_uj * _BACK_PERCENT:
+            state.low = 0
+            self.alarm(alarm.ENERGY_BACK, 0, self.energy_uj // 1000)
+
+    def _feel(self) -> None:
+        """Take what the accelerometer knows; without it nothing is taken for dead."""
+        moved, mean_mg = True, 0
+        try:
+            part = self.board.accelerometer
+            part.start(self.settings.motion_threshold_mg)
+            moved = part.moved()
+            mean_mg = motion.intensity_mg(part.samples())
+            self.fault(health.ACCELEROMETER, False)
+        except Exception:
+            self.fault(health.ACCELEROMETER, True)
+        state = self.state
+        still_at_s = state.still_at_s
+        change = motion.note(state, self.settings, self.now_s, moved, mean_mg)
+        if change == motion.DIED:
+            self.alarm(alarm.MORTALITY, 0, self.now_s - still_at_s)
+        elif change == motion.REVIVED:
+            self.alarm(alarm.REVIVAL, 0, max(0, self.now_s - still_at_s))
+
+    def _write_regular(self) -> None:
+        """Write the records that are due by the clock."""
+        state, settings, now_s = self.state, self.settings, self.now_s
+        if schedule.activity_at_s(state, settings, now_s) <= now_s:
+            wakes, moved, mean_mg = motion.take_interval(state)
+            income_mj, state.activity_uj = state.activity_uj // 1000, 0
+            interval_s, state.activity_at_s = now_s - state.activity_at_s, now_s
+            data = payload.pack_activity(interval_s, wakes, moved, mean_mg, income_mj)
+            self.write(KIND_ACTIVITY, data)
+        if schedule.status_at_s(state, settings, now_s) <= now_s:
+            state.status_at_s = now_s
+            self.write(KIND_STATUS, payload.pack_status(self._status()))
+
+    def _status(self) -> Status:
+        state = self.state
+        return Status(
+            0,
+            self.now_s,
+            self.voltage_uv // 1000,
+            max(0, self.energy_uj // 1000),
+            state.income_uj // 1000,
+            state.fixes,
+            state.failed_fixes,
+            state.frames,
+            state.brownouts,
+            self.board.gauge.temperature_c(),
+        )
