@@ -1,4 +1,4 @@
-"""What sources say of a fix's error, in each direction: each kind of statement by its definition."""
+"""What sources say of a fix's error, in each direction: each kind by its definition."""
 
 import numpy as np
 import pytest
