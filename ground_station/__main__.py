@@ -8,6 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
+from ground_station import operate
+
 _Subparsers = argparse._SubParsersAction  # argparse has no public name for it
 
 _EPILOGS = {
@@ -37,19 +39,16 @@ were heard under them.""",
 
 
 def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
-    """Add `run`, `status` and `keys` to a command line."""
+    """Add the station's commands to a command line."""
     run = _add(
         subparsers, "run", "hear collars, keep and acknowledge what they say, load the database"
     )
     run.add_argument(
-        "--port", required=True, metavar="PORT", help="device path or pyserial URL of the bridge"
+        "--config", type=Path, metavar="FILE", help="TOML file; `capra station config` prints one"
     )
-    run.add_argument(
-        "--keys", required=True, type=Path, metavar="FILE", help="key file, mode 0600"
-    )
-    run.add_argument(
-        "--spool", required=True, type=Path, metavar="FILE", help="spool; made if there is none"
-    )
+    run.add_argument("--port", metavar="PORT", help="device path or pyserial URL of the bridge")
+    run.add_argument("--keys", type=Path, metavar="FILE", help="key file, mode 0600")
+    run.add_argument("--spool", type=Path, metavar="FILE", help="spool; made if there is none")
     run.add_argument(
         "--station", metavar="NAME", help="name in the database (default: this host's)"
     )
@@ -63,11 +62,14 @@ def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
     run.add_argument(
         "--clock",
         choices=("system", "bridge"),
-        default="system",
         help="whose UTC to believe (default: system)",
     )
     run.add_argument(
-        "--no-load", action="store_true", help="only hear and spool; load no database"
+        "--no-load",
+        dest="load",
+        action="store_const",
+        const=False,
+        help="only hear and spool; load no database",
     )
     run.add_argument(
         "--until-eof",
@@ -78,14 +80,12 @@ def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
     run.add_argument(
         "--tx-power-dbm",
         type=int,
-        default=22,
         metavar="DBM",
         help="what the bridge, its amplifier included, feeds to its antenna (default: 22)",
     )
     run.add_argument(
         "--antenna-gain-dbi",
         type=float,
-        default=2.0,
         metavar="DBI",
         help="gain of that antenna less the loss of its cable (default: 2); "
         "power + gain - 2.15 may be 27 dBm at most",
@@ -101,8 +101,10 @@ def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
         help="the spool; its station may be running",
     )
     status.add_argument("--json", action="store_true", help="as JSON")
+    status.add_argument("--watch", action="store_true", help="go on showing it, until Ctrl-C")
     status.set_defaults(run=_status)
 
+    operate.add_commands(subparsers)
     keys = _add(subparsers, "keys", "make and list the collars' keys; no key is ever printed")
     actions = keys.add_subparsers(dest="action", required=True, metavar="add|list|number")
     add = actions.add_parser(
@@ -185,10 +187,12 @@ def _stop_at_eof() -> None:
 
 
 def _status(args: argparse.Namespace) -> int:
-    from ground_station import report
+    from ground_station import live, report
     from ground_station.errors import StationError
 
     try:
+        if args.watch:
+            live.watch(args.spool)
         status = report.read_status(args.spool)
     except StationError as error:
         return _fail(error)
@@ -243,7 +247,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m ground_station", description="The ground station of Capra."
     )
-    add_commands(parser.add_subparsers(dest="command", required=True, metavar="run|status|keys"))
+    add_commands(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
     args = parser.parse_args(arguments)
     code: int = args.run(args)
     return code

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from firmware.wire import region
 from ground_station.errors import SpoolError
 from ground_station.memory import State
 from ground_station.spool import APPLICATION_ID, VERSION
@@ -16,6 +17,13 @@ select collar, max(received_at_us) as heard_at_us, count(*) as frames,
     sum(state = 0) as waiting, max(counter) as counter, round(avg(snr_qdb) / 4.0, 1) as snr_db
 from frame join reception using (frame) group by collar order by collar"""
 _HELD = "select collar, sum(last - first + 1) from held group by collar"
+# By the ticks of each bridge, to its own newest: what the law counts, were the next sent now.
+_AIRTIME = """
+select sum(airtime_us) from transmission one where at_us > (
+    select max(at_us) - 3600000000 from transmission same where same.bridge = one.bridge)"""
+_BAND = region.sub_band(region.ACK_CHANNEL.freq_hz, region.ACK_CHANNEL.bw_hz)
+LIMIT_MS = _BAND.duty_permille * region.DUTY_WINDOW_S
+"""Airtime that the rules allow in any hour [ms]"""
 _OLDEST = "select min(received_at_us) from frame join reception using (frame) where state = 0"
 
 
@@ -25,7 +33,7 @@ def read_status(path: Path) -> dict[str, Any]:
     Raises:
         SpoolError: there is no spool of this version.
     """
-    with _reading(path) as db:
+    with reading(path) as db:
         held = dict(db.execute(_HELD).fetchall())
         names = ("collar", "heard_at", "frames", "waiting", "counter", "snr_db")
         collars = []
@@ -38,6 +46,7 @@ def read_status(path: Path) -> dict[str, Any]:
             "spool": str(path),
             "collars": collars,
             "frames": {state.name.lower(): states.get(state, 0) for state in State},
+            "airtime_last_hour_ms": (db.execute(_AIRTIME).fetchone()[0] or 0) / 1000,
             "oldest_waiting": _utc(db.execute(_OLDEST).fetchone()[0]),
             "totals": dict(db.execute("select name, total from counter order by name")),
         }
@@ -62,7 +71,12 @@ def format_status(status: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a spool of any known version, only to read it.
+
+    Raises:
+        SpoolError: there is none, or it is of a newer version.
+    """
     if not path.is_file():
         raise SpoolError(path, "no such file, expected the spool of a station")
     try:

@@ -8,14 +8,21 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.db.address import check
 from backend.db.errors import BadAddress
 from firmware.wire import region
 from firmware.wire.errors import WireError
+from ground_station import config
 from ground_station.errors import SettingsError
 
 CLOCKS = ("system", "bridge")
+_FIELDS = (
+    "port", "keys", "spool", "station", "database", "clock", "load", "tx_power_dbm",
+    "antenna_gain_dbi", "metrics",
+)  # fmt: skip
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}")
 _NAME = re.compile(r"[\w.-]{1,64}")
 
 
@@ -65,6 +72,8 @@ class Settings:
             faults.append(f"clock {self.clock!r}: expected one of {', '.join(CLOCKS)}")
         if self.database and self.load:
             faults += _address_faults(self.database)
+        if self.metrics and not _ADDRESS.fullmatch(self.metrics):
+            faults.append(f"metrics is {self.metrics!r}, expected ADDRESS:PORT as 127.0.0.1:9745")
         faults += _power_faults(self.tx_power_dbm, self.antenna_gain_dbi)
         if faults:
             raise SettingsError("; ".join(faults))
@@ -94,19 +103,20 @@ def _power_faults(tx_power_dbm: int, antenna_gain_dbi: float) -> list[str]:
 
 
 def from_arguments(args: argparse.Namespace) -> Settings:
-    """Build the settings of `station run` from its arguments and CAPRA_DATABASE_URL.
+    """Build the settings of a running station: its arguments, over its file, over the defaults.
 
     Raises:
-        SettingsError: a value cannot be used.
+        SettingsError: a value cannot be used, or one is missing.
     """
-    return Settings(
-        port=args.port,
-        keys=args.keys,
-        spool=args.spool,
-        station=args.station or socket.gethostname(),
-        database=args.database or os.environ.get("CAPRA_DATABASE_URL") or None,
-        clock=args.clock,
-        load=not args.no_load,
-        tx_power_dbm=args.tx_power_dbm,
-        antenna_gain_dbi=args.antenna_gain_dbi,
-    )
+    values: dict[str, Any] = {} if args.config is None else config.read(args.config)
+    given = {key: getattr(args, key, None) for key in (*_FIELDS, "receivers")}
+    values |= {key: value for key, value in given.items() if value is not None}
+    for key in ("keys", "spool"):
+        if key not in values:
+            raise SettingsError(f"{key} is missing: expected --{key} FILE, or {key} in --config")
+    if not values.get("port") and not values.get("receivers"):
+        raise SettingsError("port is missing: expected --port PORT, or [[receiver]] in --config")
+    values.setdefault("port", "")
+    values["station"] = values.get("station") or socket.gethostname()
+    values["database"] = values.get("database") or os.environ.get("CAPRA_DATABASE_URL") or None
+    return Settings(**values)

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from firmware.wire import ranges
 from ground_station.errors import SpoolBusy, SpoolError
 from ground_station.folders import need_folder
 from ground_station.memory import (
@@ -135,6 +136,20 @@ drop table reception_2;
 _STEPS = (_SCHEMA, _FROM_VERSION_1, _FROM_VERSION_2)
 
 
+_MERGE = (
+    """insert into clock select clock + :clocks, least_delay_us, frames from other.clock""",
+    f"""insert or ignore into frame
+        select null, collar, epoch, counter, sealed, spooled_at_us,
+            case state when {State.LOADED} then {State.WAITING} else state end, note
+        from other.frame order by frame""",
+    """insert or ignore into reception
+        select ours.frame, station, bridge, reception, ticks_us, received_at_us, freq_hz, sf,
+            bw_hz, rssi_dbm, snr_qdb, case clock when 0 then 0 else clock + :clocks end,
+            clock_error_us
+        from other.reception join other.frame theirs using (frame)
+        join main.frame ours using (collar, epoch, counter)
+        where ours.sealed = theirs.sealed""",
+)
 Name = tuple[int, str]
 """A reception: number of the frame and who heard it"""
 
@@ -335,6 +350,60 @@ class Spool:
         query = "delete from frame where state = ? and spooled_at_us < ?"
         with self._transaction() as db:
             return db.execute(query, (State.LOADED, before_us)).rowcount
+
+    def merge(self, source: Path) -> tuple[int, int]:
+        """Add frames, receptions and held ranges of another spool of this version.
+
+        Returns:
+            How many frames and how many receptions were new.
+        """
+        with self._translated():
+            self._db.execute("attach ? as other", (str(source),))
+        try:
+            with self._transaction() as db:
+                (version,) = db.execute("pragma other.user_version").fetchone()
+                if version != VERSION:
+                    raise SpoolError(source, f"is of version {version}, expected {VERSION}")
+                (clocks,) = db.execute("select coalesce(max(clock), 0) from clock").fetchone()
+                counts = []
+                for statement in _MERGE:
+                    counts.append(db.execute(statement, {"clocks": clocks}).rowcount)
+                for collar, generation, first, last in db.execute(
+                    "select * from other.held"
+                ).fetchall():
+                    self._hold(db, collar, generation, first, last)
+                for row in db.execute("select * from other.replay_window").fetchall():
+                    self._merge_window(db, *row)
+        finally:
+            with self._translated():
+                self._db.execute("detach other")
+        return counts[1], counts[2]
+
+    def _merge_window(
+        self, db: sqlite3.Connection, collar: int, epoch: int, highest: int, seen: bytes
+    ) -> None:
+        query = "select highest, seen from replay_window where (collar, epoch) = (?, ?)"
+        found = db.execute(query, (collar, epoch)).fetchone() or (highest, seen)
+        newest = max(highest, found[0])
+        both = 0
+        for top, bits in ((highest, seen), found):
+            both |= int.from_bytes(bits, "little") << min(newest - top, 64)
+        db.execute(
+            "insert or replace into replay_window values (?, ?, ?, ?)",
+            (collar, epoch, newest, (both & (1 << 64) - 1).to_bytes(8, "little")),
+        )
+
+    def _hold(
+        self, db: sqlite3.Connection, collar: int, generation: int, first: int, last: int
+    ) -> None:
+        name = (collar, generation)
+        query = "select first, last from held where (collar, generation) = (?, ?) order by first"
+        known = [(int(low), int(high)) for low, high in db.execute(query, name)]
+        db.execute("delete from held where (collar, generation) = (?, ?)", name)
+        db.executemany(
+            "insert into held values (?, ?, ?, ?)",
+            [(*name, *one) for one in ranges.add(known, first, last)],
+        )
 
     def count(self, state: State) -> int:
         """Return how many frames are in a state."""
