@@ -15,7 +15,9 @@ _LEAST_DBM = -9  # of an SX1262; it would give this where less is asked
 _LEAD_US = 10_000  # for setting the modem up, over SPI
 _SLACK_US = 5_000  # later than this is too late
 _STUCK_US = 500_000  # longer than its airtime no transmission takes
+_FAR_US = 60_000_000  # nothing is planned further ahead: it would only block others
 _MAX_PLANNED = 8
+_LOW_HZ, _HIGH_HZ = 150_000_000, 960_000_000  # of an SX126x
 
 
 class Radio:
@@ -46,7 +48,8 @@ class Radio:
 
     def listen(self, freq_hz: int, sf: int, bw_hz: int) -> None:
         """Hear this channel from now on; one that the modem has not is passed over."""
-        if bw_hz in _BANDWIDTHS and 5 <= sf <= 12 and (freq_hz, sf, bw_hz) != self._channel:
+        can = bw_hz in _BANDWIDTHS and 5 <= sf <= 12 and _LOW_HZ <= freq_hz <= _HIGH_HZ
+        if can and (freq_hz, sf, bw_hz) != self._channel:
             self._channel = (freq_hz, sf, bw_hz)
             if self._sending is None:
                 self._receive()
@@ -55,7 +58,8 @@ class Radio:
         """Take a transmission for its time; False if it cannot be sent then."""
         if message.bw_hz not in _BANDWIDTHS or message.power_dbm < _LEAST_DBM:
             return False
-        if len(self._planned) >= _MAX_PLANNED:
+        far = message.at_ticks_us > self._clock.now_us() + _FAR_US
+        if far or len(self._planned) >= _MAX_PLANNED:
             return False
         end_us = _end_us(message)
         busy = self._planned + ([self._sending] if self._sending else [])
