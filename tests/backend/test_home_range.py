@@ -133,10 +133,10 @@ def test_akde_brings_its_intervals_and_its_effective_size(
 def test_accuracies_of_the_fixes_are_their_errors(client: httpx.Client, own_herd: Herd) -> None:
     body = {"animal": own_herd.flurina, "method": "bridge"}
     stated = client.post(URL, json=body).json()["features"][0]["properties"]["parameters"]
-    assert stated["error_m"] != 500
-    body["options"] = {"error_m": 500}
+    assert stated["error_m"] != 200
+    body["options"] = {"error_m": 200}
     given = client.post(URL, json=body).json()["features"][0]["properties"]["parameters"]
-    assert given["error_m"] == 500
+    assert given["error_m"] == 200
 
 
 def test_fixes_without_accuracy_need_an_error(connection: Connection, own_herd: Herd) -> None:
