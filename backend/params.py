@@ -134,26 +134,37 @@ class Period(NoQuery):
         return self
 
 
-def parse_bbox(text: object) -> tuple[float, float, float, float]:
-    """West, south, east, north [degrees]; west > east crosses the antimeridian.
+@dataclass(frozen=True)
+class Box:
+    """Edges of a box [degrees]; west > east crosses the antimeridian."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+def parse_bbox(text: object) -> Box:
+    """The box out of `west,south,east,north`.
 
     Raises:
         ValueError: anything else.
     """
-    if isinstance(text, tuple):
+    if isinstance(text, Box):
         return text
     expected = "expected west,south,east,north in degrees, such as 10.1,46.5,10.3,46.8"
     try:
-        west, south, east, north = (float(part) for part in str(text).split(","))
-    except ValueError:
+        box = Box(*(float(part) for part in str(text).split(",")))
+    except (TypeError, ValueError):
         raise ValueError(expected) from None
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+    lon_good = -180 <= box.west <= 180 and -180 <= box.east <= 180
+    if not (lon_good and -90 <= box.south <= box.north <= 90):
         raise ValueError(expected)
-    return west, south, east, north
+    return box
 
 
 Bbox = Annotated[
-    tuple[float, float, float, float],
+    Box,
     BeforeValidator(parse_bbox),
     WithJsonSchema({"type": "string", "examples": ["10.1,46.5,10.3,46.8"]}),
 ]

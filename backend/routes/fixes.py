@@ -1,6 +1,7 @@
 """Fixes: page by page, whole in several formats, the newest of each collar, and their flags."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -122,7 +123,8 @@ def select(
     """
     deps.require(database, viewer.viewer, "animal", wanted.animal)
     deps.require(database, viewer.viewer, "collar", wanted.collar)
-    west, south, east, north = wanted.bbox or (None,) * 4
+    edges = ("west", "south", "east", "north")
+    box = asdict(wanted.bbox) if wanted.bbox else dict.fromkeys(edges)
     values = {
         "viewer": viewer.viewer,
         "animal": wanted.animal,
@@ -131,7 +133,6 @@ def select(
         "to_time": wanted.to_time,
         "visible": wanted.visible,
     }
-    box = {"west": west, "south": south, "east": east, "north": north}
     return "fix_page" if wanted.animal is None else "fix_page_of_animal", values | box
 
 
