@@ -338,7 +338,5 @@ def test_a_spike_is_named_and_not_taken_for_sparse_sampling():
 
 def test_an_error_larger_than_the_range_is_said():
     small = walk(fixes=60, rate_m2_per_s=1e-6)
-    with pytest.raises(
-        TrackError, match=r"error of 500 m is larger than .* both in metres\?"
-    ):
+    with pytest.raises(TrackError, match=r"error of 500 m is larger than .* both in metres\?"):
         brownian_bridge_ud(small, 500.0)
