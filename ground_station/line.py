@@ -79,6 +79,8 @@ class Shared:
     turn: threading.Lock = field(default_factory=threading.Lock)
     stop: threading.Event = field(default_factory=threading.Event)
     throttle: Throttle = field(default_factory=Throttle)
+    heard: dict[int, tuple[int, float]] = field(default_factory=dict)
+    """When each collar was heard last [us], and its SNR [dB]"""
 
 
 class _Plan(NamedTuple):
@@ -213,6 +215,7 @@ class Line:
             self._note_refused(verdict)
             return _Plan(answered)
         heard_at_us = self._clock.heard_at_us(received.ticks_us, received.utc_us)
+        self._shared.heard[verdict.collar] = (heard_at_us, received.snr_qdb / 4)
         stretch = self._stretch(received)
         if isinstance(verdict, HeardAgain):
             self._shared.totals.add("heard_again")

@@ -41,15 +41,34 @@ def read_status(path: Path) -> dict[str, Any]:
             entry = dict(zip(names, row, strict=True))
             entry["heard_at"] = _utc(entry["heard_at"])
             collars.append({**entry, "records_held": held.get(entry["collar"], 0)})
-        states = dict(db.execute("select state, count(*) from frame group by state").fetchall())
+        backlog = _backlog(db)
         return {
             "spool": str(path),
             "collars": collars,
-            "frames": {state.name.lower(): states.get(state, 0) for state in State},
-            "airtime_last_hour_ms": (db.execute(_AIRTIME).fetchone()[0] or 0) / 1000,
-            "oldest_waiting": _utc(db.execute(_OLDEST).fetchone()[0]),
+            "frames": backlog["frames"],
+            "airtime_last_hour_ms": backlog["airtime_last_hour_ms"],
+            "oldest_waiting": _utc(backlog["oldest_waiting_us"]),
             "totals": dict(db.execute("select name, total from counter order by name")),
         }
+
+
+def read_backlog(path: Path) -> dict[str, Any]:
+    """Return of the state of a spool what is quickly told: frames by state, what waits, airtime.
+
+    Raises:
+        SpoolError: there is no spool of this version.
+    """
+    with reading(path) as db:
+        return _backlog(db)
+
+
+def _backlog(db: sqlite3.Connection) -> dict[str, Any]:
+    states = dict(db.execute("select state, count(*) from frame group by state").fetchall())
+    return {
+        "frames": {state.name.lower(): states.get(state, 0) for state in State},
+        "airtime_last_hour_ms": (db.execute(_AIRTIME).fetchone()[0] or 0) / 1000,
+        "oldest_waiting_us": db.execute(_OLDEST).fetchone()[0],
+    }
 
 
 def format_status(status: dict[str, Any]) -> str:

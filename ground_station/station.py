@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
-from ground_station import receivers, watchdog
+from ground_station import prometheus, receivers, watchdog
 from ground_station.clock import Vouching
 from ground_station.errors import (
     KeyFileError,
@@ -152,7 +152,7 @@ def run(settings: Settings) -> None:
         wake = threading.Event()
         station = Station(settings, lines, spool, keys, totals, wake)
         loader = Loader(settings, totals, wake, station.stop) if settings.load else None
-        with _signals(station):
+        with _signals(station), prometheus.serving(station.shared):
             if loader is not None:
                 loader.start()
             watchdog.notify("READY=1")
