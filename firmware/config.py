@@ -17,7 +17,6 @@ completed are rolled back (`roll_back`) when wakes keep breaking.
 import struct
 
 from ._typing import TYPE_CHECKING
-from .fence import FENCES, VERTICES
 from .layout import ADDRESS_FENCES, ADDRESS_SETTINGS
 from .store import Pair
 from .wire.crc import crc16
@@ -57,6 +56,7 @@ _VERSION, _FENCE_VERSION = 62, 63
 _UNSET = 0xFFFFFFFF
 _SEED = 0x1D04
 
+FENCES, VERTICES = 4, 16
 FIRST_FENCE = 64
 _PER_FENCE = 1 + 2 * VERTICES
 _FENCE_VALUES = FENCES * _PER_FENCE
@@ -70,8 +70,8 @@ _LAT_MOST_E5, _LON_MOST_E5 = 9000000, 36000000
 class ConfigError(ValueError):
     """A value a setting cannot have."""
 
-    def __init__(self, name: str, value: int, limits: str) -> None:
-        super().__init__("%s is %r, expected %s" % (name, value, limits))
+    def __init__(self, name: str, value: int, limits: str, text: str = "") -> None:
+        super().__init__(text or "%s is %r, expected %s" % (name, value, limits))
         self.name, self.value, self.limits = name, value, limits
 
 
@@ -79,9 +79,7 @@ class UnknownSetting(ConfigError):
     """A setting that does not exist."""
 
     def __init__(self, name: "str | int") -> None:
-        text = name if isinstance(name, str) else "number %d" % name
-        super().__init__("setting " + text, 0, "one that exists")
-        self.args = ("setting %r does not exist" % (name,),)
+        super().__init__(str(name), 0, "", "setting %r does not exist" % (name,))
 
 
 class Settings:

@@ -7,8 +7,6 @@ the 180th meridian is given with longitudes that run on beyond it.
 
 from .energy import isqrt
 
-FENCES = 4
-VERTICES = 16
 _DEGREE_E5 = 100000
 _METRES_PER_DEGREE = 111195
 #: Cosine of 0, 5, ... 90 degrees, in thousandths.

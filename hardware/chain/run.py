@@ -21,7 +21,7 @@ from backend.db import registry
 from backend.db.migrate import migrate
 from backend.errors import CannotCompute
 from backend.jobs import home_range
-from firmware.wire.data import KIND_FIX, KIND_STATUS
+from firmware.wire import kind
 from hardware.chain.report import CollarOutcome
 from hardware.chain.station import make_keys, running_station
 from hardware.chain.verify import Taken, Verdict, verify
@@ -29,7 +29,13 @@ from hardware.twin.animal import Animal
 from hardware.twin.ether import Air
 from hardware.twin.world import CollarResult, CollarSpec, World
 
-_KINDS = {KIND_FIX: "fix", KIND_STATUS: "status"}
+_KINDS = {
+    kind.KIND_FIX: "fix",
+    kind.KIND_STATUS: "status",
+    kind.KIND_ACTIVITY: "activity",
+    kind.KIND_ALARM: "alarm",
+    kind.KIND_HEALTH: "health",
+}
 _DRAIN_STEP_DAYS = 1 / 24
 _DRAIN_LIMIT_DAYS = 2.0
 _AREA_PERCENT = 95.0

@@ -3,13 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 import psycopg
 
-_QUERIES = {
+_NO_PLACE = "select generation, record, recorded_at, null, null from {} where collar = %s"
+_QUERIES: dict[str, LiteralString] = {
     "fix": "select generation, record, recorded_at, lat, lon from fix where collar = %s",
-    "status": "select generation, record, recorded_at, null, null from status where collar = %s",
+    "status": _NO_PLACE.format("status"),
+    "activity": _NO_PLACE.format("activity"),
+    "alarm": _NO_PLACE.format("alarm"),
+    "health": _NO_PLACE.format("health"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from firmware import log, state
+from firmware import log, moment, state
 from firmware.wire.fix import Fix
 from hardware.twin.fram import Memory
 
@@ -13,7 +13,7 @@ class Record(NamedTuple):
     Attributes:
         generation, record: its identity within the collar.
         kind: of `firmware.wire.data`.
-        recorded_at_s: Unix time the collar gave it [s].
+        recorded_at_s: Unix time the collar gave it [s]; its stamp while it has no date.
         lat_e5, lon_e5: position [1e-5 deg]; None for anything but a fix.
         acknowledged: whether the collar knows that a station holds it.
     """
@@ -49,14 +49,15 @@ def read_truth(memory: Memory) -> Truth:
         slot = held.read(number)
         if slot is None:
             continue
-        value = log.decode(slot)
+        at_s = moment.date(known, slot.recorded_at_s)
+        value = log.decode(slot, at_s)
         lat_e5, lon_e5 = (value.lat_e5, value.lon_e5) if isinstance(value, Fix) else (None, None)
         records.append(
             Record(
                 generation,
                 number,
                 slot.kind,
-                slot.recorded_at_s,
+                slot.recorded_at_s if at_s is None else at_s,
                 lat_e5,
                 lon_e5,
                 number not in waiting,
