@@ -15,6 +15,7 @@ from ..board import (
     RESET_STANDBY_WAKE,
     RESET_WATCHDOG,
 )
+from ..drivers.accelerometer import Accelerometer
 from ..drivers.fram import Fram
 from ..drivers.gauge import Gauge
 from ..drivers.radio import Radio
@@ -85,6 +86,11 @@ class _GnssPort:
                 self._uart.deinit()
                 self._uart = None
             self._switch(0)
+
+    def set_baud(self, baud: int) -> None:
+        """Set this side's rate; after power-on it is the receiver's default."""
+        if self._uart is not None:
+            self._uart.init(baud, rxbuf=pins.GNSS_BUFFER_BYTES, timeout=0)
 
     def write(self, data: bytes) -> None:
         """Send bytes to the receiver; none while it is off."""
@@ -166,14 +172,18 @@ class _Clock:
         return time.ticks_ms() + self._stopped_ms
 
     def sleep_ms(self, ms: int) -> None:
-        """Wait in Stop, or in Sleep while the receiver's UART must stay alive.
+        """Wait in Stop, or in Sleep while the receiver's UART must stay alive."""
+        if ms > 0 and self._board.gnss.on:
+            time.sleep_ms(ms)
+            return
+        self.stop_ms(ms)
+
+    def stop_ms(self, ms: int) -> None:
+        """Wait in Stop: pins keep their level, what serial lines bring is lost.
 
         Stop borrows the wake-up timer, so it is armed again behind it; the watchdog runs on.
         """
         if ms <= 0:
-            return
-        if self._board.gnss.on:
-            time.sleep_ms(ms)
             return
         machine.lightsleep(ms)  # its own clock stands still meanwhile
         self._stopped_ms += ms
@@ -195,8 +205,13 @@ class CollarL476:
         self.costs = COSTS
         self.clock = _Clock(self)
         self.rtc = Rtc(self._machine_rtc.datetime, _read_mark, _write_mark)
+        # the accelerometer knows only mode 3, the memory both 0 and 3
+        bus = machine.SPI(pins.FRAM_SPI, pins.FRAM_BUS_BAUD, polarity=1, phase=1)
+        self.accelerometer = Accelerometer(
+            bus, machine.Pin(pins.ACCEL_CS, machine.Pin.OUT, value=1)
+        )
         self.fram = Fram(
-            machine.SPI(pins.FRAM_SPI, pins.FRAM_BUS_BAUD),
+            bus,
             machine.Pin(pins.FRAM_CS, machine.Pin.OUT, value=1),
             pins.FRAM_SIZE_BYTES,
         )
