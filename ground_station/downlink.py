@@ -96,8 +96,6 @@ class Downlink:
         """
         assert accepted.generation is not None
         at_us = heard_at_us + region.RX_DELAY_US
-        number = station_number(keys, self._station)
-        counter = self._next_counter(accepted, number, heard_at_us if time_known else None)
         margin_db = (received.snr_qdb - region.SNR_LIMIT_QDB[received.sf]) // 4
         message = ack.Ack(
             accepted.generation,
@@ -106,12 +104,40 @@ class Downlink:
             held,
         )
         limit = min(region.MAX_PHY_BYTES[received.sf], _MAX_ACK_BYTES) - frame.OVERHEAD_DOWNLINK
-        header = frame.Header(frame.VERSION, frame.ACK, accepted.collar, counter)
+        payload = ack.encode(message, limit)
+        now_us = heard_at_us if time_known else None
+        return self.compose(frame.ACK, payload, accepted, received, change, keys, now_us)
+
+    def compose(
+        self,
+        kind: int,
+        payload: bytes,
+        accepted: Accepted,
+        received: Received,
+        change: Change,
+        keys: KeyRing,
+        heard_at_us: int | None,
+    ) -> Answer:
+        """Return a downlink of any kind in answer to a frame; arguments as for `acknowledge`.
+
+        Args:
+            kind: of the frame.
+            payload: not sealed yet.
+            accepted: the frame to answer.
+            received: how it was heard.
+            change: what storing it changes.
+            keys: the collars' keys.
+            heard_at_us: None while the time is not known.
+
+        Raises:
+            DownlinkRefused: as for `acknowledge`.
+        """
+        number = station_number(keys, self._station)
+        counter = self._next_counter(accepted, number, heard_at_us)
+        header = frame.Header(frame.VERSION, kind, accepted.collar, counter)
         encrypt = keys.cipher(accepted.collar, accepted.epoch)
         assert encrypt is not None
-        sealed = frame.seal_frame(
-            encrypt, frame.DOWNLINK, accepted.epoch, header, ack.encode(message, limit)
-        )
+        sealed = frame.seal_frame(encrypt, frame.DOWNLINK, accepted.epoch, header, payload)
         channel = region.ACK_CHANNEL
         at_ticks_us = received.ticks_us + region.RX_DELAY_US
         length_us = airtime_us(received.sf, channel.bw_hz, len(sealed))

@@ -8,7 +8,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 from firmware.wire.bridge import (
@@ -37,6 +37,7 @@ from ground_station.events import Throttle, log
 from ground_station.keys import KeyRing
 from ground_station.memory import Change, Frame, Memory
 from ground_station.metrics import Totals
+from ground_station.orders import Order
 from ground_station.receiver import Copy, Event, Noise, Receiver
 from ground_station.session import Accepted, HeardAgain, Refusal, Session, reception
 from ground_station.settings import Settings
@@ -125,6 +126,7 @@ class Line:
             shared.memory, shared.settings.station, shared.settings.tx_power_dbm
         )
         self._bridge = ""
+        self._turns: dict[int, int] = {}
         self._answers: dict[int, Answer] = {}
         self._answered: dict[int, int] = {}
 
@@ -269,7 +271,18 @@ class Line:
                 expected="a clock that is set; collars are not told this time",
             )  # fmt: skip
         right_us = heard_at_us - wrong_us
+        self._note_inventory(accepted)
+        time_known = self._clock.is_known() or right_us >= SETTLED_UTC_US
         try:
+            order = self._order_for(accepted.collar, right_us if time_known else None)
+            if order is not None:
+                answer = self.downlink.compose(
+                    order.kind, order.payload, accepted, received,
+                    replace(change, order=order.number), self.session.keys, right_us,
+                )  # fmt: skip
+                shared.totals.add("orders_sent")
+                log("order sent", collar=order.collar, order=order.words, times=order.sent + 1)
+                return answer.change, answer
             answer = self.downlink.acknowledge(
                 accepted,
                 received,
@@ -277,7 +290,7 @@ class Line:
                 self.session.named_after(accepted),
                 self.session.keys,
                 right_us,
-                time_known=self._clock.is_known() or right_us >= SETTLED_UTC_US,
+                time_known=time_known,
                 tell_time=not wrong_us,
             )
         except DownlinkRefused as error:
@@ -288,6 +301,37 @@ class Line:
             return change, None
         shared.totals.add("acknowledged")
         return answer.change, answer
+
+    def _order_for(self, collar: int, now_us: int | None) -> Order | None:
+        """The order to send in place of an acknowledgement: every second time, until a result."""
+        self._turns[collar] = self._turns.get(collar, -1) + 1
+        if now_us is None or self._turns[collar] % 2:
+            return None
+        for order in self._insist(lambda: self._shared.spool.orders(collar)):
+            if order.kind and not order.result and now_us < order.expires_at_s * 1_000_000:
+                return order
+        return None
+
+    def _note_inventory(self, accepted: Accepted) -> None:
+        """Keep what a collar says of its orders; tell which of its records nobody has here."""
+        said = accepted.inventory
+        if said is None:
+            return
+        shared, collar = self._shared, accepted.collar
+        if said.order:
+            self._insist(
+                lambda: shared.spool.note_inventory(collar, said.order, said.order_result)
+            )
+        held = shared.memory.held.get((collar, said.generation), [])
+        missing = said.newest >= said.oldest and not any(
+            first <= said.newest and said.oldest <= last for first, last in held
+        )
+        if missing:
+            shared.throttle.log(
+                ("inventory", collar), "records unknown here", collar=collar, first=said.oldest,
+                last=said.newest, expected=f"`capra station order {collar} send-again "
+                f"{said.oldest} {said.newest}`, if no other station has them",
+            )  # fmt: skip
 
     def _find(self, collar: int, epoch: int, counter: int) -> Frame | None:
         name = (collar, epoch, counter)

@@ -127,6 +127,8 @@ class Change:
     again: tuple[int, Reception] | None = None
     """Counter of a frame that is spooled already, and who else has heard it"""
     stretch: Stretch | None = None
+    order: int | None = None
+    """Number of an order that goes out with this"""
 
     def with_stretch(self, stretch: Stretch) -> "Change":
         """Return the change with what it says of the clock."""

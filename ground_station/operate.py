@@ -24,6 +24,13 @@ The frames stay sealed: without the key file nobody can read them.""",
   capra station import /media/stick/hut.sqlite --spool spool.sqlite
 
 The station of this spool must not run. Importing the same file twice changes nothing.""",
+    "order": """example:
+  capra station order 17 locate --spool spool.sqlite
+  capra station order 17 set fix_interval_min_s=3600 --spool spool.sqlite
+
+Orders: locate; mortality-clear; set NAME=VALUE ...; send-again FIRST LAST; hibernate SECONDS;
+arm, which prints a number; fire NUMBER, within a day. The running station sends it in the collar's
+next window, again until the collar has said what became of it.""",
     "backup": """example:
   capra station backup /backup/hut-2026-06-01 --spool spool.sqlite --keys keys.json
 
@@ -54,7 +61,11 @@ def add_commands(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
     take_in = _add(subparsers, "import", "add what another station heard", _import)
     for one in (export, take_in):
         one.add_argument("file", type=Path, metavar="FILE")
-    for one in (replay, backup, restore, export, take_in):
+    order = _add(subparsers, "order", "queue an order to a collar, or list them", _order)
+    order.add_argument("collar", type=int, nargs="?", metavar="COLLAR", help="all, if left out")
+    order.add_argument("words", nargs="*", metavar="ORDER", help="its orders, if left out")
+    order.add_argument("--days", type=float, default=7.0, help="when it expires (default: 7)")
+    for one in (replay, backup, restore, export, take_in, order):
         one.add_argument("--spool", required=one is not replay, type=Path, metavar="FILE")
     for one in (replay, backup, restore):
         one.add_argument("--keys", required=one is not replay, type=Path, metavar="FILE")
@@ -113,6 +124,24 @@ def _replay(args: argparse.Namespace) -> None:
 
     args.receivers = ({"kind": "replay", "file": str(args.file)},)
     station.run(settings.from_arguments(args))
+
+
+def _order(args: argparse.Namespace) -> str:
+    from ground_station import orders
+    from ground_station.report import reading
+    from ground_station.spool import Spool
+
+    with reading(args.spool):  # never make one by a slip of the pen
+        pass
+    with Spool(args.spool) as spool:
+        if args.words:
+            made = spool.add_order(args.collar, args.words, args.days)
+            return f"collar {made.collar}: order {made.sequence} ({made.words}) is queued"
+        lines = [
+            f"collar {one.collar}: order {one.sequence} ({one.words}): {one.state(orders.now_s())}"
+            for one in spool.orders(args.collar)
+        ]
+    return "\n".join(lines) or "no orders"
 
 
 def _backup(args: argparse.Namespace) -> str:

@@ -77,6 +77,8 @@ class Accepted:
     """Unix time of the newest record in it, by the collar [s]"""
     undated: tuple[tuple[int, Any], ...] = ()
     """Era and record without a time: to be shown, never kept"""
+    inventory: hello.Hello | None = None
+    """What the collar says of its log, where it says that"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,13 +283,23 @@ class Session:
                 return HeardAgain(collar, epoch, counter)
         try:
             generation, records, undated = read_payload(header.kind, payload)
+            inventory = hello.decode(payload) if header.kind == frame.HELLO else None
         except WireError as error:  # without the value: it may be half a position
             fault = f"{error.what}: expected {error.expected}"
             return Accepted(collar, epoch, counter, None, [], window, fault)
         numbers = ranges.from_numbers([record.record for record in records])
         newest_s = max((record.recorded_at_s for record in records), default=None)
         return Accepted(
-            collar, epoch, counter, generation, numbers, window, None, newest_s, tuple(undated)
+            collar,
+            epoch,
+            counter,
+            generation,
+            numbers,
+            window,
+            None,
+            newest_s,
+            tuple(undated),
+            inventory,
         )
 
     def _is_replay(self, received: Received, bridge: str, spooled: Frame) -> bool:

@@ -13,6 +13,7 @@ held           per (collar, generation): ranges of records that this station has
 downlink       per (collar, epoch, station number): next counter for a downlink, taken before use
 transmission   airtime of the last hour, in the bridge's ticks: the station's own duty cycle
 counter        totals for people
+collar_order   orders to collars, and what became of them
 ```
 """
 
@@ -20,12 +21,13 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from firmware.wire import ranges
+from ground_station import orders
 from ground_station.errors import SpoolBusy, SpoolError
 from ground_station.folders import need_folder
 from ground_station.memory import (
@@ -39,6 +41,7 @@ from ground_station.memory import (
     Waiting,
     Window,
 )
+from ground_station.orders import Order
 
 APPLICATION_ID = 0x43415052  # "CAPR", in the file's header
 VERSION = 3
@@ -80,6 +83,20 @@ create table clock (
     frames integer not null
 ) strict;
 """
+_ORDERS = """
+create table collar_order (
+    number integer primary key,
+    collar integer not null,
+    sequence integer not null,
+    words text not null,
+    kind integer not null,
+    content blob not null,
+    expires_at_s integer not null,
+    sent integer not null default 0,
+    result integer not null default 0,
+    unique (collar, sequence)
+) strict;
+"""
 _SCHEMA = f"""
 create table frame (
     frame integer primary key,
@@ -118,6 +135,7 @@ create table counter (
     name text primary key,
     total integer not null
 ) strict, without rowid;
+{_ORDERS}
 """
 _FROM_VERSION_1 = f"""
 alter table transmission add column bridge text not null default '';
@@ -132,6 +150,7 @@ alter table reception rename to reception_2;
 {_RECEPTION}
 insert into reception select *, 0, 0 from reception_2;
 drop table reception_2;
+{_ORDERS}
 """
 _STEPS = (_SCHEMA, _FROM_VERSION_1, _FROM_VERSION_2)
 
@@ -260,6 +279,9 @@ class Spool:
                 (change.airtime.bridge, change.airtime.at_us - 2 * 3_600_000_000),
             )
             db.execute("insert into transmission values (?, ?, ?)", change.airtime)
+        if change.order is not None:
+            query = "update collar_order set sent = sent + 1 where number = ?"
+            db.execute(query, (change.order,))
         if change.stretch is not None:
             db.execute("insert or replace into clock values (?, ?, ?)", change.stretch)
 
@@ -404,6 +426,46 @@ class Spool:
             "insert into held values (?, ?, ?, ?)",
             [(*name, *one) for one in ranges.add(known, first, last)],
         )
+
+    def add_order(self, collar: int, words: Sequence[str], days: float) -> Order:
+        """Queue an order; the running station sends it in the collar's next window.
+
+        Raises:
+            SettingsError: the words are no order.
+        """
+        with self._transaction() as db:
+            query = "select coalesce(max(sequence), 0) + 1 from collar_order where collar = ?"
+            (sequence,) = db.execute(query, (collar,)).fetchone()
+            kind, payload, until_s, said = orders.compose(words, sequence, orders.now_s(), days)
+            number = db.execute(
+                "insert into collar_order values (null, ?, ?, ?, ?, ?, ?, 0, 0)",
+                (collar, sequence, said, kind, payload, until_s),
+            ).lastrowid
+        assert number is not None
+        return Order(number, collar, sequence, said, kind, payload, until_s, 0, 0)
+
+    def orders(self, collar: int | None = None) -> list[Order]:
+        """Return all orders, or those to one collar, the oldest first."""
+        query = "select * from collar_order where ? in (collar, -1) order by number"
+        with self._translated():
+            found = self._db.execute(query, (-1 if collar is None else collar,)).fetchall()
+        return [Order(*row) for row in found]
+
+    def note_inventory(self, collar: int, sequence: int, result: int) -> None:
+        """Note what a collar says of its last order: those before it are over, too.
+
+        A sequence that this spool has not reached (its disk was lost) is passed over from now on.
+        """
+        with self._transaction() as db:
+            db.execute(
+                "update collar_order set result = ? where (collar, sequence) = (?, ?)",
+                (result, collar, sequence),
+            )
+            db.execute(
+                "insert or ignore into collar_order values (null, ?, ?, 'by another', 0, x'', 0, "
+                "0, ?)",
+                (collar, sequence, result),
+            )
 
     def count(self, state: State) -> int:
         """Return how many frames are in a state."""

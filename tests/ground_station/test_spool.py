@@ -136,6 +136,7 @@ drop table transmission;
 create table transmission (at_us integer not null, airtime_us integer not null) strict;
 insert into transmission values (5000, 300);
 drop table clock;
+drop table collar_order;
 drop table reception;
 create table reception (
     frame integer primary key references frame on delete cascade, station text not null,
