@@ -19,7 +19,8 @@ from hardware.budget.ours import Ours, aid_uj, frame_uj
 from hardware.budget.years import GRID_S, Year
 from hardware.twin import parts
 
-POLICIES = ("ours", "kinefox", "fixed 24 h", "best fixed", "optimum")
+POLICIES = ("ours", "ours, spread", "kinefox", "fixed 24 h", "best fixed", "optimum")
+SPREAD = Settings(group_fixes=1)  # the operator's choice of single fixes for the track's sake
 START_V = 2.9  # where Kinefox's rule comes to rest: no policy is helped by the start
 
 
@@ -148,7 +149,13 @@ class Bench:
         rules.fixed(daily, 86_400.0, self.frame_j)
         around_s = rules.neutral_interval_s(daily, float(self.moves.cost_j[0, 0]))
         best = rules.hindsight(self.born, around_s, self.frame_j)[1]
-        return {"ours": self.ours(), "kinefox": kinefox, "fixed 24 h": daily, "best fixed": best}
+        return {
+            "ours": self.ours(),
+            "ours, spread": self.ours(SPREAD),
+            "kinefox": kinefox,
+            "fixed 24 h": daily,
+            "best fixed": best,
+        }
 
     def outcome(self, policy: str, life: Life, plan: Plan) -> Outcome:
         """What a policy made of it."""

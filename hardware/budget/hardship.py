@@ -71,7 +71,9 @@ def deaths(base: Year, count: int, seed: int) -> Iterator[Death]:
         income_j = _ANIMALS[number % len(_ANIMALS)][1]
         day = 8.0 + 12.0 * uniform(seed, "death", number)
         first = int(uniform(seed, "from", number) * (base.days - 40))
-        year = _days(base, first, 30, seed * 10_000 + number).with_income(income_j).dead_from(day)
+        year = (
+            some_days(base, first, 30, seed * 10_000 + number).with_income(income_j).dead_from(day)
+        )
         life = Life(year, known, known.receivers[27], None, START_V)
         Ours(life).run()
         died_s = int(day * years.PER_DAY) * float(years.GRID_S)
@@ -95,7 +97,7 @@ def books(base: Year, seed: int, days: int = 60) -> list[Book]:
     """Days of the energy book of a collar whose every tabled cost is 30 % too high or too low."""
     known = parts.load()
     costs = wrong_costs(known.costs, seed)
-    year = _days(base, seed * 7 % (base.days - days), days, seed)
+    year = some_days(base, seed * 7 % (base.days - days), days, seed)
     year = year.with_income(_ANIMALS[seed % len(_ANIMALS)][1])
     plan = Ours(Life(year, known, known.receivers[27], None, START_V), costs=costs)
     plan.run()
@@ -117,7 +119,8 @@ def book_error(lines: list[Book]) -> float:
     return float(np.median([abs(line.booked_j - line.spent_j) / line.spent_j for line in lines]))
 
 
-def _days(base: Year, first: int, days: int, seed: int) -> Year:
+def some_days(base: Year, first: int, days: int, seed: int) -> Year:
+    """Some days of a year as a year of another seed."""
     a, b = first * years.PER_DAY, (first + days) * years.PER_DAY
     return Year(
         seed, base.income_w[a:b], base.activity[a:b], base.x_m[a : b + 1], base.y_m[a : b + 1]

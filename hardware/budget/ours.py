@@ -21,6 +21,7 @@ _ANSWER_BYTES = 30
 _AID_BYTES = 700  # twelve ephemerides, DESIGN D4
 _AID_FRAMES = 6
 _AID_SF = 9
+_BACK_PERCENT = 150  # of the reserve: the energy is back (firmware/wake.py)
 _HEARD = 0.95  # share of frames that are answered
 _MARGIN_DB = 12
 
@@ -75,7 +76,7 @@ class Ours:
         self.books: list[Book] = []
         self._waiting = 0
         self._oldest_s = 0
-        self._urgent = False
+        self._urgent = self._dead = False  # an alarm waits; one that tells of a death
         self._booked_j = self._spent_j = self._noted_s = 0.0
 
     def run(self) -> None:
@@ -92,11 +93,11 @@ class Ours:
         measured_uj = energy.stored_uj(costs, life.read_uv())
         self._note()
         energy.balance(state, costs, settings, now_s, measured_uj)
-        change = motion.note(state, settings, now_s, life.moved(), round(600 * life.activity()))
-        if change == motion.DIED:
+        self._feel(now_s, measured_uj)
+        if schedule.activity_at_s(state, settings, now_s) <= now_s:
+            motion.take_interval(state)
+            state.activity_uj, state.activity_at_s = 0, now_s
             self._record(now_s)
-            self._urgent = True
-            life.diary.alarms_s.append(life.t_s)
         if schedule.status_at_s(state, settings, now_s) <= now_s:
             state.status_at_s = now_s
             self._record(now_s)
@@ -111,6 +112,22 @@ class Ours:
         left_uj = measured_uj - (state.spent_uj - before_uj)
         return int(schedule.decide(state, costs, settings, self._seen(life.now_s, left_uj)).wake_s)
 
+    def _feel(self, now_s: int, measured_uj: int) -> None:
+        """Motion, and the level of the energy: what changes there is an alarm."""
+        life, state, settings = self.life, self.state, self.settings
+        change = motion.note(state, settings, now_s, life.moved(), round(600 * life.activity()))
+        reserve_uj = energy.reserve_uj(state, self.costs, settings)
+        sinks = not state.low and measured_uj < reserve_uj
+        rises = state.low and measured_uj * 100 > reserve_uj * _BACK_PERCENT
+        if sinks or rises:
+            state.low = 1 if sinks else 0
+        if change == motion.DIED:
+            life.diary.alarms_s.append(life.t_s)
+            self._dead = True
+        if change != motion.NOTHING or sinks or rises:
+            self._record(now_s)
+            self._urgent = True
+
     # --- what a wake sees -----------------------------------------------------------------------
 
     def _seen(self, now_s: int, energy_uj: int) -> schedule.Seen:
@@ -119,7 +136,7 @@ class Ours:
             True,
             energy_uj,
             min(self._waiting, self.settings.send_records),
-            self._oldest_s,
+            self._oldest_s if self._waiting else 0,
             self._urgent,
             self._frame_uj(region.MAX_PHY_BYTES[self.state.sf]) + self._answer_uj(),
             now_s,
@@ -182,8 +199,9 @@ class Ours:
         if self.uplink and heard:
             self._waiting -= count
             self._oldest_s = life.now_s
-            if self._urgent:
+            if self._urgent and self._dead:
                 life.diary.heard_s.append(life.t_s)
+                self._dead = False
             self._urgent = False
             link.answered(state, sf, _MARGIN_DB, self._waiting > 0)
 

@@ -281,7 +281,9 @@ class _GnssPort:
         self._hardware.receiver.set_baud(baud)
 
     def write(self, data: bytes) -> None:
-        self._hardware.receiver.write(data, self._hardware.hub.now_us)
+        hardware = self._hardware
+        hardware.wait(hardware.receiver.line_us(len(data)))
+        hardware.receiver.write(data, hardware.hub.now_us)
 
     def read(self) -> bytes:
         return self._hardware.receiver.read(self._hardware.hub.now_us)

@@ -169,6 +169,10 @@ class GnssReceiver:
         """The collar's side of the line; a receiver at another rate hears and sends noise."""
         self._line_baud = int(baud)
 
+    def line_us(self, count: int) -> int:
+        """How long the collar takes to send so many bytes."""
+        return count * _BITS_PER_BYTE * 1_000_000 // self._line_baud
+
     def drop(self, now_us: int) -> None:
         """What has arrived until now was read by nobody."""
         self.read(now_us)

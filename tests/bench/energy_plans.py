@@ -115,7 +115,10 @@ def _rows(case: Case, runs: list[dict[str, Outcome]], seeds: int) -> list[dict]:
         row("fixes over Kinefox's rule", over, "x", ">= 2" if wanted else None, over >= 2, given)
     )
     error = median(run["ours"].error_m / run["best fixed"].error_m for run in runs)
-    rows.append(row("position error over best fixed", error, "x", "<= 0.9", error <= 0.9, given))
+    for policy in ("ours", "ours, spread"):
+        error = median(run[policy].error_m / run["best fixed"].error_m for run in runs)
+        figure = f"position error over best fixed: {policy}"
+        rows.append(row(figure, error, "x", "<= 0.9", error <= 0.9, given))
     per_day = median(one.per_day for one in ours)
     least = _FIXES_A_DAY.get((case.animal, case.aid)) if case.receiver == 27 else None
     bar_text = f">= {least}" if least else None
@@ -127,18 +130,15 @@ def _rows(case: Case, runs: list[dict[str, Outcome]], seeds: int) -> list[dict]:
 
 def _tightness(base: years.Year) -> dict:
     """How far plan and bound of the optimum lie apart, in the case with the fewest fixes."""
-    apart = []
+    apart = {}
     for case in cases.cases(series=False):
         plan = Bench(case, cases.year(case, base)).optimum()
-        apart.append(1.0 - plan.fixes / plan.bound)
-    return row(
-        "the optimum's plan below its upper bound",
-        median(apart),
-        "share",
-        "<= 0.02",
-        median(apart) <= 0.02,
-        f"20 cases, one seed; worst {max(apart):.3f} (pony, 60 s: three fixes of 120)",
-    )
+        apart[case.name] = (1.0 - plan.fixes / plan.bound, plan)
+    name = max(apart, key=lambda one: apart[one][0])
+    worst, plan = apart[name]
+    given = f"worst of 20 cases, one seed ({name}: {plan.fixes} of {plan.bound:.1f});"
+    given += f" median {median(one for one, _ in apart.values()):.4f}"
+    return row("the plan below the upper bound", worst, "share", "<= 0.02", worst <= 0.02, given)
 
 
 def _picture(base: years.Year) -> None:
