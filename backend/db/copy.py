@@ -60,7 +60,7 @@ def columns(kinds: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[Colum
         TypeError, ValueError, OverflowError: a value is not of its column's kind.
     """
     width = len(kinds)
-    if any(len(row) != width for row in rows):
+    if set(map(len, rows)) - {width}:
         raise ValueError(f"a row has not {width} fields")
     # not zip(*rows): its thousands of iterators would wake the garbage collector every time
     flat = np.fromiter(chain.from_iterable(rows), object, count=width * len(rows))
