@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hardware.twin.seeded import normal, uniform
+from hardware.twin.seeded import normals, uniform
 
 _WHO_AM_I, _CTRL1, _CTRL2, _CTRL3, _CTRL6, _CTRL7 = 0x0F, 0x20, 0x21, 0x22, 0x25, 0x3F
 _STATUS, _OUT, _FIFO_CTRL, _FIFO_SAMPLES = 0x27, 0x28, 0x2E, 0x2F
@@ -90,6 +90,8 @@ class Lis2dw12:
         self._address: int | None = None
         self._read = False
         self.missing = False  # test hook: nobody answers
+        self._posture_hour = -1
+        self._gravity_mg = (0.0, 0.0, 1000.0)
         self.power_on()
 
     def power_on(self) -> None:
@@ -194,16 +196,21 @@ class Lis2dw12:
         sigma_mg = math.hypot(self._parts.noise_mg, self._parts.active_mg * self._activity(t_s))
         gravity = self._posture(t_s)
         counts = []
-        for axis in range(3):
-            mg = gravity[axis] + sigma_mg * normal(self._seed, "shake", number, axis)
+        for axis, shake in enumerate(normals(3, self._seed, "shake", number)):
+            mg = gravity[axis] + sigma_mg * shake
             counts.append(max(-32_768, min(round(mg / _MG_PER_COUNT) & ~0xF, 32_767)))
         return struct.pack("<3h", *counts)
 
     def _posture(self, t_s: float) -> tuple[float, float, float]:
         """Gravity on the axes [mg]: another posture every hour, unless the animal lies still."""
         hour = int(t_s // _POSTURE_S)
-        if not self._activity((hour + 0.5) * _POSTURE_S):
-            hour = -1
+        if hour != self._posture_hour:
+            self._posture_hour = hour
+            moves = self._activity((hour + 0.5) * _POSTURE_S)
+            self._gravity_mg = self._drawn_posture(hour if moves else -1)
+        return self._gravity_mg
+
+    def _drawn_posture(self, hour: int) -> tuple[float, float, float]:
         roll = 2 * math.pi * uniform(self._seed, "roll", hour)
         pitch = 0.5 * math.pi * (uniform(self._seed, "pitch", hour) - 0.5)
         across = math.cos(pitch)

@@ -1,5 +1,8 @@
 """Brown-outs in harsh years, deaths noticed, and how far the energy book is off."""
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from statistics import median
 
 import numpy as np
@@ -11,16 +14,25 @@ _BASES = 10  # years of movement, from which harsh ones are made
 _HARSH = "60 still days, -20 degrees (ESR x3), -20 % capacitance, 2 % voltage error"
 
 
+def _brownouts(
+    tried: Callable[[int, years.Year], int], bases: list[years.Year], count: int
+) -> int:
+    """Brown-outs in so many collar-years, on all processors."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        of = [bases[seed % len(bases)] for seed in range(count)]
+        return sum(pool.map(tried, range(count), of, chunksize=4))
+
+
 def figures(quick: bool = False) -> list[dict]:
     """All of it; with `quick` a twentieth."""
     bases = [years.synthetic(seed) for seed in range(101, 101 + (2 if quick else _BASES))]
     pure, whole = (50, 2) if quick else (1000, 100)
     deaths, lives, collars = (20, 4, 4) if quick else (400, 40, 40)
-    lost = sum(hardship.pure_brownouts(seed, bases[seed % len(bases)]) for seed in range(pure))
+    lost = _brownouts(hardship.pure_brownouts, bases, pure)
     rows = [
         row("brown-outs of the pure modules", lost, "", "0", not lost, f"{pure} years, {_HARSH}")
     ]
-    lost = sum(hardship.full_brownouts(seed, bases[seed % len(bases)]) for seed in range(whole))
+    lost = _brownouts(hardship.full_brownouts, bases, whole)
     rows.append(
         row("brown-outs of the full firmware", lost, "", "0", not lost, f"{whole} years, {_HARSH}")
     )
