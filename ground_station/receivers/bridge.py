@@ -180,7 +180,7 @@ class BridgeReceiver(Receiver):
         prefix = bridge.DELIMITER
         if self._listen is not None:
             prefix += bridge.encode(self._listen)
-        self._write(bridge.Configure(region.EU868, 0), prefix)
+        self._write(bridge.Configure(region.NUMBERS[region.NAME], 0), prefix)
 
     def _keep_alive(self, now_s: float) -> None:
         if now_s - self._heard_at_s > _SILENT_S:

@@ -6,9 +6,9 @@
     0x02  PULL_DATA  EUI                                             0x04  PULL_ACK
     0x03  PULL_RESP  JSON with txpk, to the gateway                  0x05  TX_ACK  EUI | JSON
 
-The listening thread acknowledges PUSH_DATA before it reads what is in it: forwarders wait 100 ms
-and count later ones as lost. Nothing more hangs on it: they never send twice, so what the station
-did not get is sent again by the collar, which was not acknowledged.
+A process of its own acknowledges PUSH_DATA before anybody reads what is in it (semtech_acks.py):
+forwarders wait 100 ms and count later ones as lost. Nothing more hangs on it: they never send
+twice, so what the station did not get is sent again by the collar, which was not acknowledged.
 
 Downlink: the forwarder sends at `tmst` of the frame plus the delay, to the microsecond, and says
 TOO_LATE otherwise; the collar's window is held as long as station and network take less than about
@@ -23,24 +23,24 @@ Lora-net/packet_forwarder, PROTOCOL.TXT (version byte 1).
 import base64
 import errno
 import json
-import os
-import select
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from typing import Any, NamedTuple
 
 from firmware.wire.bridge import NOT_SENT, SENT, TOO_LATE, Transmit
-from ground_station.errors import Malformed, PortBusy, PortRefused
+from ground_station.errors import Malformed, PortBusy, PortLost, PortRefused
+from ground_station.receivers import semtech_acks
 from ground_station.receivers.gateway import GatewayReceiver, Uplink
 from ground_station.receivers.radio_packet import Unwanted, load_object, read_packet
+from ground_station.receivers.semtech_acks import HEAD, READY
 from ground_station.receivers.table import Table
 
 PUSH_DATA = 0
-PUSH_ACK = 1
 PULL_DATA = 2
 PULL_RESP = 3
-PULL_ACK = 4
 TX_ACK = 5
 _FROM_GATEWAY = (PUSH_DATA, PULL_DATA, TX_ACK)
 _VERSIONS = (1, 2)
@@ -48,6 +48,7 @@ _HEADER_BYTES = 12
 _MAX_DATAGRAM = 65_535
 _BUFFER_BYTES = 1 << 20
 _GATEWAY_LIMIT = 1024
+_START_S = 30.0
 _TOO_LATE_WORDS = ("TOO_LATE", "TOO_EARLY", "COLLISION_PACKET", "COLLISION_BEACON")
 
 
@@ -155,8 +156,10 @@ class SemtechUdpReceiver(GatewayReceiver):
         self._gain_dbi = antenna_gain_dbi
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
-        self._wake = (-1, -1)
-        self._pulls: dict[str, tuple[tuple[Any, ...], int]] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: socket.socket | None = None
+        self._closing = False
+        self._pulls: dict[str, tuple[tuple[str, int], int]] = {}
         self._tokens: dict[int, int] = {}
 
     @classmethod
@@ -188,43 +191,68 @@ class SemtechUdpReceiver(GatewayReceiver):
                 raise PortBusy(self.port, f"{reason}, by another program?") from error
             raise PortRefused(self.port, f"{reason}, expected an address of this host") from error
         self._greet()
-        self._wake = os.pipe()
-        self._thread = threading.Thread(target=self._listen, name="semtech-udp", daemon=True)
+        self._pipe, theirs = socket.socketpair()
+        with theirs:
+            fds = (self._socket.fileno(), theirs.fileno())
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", semtech_acks.__file__, *map(str, fds), *self._gateways],
+                pass_fds=fds,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is the station's: it goes on until the pipe ends
+            )
+        self._pipe.settimeout(_START_S)
+        try:
+            started = self._pipe.recv(len(READY)) == READY
+        except TimeoutError:
+            started = False
+        if not started:
+            self.close()
+            raise PortLost(self.port, "the process that acknowledges does not start")
+        self._pipe.settimeout(None)
+        self._thread = threading.Thread(
+            target=self._listen, args=(self._pipe,), name="semtech-udp", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
         """Stop listening."""
-        if self._thread is not None:
-            os.write(self._wake[1], b"x")
-            self._thread.join()
-            self._thread = None
-            os.close(self._wake[0])
-            os.close(self._wake[1])
+        if self._pipe is not None and self._process is not None:
+            self._closing = True
+            self._pipe.shutdown(socket.SHUT_RDWR)
+            if self._thread is not None:
+                self._thread.join()
+            self._process.wait()
+            self._pipe.close()
+            self._pipe = self._thread = self._process = None
+            self._closing = False
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def _listen(self) -> None:
-        assert self._socket is not None
-        while True:
-            sources: list[Any] = [self._socket, self._wake[0]]
-            if self._wake[0] in select.select(sources, [], [])[0]:
-                return
-            try:
-                datagram, sender = self._socket.recvfrom(_MAX_DATAGRAM)
-            except OSError:  # an ICMP message about an earlier answer
-                continue
-            try:
-                self._take(datagram, sender)
-            except Malformed as fault:
-                self._note_fault(fault)
+    def _listen(self, pipe: socket.socket) -> None:
+        pending = bytearray()
+        while chunk := pipe.recv(_MAX_DATAGRAM):
+            pending += chunk
+            while len(pending) >= HEAD.size:
+                of_sender, of_datagram = HEAD.unpack_from(pending)
+                end = HEAD.size + of_sender + of_datagram
+                if len(pending) < end:
+                    break
+                sender = bytes(pending[HEAD.size : HEAD.size + of_sender]).decode()
+                datagram = bytes(pending[HEAD.size + of_sender : end])
+                del pending[:end]
+                try:
+                    self._take(datagram, sender)
+                except Malformed as fault:
+                    self._note_fault(fault)
+        if not self._closing:
+            self._note_lost(PortLost(self.port, "the process that acknowledges has ended"))
 
-    def _take(self, datagram: bytes, sender: tuple[Any, ...]) -> None:
+    def _take(self, datagram: bytes, sender: str) -> None:
         head = parse(datagram)
         if not self._admits(head.gateway):
             return
         if head.kind == PUSH_DATA:
-            self._answer(head, PUSH_ACK, sender)
             uplinks, faults = read_packets(head.body, head.gateway)
             for fault in faults:
                 if isinstance(fault, Unwanted):
@@ -235,17 +263,16 @@ class SemtechUdpReceiver(GatewayReceiver):
                 self._hear(uplink)
         elif head.kind == PULL_DATA:
             self._note_pull(head, sender)
-            self._answer(head, PULL_ACK, sender)
         else:
             self._take_report(head)
 
-    def _note_pull(self, head: Datagram, sender: tuple[Any, ...]) -> None:
+    def _note_pull(self, head: Datagram, sender: str) -> None:
         if head.gateway not in self._pulls:
             if len(self._pulls) >= _GATEWAY_LIMIT:  # EUIs may be made up: never grow for ever
                 self._pulls.clear()
-            where = f"{sender[0]}:{sender[1]}"
-            self._throttle.log("new", "gateway connected", gateway=head.gateway, address=where)
-        self._pulls[head.gateway] = (sender, head.version)
+            self._throttle.log("new", "gateway connected", gateway=head.gateway, address=sender)
+        host, port = sender.split()
+        self._pulls[head.gateway] = ((host, int(port)), head.version)
 
     def _take_report(self, head: Datagram) -> None:
         transmission = self._tokens.pop(head.token, None)
@@ -280,10 +307,3 @@ class SemtechUdpReceiver(GatewayReceiver):
 
     def _say_no_way(self, way: Uplink, fault: str) -> None:
         self._throttle.log("way", "gateway cannot be answered", gateway=way.gateway, fault=fault)
-
-    def _answer(self, head: Datagram, kind: int, sender: tuple[Any, ...]) -> None:
-        assert self._socket is not None
-        try:
-            self._socket.sendto(struct.pack(">BHB", head.version, head.token, kind), sender)
-        except OSError:  # no way back, for now
-            self._count("unanswered")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.wire import bridge as wire
-from ground_station.errors import Malformed, PortBusy, PortRefused
+from ground_station.errors import Malformed, PortBusy, PortLost, PortRefused
 from ground_station.receiver import Copy, Noise
-from ground_station.receivers import semtech_udp
+from ground_station.receivers import semtech_acks, semtech_udp
 from ground_station.receivers.semtech_udp import SemtechUdpReceiver
 from tests.ground_station.receiving import next_of
 
@@ -105,7 +105,7 @@ def answer(received: wire.Received, transmission: int = 1, **changes: object) ->
 def test_packet_is_acknowledged_at_once_and_given_whole(
     receiver: SemtechUdpReceiver, gateway: Gateway
 ) -> None:
-    assert gateway.push(rxpk()) == bytes([2, 0, 7, semtech_udp.PUSH_ACK])
+    assert gateway.push(rxpk()) == bytes([2, 0, 7, semtech_acks.PUSH_ACK])
     received = next_of(receiver, wire.Received)
     assert received[2:] == (1_772_600_767_000_008, 868_500_000, 7, 125_000, -97, 33, DATA)
     assert receiver.heard_by(received.reception) == EUI
@@ -113,10 +113,10 @@ def test_packet_is_acknowledged_at_once_and_given_whole(
 
 def test_version_1_is_spoken_as_well(receiver: SemtechUdpReceiver) -> None:
     gateway = Gateway(receiver.address, version=1)
-    assert gateway.push(rxpk(template=RXPK_V1)) == bytes([1, 0, 7, semtech_udp.PUSH_ACK])
+    assert gateway.pull() == bytes([1, 0, 7, semtech_acks.PULL_ACK])
+    assert gateway.push(rxpk(template=RXPK_V1)) == bytes([1, 0, 7, semtech_acks.PUSH_ACK])
     received = next_of(receiver, wire.Received)
     assert (received.utc_us, received.sf, received.snr_qdb) == (0, 9, -50)
-    assert gateway.pull() == bytes([1, 0, 7, semtech_udp.PULL_ACK])
     receiver.transmit(answer(received))
     assert gateway.down.recv(1000)[0] == 1
     assert next_of(receiver, wire.Transmitted).status == wire.SENT  # nobody would tell
@@ -125,14 +125,14 @@ def test_version_1_is_spoken_as_well(receiver: SemtechUdpReceiver) -> None:
 
 def test_statistics_alone_are_acknowledged(gateway: Gateway) -> None:
     gateway.up.send(datagram(semtech_udp.PUSH_DATA, STAT))
-    assert gateway.up.recv(100)[3] == semtech_udp.PUSH_ACK
+    assert gateway.up.recv(100)[3] == semtech_acks.PUSH_ACK
 
 
 def test_answer_goes_to_the_pulling_socket_timed_by_the_frames_own_stamp(
     receiver: SemtechUdpReceiver, gateway: Gateway
 ) -> None:
-    gateway.push(rxpk(tmst=0xFFFFFFFF))
     gateway.pull()
+    gateway.push(rxpk(tmst=0xFFFFFFFF))
     receiver.transmit(answer(next_of(receiver, wire.Received)))
     request = gateway.down.recv(1000)
     assert request[0] == 2 and request[3] == semtech_udp.PULL_RESP
@@ -158,8 +158,8 @@ def test_answer_goes_to_the_pulling_socket_timed_by_the_frames_own_stamp(
 def test_gateways_report_becomes_a_status(
     receiver: SemtechUdpReceiver, gateway: Gateway, said: str, status: int
 ) -> None:
-    gateway.push(rxpk())
     gateway.pull()
+    gateway.push(rxpk())
     receiver.transmit(answer(next_of(receiver, wire.Received)))
     gateway.report(gateway.down.recv(1000)[1:3], said)
     assert next_of(receiver, wire.Transmitted).status == status
@@ -267,6 +267,21 @@ def test_unanswered_frames_come_again_after_reopening(
     assert isinstance(receiver.receive(1), wire.Hello)
     assert receiver.receive(1) == second
     assert receiver.receive(0.01) is None
+
+
+def test_process_that_acknowledges_is_missed_when_it_ends(
+    receiver: SemtechUdpReceiver, gateway: Gateway
+) -> None:
+    assert receiver._process is not None
+    receiver._process.kill()
+    with pytest.raises(PortLost, match="the process that acknowledges has ended"):
+        next_of(receiver, wire.Received)
+    receiver.close()
+    with receiver:
+        again = Gateway(receiver.address)
+        again.push(rxpk())
+        assert next_of(receiver, wire.Received).data == DATA
+        again.close()
 
 
 def test_port_in_use_and_foreign_address_are_told_apart(receiver: SemtechUdpReceiver) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ground_station.receivers import replay, semtech_udp
+from ground_station.receivers import replay, semtech_acks
 from tests.bench.link_receivers import STATION, _free_port
 from tests.ground_station.scripted import Collar, StationProcess, make_received, write_keys
 from tests.ground_station.test_semtech_udp import Gateway, rxpk
@@ -55,5 +55,5 @@ def test_station_outlives_what_is_no_datagram(tmp_path: Path, datagram: bytes) -
         gateway = Gateway(("127.0.0.1", port))
         gateway.up.send(datagram)
         station.wait_log("line noise")
-        assert gateway.pull()[3] == semtech_udp.PULL_ACK
+        assert gateway.pull()[3] == semtech_acks.PULL_ACK
         gateway.close()
