@@ -50,6 +50,7 @@ TABLE = (
     ("activity_interval_s", 1800, 604800, 21600, "between activity records"),
     ("motion_threshold_mg", 31, 1000, 62, "acceleration that counts as motion"),
     ("fence_margin_m", 0, 1000, 30, "so far over a fence to have crossed it"),
+    ("region", 1, 4, 1, "radio rules: 1 EU868, 2 US915, 3 AS923, 4 IN865"),
 )
 _ROOM = 64  # words of the block in FRAM: settings, then the two versions
 _VERSION, _FENCE_VERSION = 62, 63
@@ -109,6 +110,7 @@ class Settings:
     wake_max_s: int
     margin_mv: int
     year_least: int
+    region: int
     group_interval_s: int
     group_fixes: int
     grid_h: int

@@ -9,7 +9,7 @@ from ._typing import TYPE_CHECKING
 from .block import State
 from .board import RESET_BROWNOUT, RESET_WATCHDOG
 from .generation import read_generation
-from .wire import alarm
+from .wire import alarm, region
 from .wire.kind import KIND_ACTIVITY, KIND_ALARM, KIND_HEALTH, KIND_STATUS
 from .wire.status import Status
 
@@ -46,6 +46,7 @@ class Wake:
         state.phase_s = identity.collar * _PHASE_STEP_S % _PHASES_S
         self.state = state
         self.settings = config.load(board.fram)
+        region.use(self.settings.region)
         self.log = log.Log(board.fram, generation, state.newest)
         self.outbox = outbox.Outbox(self.log, state)
         self.voltage_uv = self.energy_uj = 0
@@ -69,6 +70,7 @@ class Wake:
         version = self.settings.version
         if config.roll_back(self.fram):
             self.settings = config.load(self.fram)
+            region.use(self.settings.region)
             self.write(KIND_HEALTH, payload.pack_health(health.SETTINGS, version))
 
     def guard(self, task: int, action) -> None:  # type: ignore[no-untyped-def]

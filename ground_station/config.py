@@ -33,6 +33,7 @@ KEYS = (
     Key("keep_days", 400, "How long loaded frames stay in the spool [days]."),
     Key("tx_power_dbm", 22, "What the transmitter feeds to its antenna [dBm]."),
     Key("antenna_gain_dbi", 2.0, "Gain of that antenna less the loss of its cable [dBi]."),
+    Key("region", "EU868", "Whose radio rules are in force: EU868, US915, AS923 or IN865."),
     Key("metrics", "", "ADDRESS:PORT to serve Prometheus metrics at, as 127.0.0.1:9745."),
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ from ground_station.errors import SettingsError
 CLOCKS = ("system", "bridge")
 _FIELDS = (
     "port", "keys", "spool", "station", "database", "clock", "load", "tx_power_dbm",
-    "antenna_gain_dbi", "metrics",
+    "antenna_gain_dbi", "metrics", "region",
 )  # fmt: skip
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}")
 _NAME = re.compile(r"[\w.-]{1,64}")
@@ -50,6 +50,8 @@ class Settings:
     """What the bridge, its amplifier included, feeds to the antenna"""
     antenna_gain_dbi: float = 2.0
     """Of the bridge's antenna over the isotropic radiator, cable loss taken off"""
+    region: str = "EU868"
+    """Whose radio rules are in force: a name of firmware.wire.region"""
     receivers: tuple[Mapping[str, object], ...] = ()
     """Tables of receivers (ground_station.receivers); without any, the bridge at `port`"""
     metrics: str = ""
@@ -74,7 +76,12 @@ class Settings:
             faults += _address_faults(self.database)
         if self.metrics and not _ADDRESS.fullmatch(self.metrics):
             faults.append(f"metrics is {self.metrics!r}, expected ADDRESS:PORT as 127.0.0.1:9745")
-        faults += _power_faults(self.tx_power_dbm, self.antenna_gain_dbi)
+        if self.region in region.NUMBERS:
+            region.use(region.NUMBERS[self.region])
+            faults += _power_faults(self.tx_power_dbm, self.antenna_gain_dbi)
+        else:
+            expected = ", ".join(region.NUMBERS)
+            faults.append(f"region is {self.region!r}, expected one of {expected}")
         if faults:
             raise SettingsError("; ".join(faults))
 

@@ -24,6 +24,11 @@ package(  # type: ignore[name-defined]
         "wire/crc.py",
         "wire/errors.py",
         "wire/region.py",
+        "wire/regions/__init__.py",
+        "wire/regions/as923.py",
+        "wire/regions/eu868.py",
+        "wire/regions/in865.py",
+        "wire/regions/us915.py",
     ),
     base_path="../..",
 )

@@ -143,7 +143,15 @@ class Bridge:
             self._gain_cdbi = message.antenna_gain_cdbi
             self._radio.listen(message.freq_hz, message.sf, message.bw_hz)
         elif isinstance(message, wire.Configure):
-            self._greet()
+            self._configure(message.region)
+
+    def _configure(self, number: int) -> None:
+        """Put the station's radio rules in force and greet; without a greeting it is told."""
+        try:
+            region.use(number)
+        except WireError:
+            return
+        self._greet()
 
     def sent(self, message: tuple, status: int, end_us: int) -> None:  # type: ignore[type-arg]
         """Tell the station what became of a planned transmission."""

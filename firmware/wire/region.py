@@ -1,44 +1,37 @@
-"""Radio rules as data, and the timing that both ends of a link share. Now: EU868.
+"""The radio rules in force, and the timing that both ends of a link share.
 
-Source: ETSI EN 300 220-2 V3.2.1, table of operational bands, as used by LoRaWAN regional
-parameters RP002; SNR limits: Semtech SX1276 datasheet, table 13.
+A device is in one region: EU868 until `use` puts another one in force (regions/). Sub-bands count
+their duty cycle apart, over any hour, for every transmitter, stations too.
 
-Sub-bands count their duty cycle apart, over any hour, for every transmitter, stations too. Their
-power limit is effective radiated power (ERP): what a half-wave dipole would have to be fed with.
+Source of the SNR limits: Semtech SX1276 datasheet, table 13.
 """
-
-from collections import namedtuple
 
 from .airtime import header_ms, symbol_us
 from .errors import BadValue, check_range
+from .regions import Channel as Channel
+from .regions import SubBand as SubBand
+from .regions import eu868 as _eu868
 
-EU868 = 1  # number of the region on the serial line
+try:
+    from typing import Any as _Any
+except ImportError:  # MicroPython, which ignores annotations
+    pass
 
-SubBand = namedtuple("SubBand", ("low_hz", "high_hz", "duty_permille", "erp_dbm"))
-Channel = namedtuple("Channel", ("freq_hz", "bw_hz"))
+# Numbers of the regions: on the serial line, and in the collar's settings.
+EU868 = 1
+US915 = 2
+AS923 = 3
+IN865 = 4
+NUMBERS = {"EU868": EU868, "US915": US915, "AS923": AS923, "IN865": IN865}
 
-SUB_BANDS = (
-    SubBand(863_000_000, 865_000_000, 1, 14),
-    SubBand(865_000_000, 868_000_000, 10, 14),
-    SubBand(868_000_000, 868_600_000, 10, 14),
-    SubBand(868_700_000, 869_200_000, 1, 14),
-    SubBand(869_400_000, 869_650_000, 100, 27),
-    SubBand(869_700_000, 870_000_000, 10, 14),
-)
-DUTY_WINDOW_S = 3600
-
-UPLINK_CHANNELS = (
-    Channel(868_100_000, 125_000),
-    Channel(868_300_000, 125_000),
-    Channel(868_500_000, 125_000),
-)
-# Acknowledgements; with the spreading factor of the uplink.
-ACK_CHANNEL = Channel(869_525_000, 125_000)
-
+NAME = _eu868.NAME
+SUB_BANDS = _eu868.SUB_BANDS
+UPLINK_CHANNELS = _eu868.UPLINK_CHANNELS
+ACK_CHANNEL = _eu868.ACK_CHANNEL
+MAX_PHY_BYTES = _eu868.MAX_PHY_BYTES
+SF_MAX = max(MAX_PHY_BYTES)
 SF_MIN = 7
-SF_MAX = 12
-# By spreading factor.
-MAX_PHY_BYTES = {7: 234, 8: 234, 9: 128, 10: 64, 11: 64, 12: 64}
+DUTY_WINDOW_S = 3600
 SNR_LIMIT_QDB = {7: -30, 8: -40, 9: -50, 10: -60, 11: -70, 12: -80}  # dB * 4
 
 DIPOLE_CDBI = 215  # gain of a half-wave dipole over the isotropic radiator, in 0.01 dB
@@ -47,6 +40,37 @@ DIPOLE_CDBI = 215  # gain of a half-wave dipole over the isotropic radiator, in 
 RX_DELAY_US = 1_000_000
 # The collar's window opens this much before.
 RX_EARLY_US = 5_000
+
+
+def _module(number: int) -> "_Any":
+    """Return the data of a region; only what is used is loaded."""
+    if number == EU868:
+        return _eu868
+    if number == US915:
+        from .regions import us915 as found
+    elif number == AS923:
+        from .regions import as923 as found  # type: ignore[no-redef]
+    elif number == IN865:
+        from .regions import in865 as found  # type: ignore[no-redef]
+    else:
+        raise BadValue("region", number, "1 EU868, 2 US915, 3 AS923 or 4 IN865")
+    return found
+
+
+def use(number: int) -> None:
+    """Put the rules of a region in force, for the whole process.
+
+    Raises:
+        BadValue: there is no region of this number.
+    """
+    global NAME, SUB_BANDS, UPLINK_CHANNELS, ACK_CHANNEL, MAX_PHY_BYTES, SF_MAX
+    found = _module(number)
+    NAME = found.NAME
+    SUB_BANDS = found.SUB_BANDS
+    UPLINK_CHANNELS = found.UPLINK_CHANNELS
+    ACK_CHANNEL = found.ACK_CHANNEL
+    MAX_PHY_BYTES = found.MAX_PHY_BYTES
+    SF_MAX = max(MAX_PHY_BYTES)
 
 
 def sub_band(freq_hz: int, bw_hz: int = 0) -> SubBand:
@@ -62,7 +86,7 @@ def sub_band(freq_hz: int, bw_hz: int = 0) -> SubBand:
             and freq_hz + bw_hz // 2 <= band.high_hz
         ):
             return band
-    raise BadValue("freq_hz", freq_hz, f"a channel of {bw_hz} Hz inside a sub-band of EU868")
+    raise BadValue("freq_hz", freq_hz, f"a channel of {bw_hz} Hz inside a sub-band of {NAME}")
 
 
 def erp_cdbm(power_dbm: int, antenna_gain_cdbi: int) -> int:
@@ -97,7 +121,7 @@ def check_power(freq_hz: int, bw_hz: int, power_dbm: int, antenna_gain_cdbi: int
 def window_ms(sf: int) -> int:
     """Return how long the collar listens for a preamble, in ms: 8 symbols, at least 50 ms.
 
-    Opens RX_EARLY_US before RX_DELAY_US have passed; BW 125 kHz.
+    Opens RX_EARLY_US before RX_DELAY_US have passed.
     """
     check_range("sf", sf, SF_MIN, SF_MAX)
     return max(50, (8 * symbol_us(sf, ACK_CHANNEL.bw_hz) + 999) // 1000)

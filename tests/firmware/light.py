@@ -7,6 +7,7 @@ class State:
     def __init__(self):
         self.commits = 0
         self.order_told = 1
+        self.sf = 9
 
     def __getattr__(self, name):
         return 0

@@ -1,8 +1,8 @@
 from firmware import link
-from firmware.block import State
 from firmware.layout import ADDRESS_LEDGER
 from firmware.wire import region
 
+from .light import State
 from .memory import Memory, cut_everywhere
 from .wire.raising import raised
 

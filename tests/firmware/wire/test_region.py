@@ -1,5 +1,5 @@
 from firmware.wire import region
-from firmware.wire.airtime import symbol_us
+from firmware.wire.airtime import airtime_us, symbol_us
 from firmware.wire.errors import BadValue
 
 from .raising import raised
@@ -94,3 +94,51 @@ def test_a_gain_that_is_no_antenna_is_refused():
     raised(BadValue, region.check_power, 868_100_000, 125_000, 0, 6_001)
     raised(BadValue, region.check_power, 868_100_000, 125_000, 0, 2.5)
     raised(BadValue, region.check_power, 868_100_000, 125_000, 128, 0)
+
+
+def in_region(number, check):
+    """Run a check while another region's rules are in force."""
+    region.use(number)
+    try:
+        check()
+    finally:
+        region.use(region.EU868)
+
+
+def test_every_region_keeps_its_own_rules():
+    def check():
+        for channel in region.UPLINK_CHANNELS:
+            region.check_power(channel.freq_hz, channel.bw_hz, 10, 0)
+        region.sub_band(region.ACK_CHANNEL.freq_hz, region.ACK_CHANNEL.bw_hz)
+        low = min([channel.freq_hz for channel in region.UPLINK_CHANNELS])
+        high = max([channel.freq_hz for channel in region.UPLINK_CHANNELS])
+        assert len(region.UPLINK_CHANNELS) <= 8 and high - low <= 1_400_000
+        assert sorted(region.MAX_PHY_BYTES) == list(range(region.SF_MIN, region.SF_MAX + 1))
+        assert region.window_ms(region.SF_MAX) >= 50
+
+    for name in sorted(region.NUMBERS):
+        in_region(region.NUMBERS[name], check)
+
+
+def test_packets_in_america_and_asia_last_no_longer_than_400_ms():
+    def check():
+        for sf in region.MAX_PHY_BYTES:
+            bw_hz = region.UPLINK_CHANNELS[0].bw_hz
+            assert airtime_us(sf, bw_hz, region.MAX_PHY_BYTES[sf]) <= 400_000
+
+    in_region(region.US915, check)
+    in_region(region.AS923, check)
+
+
+def test_another_region_refuses_what_europe_allows():
+    def check():
+        error = raised(BadValue, region.sub_band, 868_100_000)
+        assert "IN865" in str(error)
+
+    in_region(region.IN865, check)
+    region.sub_band(868_100_000)
+
+
+def test_unknown_region_is_refused_and_changes_nothing():
+    assert raised(BadValue, region.use, 9).value == 9
+    assert region.NAME == "EU868"

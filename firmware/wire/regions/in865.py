@@ -1,0 +1,16 @@
+"""IN865: India. No duty cycle, 30 dBm EIRP, which are 27.85 dBm ERP.
+
+Source: LoRaWAN regional parameters RP002, IN865-867.
+"""
+
+from . import Channel, SubBand
+
+NAME = "IN865"
+SUB_BANDS = (SubBand(865_000_000, 867_000_000, 1000, 27),)
+UPLINK_CHANNELS = (
+    Channel(865_062_500, 125_000),
+    Channel(865_402_500, 125_000),
+    Channel(865_985_000, 125_000),
+)
+ACK_CHANNEL = Channel(866_550_000, 125_000)
+MAX_PHY_BYTES = {7: 234, 8: 234, 9: 128, 10: 64, 11: 64, 12: 64}
