@@ -1,5 +1,7 @@
 """The ground station: the loader against a bare COPY, the whole station over a replayed year."""
 
+import contextlib
+import io
 import os
 import random
 import statistics
@@ -21,6 +23,7 @@ from firmware.wire import data, fix
 from ground_station.receivers import replay
 from tests.bench.rows import row
 from tests.ground_station.scripted import Collar, make_received, running, write_keys
+from tests.ground_station.several import differences
 
 BATCH = 10_000
 
@@ -186,6 +189,18 @@ def latency_figures(folder: Path, frames: int) -> list[dict]:
     ]
 
 
+def several_figure(server: str, folder: Path, collars: int, hours: int) -> dict:
+    """Three stations that load all at once what they heard in days without network."""
+    (folder / "several").mkdir()
+    dsn = empty_database(server, "several")
+    with contextlib.redirect_stderr(io.StringIO()):
+        wrong = differences(folder / "several", dsn, collars, hours)
+    given = f"{collars} collars, {hours // 24} days, clocks 0, +2 and -2 days off" + str(
+        wrong or ""
+    )
+    return row("3 stations: differences from the truth", len(wrong), "", "0", not wrong, given)
+
+
 def rows(quick: bool = False) -> list[dict]:
     """All rows; `quick` for a test of the benchmark itself, and no year of 365 days."""
     days = 1 if quick else int(os.environ.get("CAPRA_BENCH_DAYS", "365"))
@@ -198,6 +213,7 @@ def rows(quick: bool = False) -> list[dict]:
             connection.execute("select pg_reload_conf()")
         found = loader_figures(server, *((2, 1) if quick else (20, 3)))
         found += latency_figures(Path(folder), 20 if quick else 500)
+        found.append(several_figure(server, Path(folder), *((5, 30) if quick else (50, 168))))
         return found + replay_figures(server, Path(folder), days)
 
 
