@@ -29,4 +29,5 @@ NAMES = (
     "activity_interval_s",
     "motion_threshold_mg",
     "fence_margin_m",
+    "region",
 )
