@@ -12,7 +12,7 @@ from firmware.wire import data, frame
 from firmware.wire.fix import Fix
 from tests import on_micropython
 from tests.bench.rows import row
-from tests.firmware import torture
+from tests.firmware.wire import torture
 
 TRACKS = {
     "buffalo": "ctmm_buffalo.csv",
