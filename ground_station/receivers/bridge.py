@@ -2,7 +2,7 @@
 
 Opening configures it; a bridge that stays silent is an error, and so is another bridge than the
 one expected. Where a name fits several ports, the first with the bridge wanted is taken. The
-bridge times what it transmits by its own clock, to well under a millisecond: it holds any window.
+bridge times what it transmits by its own clock, within a millisecond: it holds any window.
 """
 
 import math
