@@ -221,18 +221,21 @@ class State:
 
     def pack(self) -> bytes:
         """Return the payload of the state block; values beyond a field's range saturate."""
-        values: "list[int | bytes]" = []
+        data = bytearray(_STATE_BYTES)
+        at = 0
         for name, code, _ in _FIELDS:
             value = getattr(self, name)
-            if code[-1] == "s":
-                values.append((value + bytes(15))[:15])
+            kind = "<" + code[-1:]
+            if kind == "<s":
+                data[at : at + 15] = (value + bytes(15))[:15]
+                at += 15
                 continue
             most = _LIMITS.get(code[-1], 0x7FFFFFFF)
             least = 0 if code[-1] in _LIMITS else -0x80000000
             for one in value if isinstance(value, list) else (value,):
-                values.append(max(least, min(one, most)))
-        data = struct.pack(_FORMAT, *values)
-        return data + bytes(_STATE_BYTES - len(data))
+                struct.pack_into(kind, data, at, max(least, min(one, most)))
+                at += struct.calcsize(kind)
+        return bytes(data)
 
     def unpack(self, payload: bytes) -> None:
         """Take all fields from a payload made by `pack`."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .board import Fram
 
 _CHUNK = 32  # bytes of the bitmap read at once
+_ALL = b"\xff" * _CHUNK
 
 
 class Log:
@@ -91,12 +92,13 @@ class Log:
         Ascending from `first` on, or from the oldest.
         """
         found: "list[int]" = []
-        record = max(first, self.oldest)
-        while record <= self.newest and len(found) < limit:
+        record, newest = max(first, self.oldest), self.newest
+        while record <= newest and len(found) < limit:
             index = (record - 1) % self._slots
             byte = self._bitmap_byte(index // 8)
-            if byte == 0xFF:  # eight at once
-                record += 8 - index % 8
+            if byte == 0xFF:  # eight at once, or all the memory has just given
+                whole = index // 8 == self._chunk_at and self._chunk == _ALL[: len(self._chunk)]
+                record += (8 * len(self._chunk) if whole else 8) - index % 8
                 continue
             if not byte >> index % 8 & 1:
                 found.append(record)
