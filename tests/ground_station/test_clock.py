@@ -2,7 +2,8 @@
 
 import random
 
-from ground_station.clock import BridgeClock, SystemClock
+from ground_station.clock import BridgeClock, SystemClock, Vouching, error_us, observe
+from ground_station.memory import Stretch
 
 UTC_US = 1_780_000_000_000_000
 
@@ -80,3 +81,28 @@ def test_time_is_known_once_either_clock_was_set() -> None:
     assert not clock.is_known()
     clock.heard_at_us(5, 7_000_000)  # the bridge may live in any year
     assert clock.is_known()
+
+
+def test_a_clock_that_is_set_anew_begins_a_new_stretch() -> None:
+    utc_us, steady_us, kept = [10**15], [0], [False]
+    vouching = Vouching(
+        {7: Stretch(7, 0, 1)}, lambda: kept[0], lambda: utc_us[0], lambda: steady_us[0]
+    )
+    assert [vouching.stretch(), vouching.stretch()] == [8, 8]
+    utc_us[0] += 60_000_000
+    steady_us[0] += 60_000_000
+    assert vouching.stretch() == 8
+    utc_us[0] -= 3_600_000_000
+    assert vouching.stretch() == 9
+    kept[0] = True
+    assert vouching.stretch() == 0
+
+
+def test_a_late_clock_is_found_by_one_frame_and_one_ahead_by_twenty() -> None:
+    assert error_us(observe(None, 1, -5_000_000)) == -5_000_000
+    known, day_us = None, 86_400_000_000
+    for n in range(20):
+        assert known is None or error_us(known) == 0
+        known = observe(known, 1, 2 * day_us + n)
+    assert known is not None and error_us(known) == 2 * day_us
+    assert error_us(observe(known, 1, 30_000_000)) == 0  # one fresh record: it is right after all
