@@ -108,7 +108,7 @@ def _decide(wake: Wake) -> "schedule.Decision":
         max(len(waiting), 1) if urgent else len(waiting),
         oldest.recorded_at_s if oldest is not None else 0,
         urgent,
-        _frame_uj(wake) + _answer_uj(wake),
+        _frame_uj(wake, wake.state.sf) + _answer_uj(wake),
         _free_at_s(wake) if waiting or urgent else 0,
         0,
     )
@@ -118,15 +118,15 @@ def _decide(wake: Wake) -> "schedule.Decision":
 # --- what a frame costs -----------------------------------------------------------------------
 
 
-def _frame_us(wake: Wake) -> int:
-    """Airtime of the longest frame the next one may be."""
-    sf = wake.state.sf
+def _frame_us(sf: int) -> int:
+    """Airtime of the longest frame there may be."""
     return int(airtime_us(sf, region.UPLINK_CHANNELS[0].bw_hz, region.MAX_PHY_BYTES[sf]))
 
 
-def _frame_uj(wake: Wake) -> int:
-    silence_ms = region.silence_ms(wake.state.sf)
-    return energy.send_uj(wake.costs, _frame_us(wake), silence_ms) - int(wake.costs.boot_uj)
+def _frame_uj(wake: Wake, sf: int) -> int:
+    """Cost of the longest frame when nobody answers."""
+    cost_uj = energy.send_uj(wake.costs, _frame_us(sf), region.silence_ms(sf))
+    return cost_uj - int(wake.costs.boot_uj)
 
 
 def _answer_uj(wake: Wake) -> int:
@@ -140,7 +140,7 @@ def _free_at_s(wake: Wake) -> int:
     """When the duty cycle allows the next frame."""
     ledger = link.Ledger(wake.fram, region.UPLINK_CHANNELS[0].freq_hz)
     ledger.settle(wake.now_s)
-    return wake.now_s + ledger.wait_s(wake.now_s, _frame_us(wake))
+    return wake.now_s + ledger.wait_s(wake.now_s, _frame_us(wake.state.sf))
 
 
 # --- the task of a frame ----------------------------------------------------------------------
@@ -156,7 +156,7 @@ def _send(wake: Wake) -> None:
     """Send waiting records and listen for who holds them."""
     state, now_s, costs = wake.state, wake.now_s, wake.costs
     budget_uj = energy.budget_uj_per_day(state, costs, wake.settings, wake.energy_uj)
-    poor_s = link.poor_wait_s(_frame_uj(wake), budget_uj)
+    poor_s = link.poor_wait_s(_frame_uj(wake, wake.state.sf), budget_uj)
     alarms = bool(state.alarm_record) and wake.log.waits(state.alarm_record)
     greets = wake.known and not alarms and orders.hello_due(state, now_s)
     first, alone = 0, False
@@ -216,4 +216,6 @@ def _acknowledged(
         more = bool(wake.outbox.waiting(1, wake.now_s))
         if first:
             more = wake.outbox.answered(first, alone, wake.now_s)
-        link.answered(wake.state, sf, message.snr_margin_db, more)
+        link.answered(
+            wake.state, sf, message.snr_margin_db, more, lambda rate: _frame_uj(wake, rate)
+        )

@@ -1,6 +1,7 @@
 from firmware import link
 from firmware.layout import ADDRESS_LEDGER
 from firmware.wire import region
+from firmware.wire.airtime import airtime_us
 
 from .light import State
 from .memory import Memory, cut_everywhere
@@ -137,12 +138,32 @@ def test_salt_spreads_collars_over_a_minute():
 def test_an_answer_ends_the_back_off():
     state = State()
     sf = link.begin_frame(state, NOW, 0, 0)
-    link.answered(state, sf, 5, True)
+    link.answered(state, sf, 5, True, airtime)
     assert (state.misses, state.send_after_s, state.draining, state.sf) == (0, 0, 1, 9)
 
 
-def test_a_good_margin_raises_the_rate_and_keeps_eight_decibels():
-    for margin_db, rate in ((-3, 12), (10, 12), (11, 11), (14, 10), (23, 7), (60, 7)):
-        state = State()
-        link.answered(state, 12, margin_db, False)
-        assert state.sf == rate
+def airtime(sf):
+    """A cost in which nothing but the transmission counts."""
+    return airtime_us(sf, 125_000, region.MAX_PHY_BYTES[sf])
+
+
+def test_a_good_margin_raises_the_rate_and_a_thin_one_lowers_it():
+    rates = [link.best_sf(9, margin_db, airtime) for margin_db in (-9, 0, 6, 15, 40)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == 7 and rates[0] > 9
+
+
+def test_what_a_failure_costs_decides():
+    def flat(sf):
+        return 1000
+
+    def steep(sf):
+        return 1000 * 4 ** (sf - 7)
+
+    assert link.best_sf(8, 6, steep) == 7
+    assert link.best_sf(8, 6, flat) == 8
+
+
+def test_the_rate_stays_within_the_region():
+    for margin_db in (-128, 127):
+        assert region.SF_MIN <= link.best_sf(12, margin_db, airtime) <= region.SF_MAX
