@@ -1,11 +1,11 @@
 """The benchmark's cases: an animal's income, a receiver, aid or none; and what each policy makes.
 
 Every policy gets the same year, the same hardware and the same storage at the start, and pays back
-what is missing at the end with its dearest fix; joules left over are not credited. A share "of the
+what is missing at the end at the optimum's joules per fix; joules left over are not credited. A share "of the
 optimum" is of the clairvoyant's plan that can be carried out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,16 @@ from firmware.config import Settings
 from hardware.budget import rules, years
 from hardware.budget.life import Life, longest_gap_d, track_error_m
 from hardware.budget.moves import moves, store
-from hardware.budget.optimum import SLOT_S, Plan, clairvoyant
+from hardware.budget.optimum import SLOT_S, Plan, best_cycle_j, clairvoyant
 from hardware.budget.ours import Ours, aid_uj, frame_uj
 from hardware.budget.years import GRID_S, Year
 from hardware.twin import parts
 
-POLICIES = ("ours", "ours, spread", "kinefox", "fixed 24 h", "best fixed", "optimum")
+POLICIES = (
+    *("ours", "ours, spread", "kinefox", "fixed 24 h", "best fixed"),
+    *("optimum", "its joules, even", "its joules, groups"),
+)
+_KEEPS = 0.9  # of the optimum's count, by the smallest groups that do
 SPREAD = Settings(group_fixes=1)  # the operator's choice of single fixes for the track's sake
 START_V = 2.9  # where Kinefox's rule comes to rest: no policy is helped by the start
 
@@ -161,7 +165,7 @@ class Bench:
         """What a policy made of it."""
         diary = life.diary
         missing_j = max(0.0, life.start_j - life.energy_j)
-        fixes = max(0.0, diary.counted() - missing_j / float(self.moves.cost_j.min()))
+        fixes = max(0.0, diary.counted() - missing_j / best_cycle_j(self.moves))
         income_j = self.year.income_j_per_day * self.year.days
         return Outcome(
             policy=policy,
@@ -180,23 +184,50 @@ class Bench:
     def of_plan(self, plan: Plan) -> Outcome:
         """What the clairvoyant's plan makes of it."""
         fixes_s = [float(slot * SLOT_S) for slot in np.flatnonzero(plan.taken)]
+        return replace(self._made("optimum", fixes_s), wasted_j=plan.wasted_j)
+
+    def _made(self, policy: str, fixes_s: list[float]) -> Outcome:
         income_j = self.year.income_j_per_day * self.year.days
         return Outcome(
-            policy="optimum",
-            fixes=plan.fixes,
-            per_day=plan.fixes / self.year.days,
-            per_joule=plan.fixes / income_j,
+            policy=policy,
+            fixes=len(fixes_s),
+            per_day=len(fixes_s) / self.year.days,
+            per_joule=len(fixes_s) / income_j,
             of_optimum=1.0,
             gap_d=longest_gap_d(self.year, fixes_s),
             error_m=track_error_m(self.year, fixes_s),
             brownouts=0,
-            wasted_j=plan.wasted_j,
+            wasted_j=float("nan"),
             quiescent=float("nan"),
             processor_s=float("nan"),
         )
+
+    def of_even(self, plan: Plan, size: int) -> Outcome:
+        """What the plan's joules would make in groups of `size`, evenly through the year.
+
+        What nothing but timing could do for the track's error: it knows the whole year's income,
+        too, and is never short.
+        """
+        first_j, next_j = self.moves.cost_j[0, 0], self.moves.cost_j[1:size, 1]
+        joules = plan.fixes * best_cycle_j(self.moves)
+        groups = max(1, int(joules / (first_j + next_j.sum())))
+        starts_s = (np.arange(groups) + 0.5) / groups * self.year.days * 86_400.0
+        at_s = np.sort((starts_s[:, None] + SLOT_S * np.arange(size)).ravel())
+        made = self._made("its joules, even" if size == 1 else "its joules, groups", at_s.tolist())
+        return replace(made, of_optimum=made.fixes / max(plan.fixes, 1))
+
+    def _groups(self) -> int:
+        """The smallest groups that keep nine tenths of the optimum's fixes per joule."""
+        first_j, next_j = self.moves.cost_j[0, 0], self.moves.cost_j[1:, 1]
+        for size in range(1, len(next_j) + 2):
+            per_fix_j = (first_j + next_j[: size - 1].sum()) / size
+            if best_cycle_j(self.moves) >= _KEEPS * per_fix_j:
+                return size
+        return len(next_j) + 1
 
     def run(self) -> list[Outcome]:
         """Every policy on this year."""
         plan = self.optimum()
         made = [self.outcome(name, life, plan) for name, life in self.lives().items()]
-        return [*made, self.of_plan(plan)]
+        even = [self.of_even(plan, 1), self.of_even(plan, self._groups())]
+        return [*made, self.of_plan(plan), *even]
