@@ -1,8 +1,8 @@
 """The benchmark's cases: an animal's income, a receiver, aid or none; and what each policy makes.
 
 Every policy gets the same year, the same hardware and the same storage at the start, and pays back
-what is missing at the end at the optimum's joules per fix; joules left over are not credited. A share "of the
-optimum" is of the clairvoyant's plan that can be carried out.
+what is missing at the end at the optimum's joules per fix; joules left over are not credited. A
+share "of the optimum" is of the clairvoyant's plan that can be carried out.
 """
 
 from dataclasses import dataclass, replace

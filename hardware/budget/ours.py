@@ -149,6 +149,11 @@ class Ours:
         frame_uj = energy.send_uj(self.costs, air_us, region.silence_ms(sf))
         return int(frame_uj - self.costs.boot_uj)
 
+    def _full_frame_uj(self, sf: int) -> int:
+        air_us = airtime_us(sf, region.UPLINK_CHANNELS[0].bw_hz, region.MAX_PHY_BYTES[sf])
+        frame_uj = energy.send_uj(self.costs, air_us, region.silence_ms(sf))
+        return int(frame_uj - self.costs.boot_uj)
+
     def _answer_uj(self) -> int:
         sf = self.state.sf
         air_us = airtime_us(sf, region.ACK_CHANNEL.bw_hz, _ANSWER_BYTES)
@@ -203,7 +208,8 @@ class Ours:
                 life.diary.heard_s.append(life.t_s)
                 self._dead = False
             self._urgent = False
-            link.answered(state, sf, _MARGIN_DB, self._waiting > 0)
+            more = self._waiting > 0
+            link.answered(state, sf, _MARGIN_DB, more, self._full_frame_uj)
 
     # --- the book, looked at from outside -------------------------------------------------------
 
