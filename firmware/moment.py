@@ -23,7 +23,8 @@ ERAS = 16  # whose beginnings the state keeps
 _ERA_BITS = 24
 _UPTIME_MAX_S = (1 << _ERA_BITS) - 1
 _ERA_MODULUS = 64
-_LEARN_S = 2 * 86400  # drift is learned over at least so long: 1 s is then 6 ppm
+_PLAIN_S = 21600  # drift is learned over at least so long
+_LEARN_S = 2 * 86400  # and at every fix from then on: 1 s is 6 ppm
 _DRIFT_MAX_PPB = 200000
 _BILLION = 1000000000
 
@@ -45,10 +46,15 @@ def now_s(state: "State", rtc: "Rtc") -> int:
 
 
 def learn_drift(state: "State", rtc: "Rtc", unix_s: int) -> None:
-    """Learn the drift from the true time."""
+    """Learn the drift from the true time: the mean one since the clock was set.
+
+    A second is 46 ppm of six hours, so early on only what is plainly wrong is corrected.
+    """
     raw_s = rtc.now_s()
     elapsed_s = unix_s - state.set_at_s
-    if not state.set_at_s or elapsed_s < _LEARN_S:
+    if not state.set_at_s or elapsed_s < _PLAIN_S:
+        return
+    if elapsed_s < _LEARN_S and -1 <= now_s(state, rtc) - unix_s <= 1:
         return
     ppb = (raw_s - unix_s) * _BILLION // elapsed_s
     if -_DRIFT_MAX_PPB <= ppb <= _DRIFT_MAX_PPB:

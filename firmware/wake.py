@@ -118,8 +118,8 @@ class Wake:
     def set_clock(self, unix_s: int) -> None:
         """Correct the clock when it is off by more than a second; the ledger never gains by it."""
         rtc, state = self.board.rtc, self.state
-        now_s = moment.now_s(state, rtc)
         moment.learn_drift(state, rtc, unix_s)
+        now_s = moment.now_s(state, rtc)
         off_s = unix_s - now_s
         if not -1 <= off_s <= 1:
             if now_s < moment.KNOWN_S:
