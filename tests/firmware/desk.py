@@ -86,6 +86,7 @@ class Station:
         self.encrypt = aes.block_cipher(KEY)
         self.nonces = {}
         self.records = {}
+        self.shown = []
         self.held = {}
         self.counter = 0
         self.margin_db = 10
@@ -109,7 +110,8 @@ class Station:
             self.hellos.append(hello.decode(payload))
             generation, records = self.hellos[-1].generation, []
         else:
-            generation, records, _ = data.decode(payload)
+            generation, records, undated = data.decode(payload)
+            self.shown += undated  # not kept: they come again with their time
         held = self.held.get(generation, [])
         for record in records:
             known = self.records.get((generation, record.record), record)
