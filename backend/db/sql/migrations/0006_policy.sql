@@ -74,6 +74,22 @@ as $$
 $$;
 comment on function given is 'A coordinate as it may be given: itself, or its cell''s centre; edge is 90 or 180.';
 
+-- Never inlined: the planner would guess that hardly anything is in a box, and sort all there is
+-- instead of reading a page by the index. Of a function it guesses a third.
+create or replace function in_box(
+    lat double precision, lon double precision,
+    west double precision, south double precision, east double precision, north double precision
+)
+returns boolean
+language plpgsql immutable parallel safe
+as $$
+begin
+    return lat between south and north
+        and (lon between west and east or west > east and (lon >= west or lon <= east));
+end
+$$;
+comment on function in_box is 'Whether a position is in a box [degrees]; west > east crosses the antimeridian.';
+
 create or replace function visible(outlier smallint)
 returns boolean
 language sql immutable parallel safe
@@ -92,6 +108,22 @@ as $$
 $$;
 comment on function worn is 'Who wore a collar at a time, and which rule holds; on no animal it counts as extreme.';
 
+-- The same in one row, by "study sensitivity". A join with it keeps the order of the fixes, so that a
+-- page is read by its index; never inlined, so that it is made once for a query.
+create or replace function access_map(viewer jsonb)
+returns table (cells jsonb, until jsonb)
+language plpgsql stable
+rows 1
+as $$
+begin
+    return query
+    select jsonb_object_agg(a.study || ' ' || a.sensitivity, a.cells_per_degree),
+        jsonb_object_agg(a.study || ' ' || a.sensitivity, a.until::text)
+    from access(viewer) a;
+end
+$$;
+comment on function access_map is 'What a viewer may see, to look up by study and sensitivity.';
+
 create or replace function seen_fix(viewer jsonb)
 returns table (
     collar integer, generation integer, record bigint, recorded_at timestamptz,
@@ -102,15 +134,19 @@ language sql stable
 as $$
     select
         f.collar, f.generation, f.record, f.recorded_at,
-        given(f.lat, g.cells_per_degree, 90), given(f.lon, g.cells_per_degree, 180),
-        case when g.cells_per_degree = 0 then f.altitude_m end,
-        case when g.cells_per_degree = 0 then f.accuracy_m end,
-        case when g.cells_per_degree = 0 then f.reason end,
-        f.outlier, w.animal, nullif(g.study, 0), g.cells_per_degree
+        given(f.lat, g.cells, 90), given(f.lon, g.cells, 180),
+        case when g.cells = 0 then f.altitude_m end,
+        case when g.cells = 0 then f.accuracy_m end,
+        case when g.cells = 0 then f.reason end,
+        f.outlier, w.animal, nullif(w.study, 0), g.cells
     from fix f
     cross join lateral worn(f.collar, f.recorded_at) w
-    join access(viewer) g on g.study = w.study and g.sensitivity = w.sensitivity
-    where f.recorded_at < g.until
+    cross join access_map(viewer) m
+    cross join lateral (
+        select (m.cells ->> (w.study || ' ' || w.sensitivity))::integer as cells,
+            (m.until ->> (w.study || ' ' || w.sensitivity))::timestamptz as until
+    ) g
+    where g.cells is not null and f.recorded_at < g.until
 $$;
 comment on function seen_fix is 'Fixes as a viewer may see them.';
 

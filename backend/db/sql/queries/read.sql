@@ -114,9 +114,7 @@ where (%(collar)s::integer is null or s.collar = %(collar)s)
        or (s.recorded_at, s.collar, s.generation, s.record)
         > (%(after_time)s, %(after_collar)s, %(after_generation)s, %(after_record)s))
   and (%(west)s::float8 is null
-       or (s.lat between %(south)s and %(north)s
-           and (s.lon between %(west)s and %(east)s
-                or %(west)s > %(east)s and (s.lon >= %(west)s or s.lon <= %(east)s))))
+       or in_box(s.lat, s.lon, %(west)s, %(south)s, %(east)s, %(north)s))
   and (%(visible)s::boolean is null or visible(s.outlier) = %(visible)s)
 order by s.recorded_at, s.collar, s.generation, s.record
 limit %(limit)s
@@ -135,9 +133,7 @@ cross join lateral (
            or (s.recorded_at, s.collar, s.generation, s.record)
             > (%(after_time)s, %(after_collar)s, %(after_generation)s, %(after_record)s))
       and (%(west)s::float8 is null
-           or (s.lat between %(south)s and %(north)s
-               and (s.lon between %(west)s and %(east)s
-                    or %(west)s > %(east)s and (s.lon >= %(west)s or s.lon <= %(east)s))))
+           or in_box(s.lat, s.lon, %(west)s, %(south)s, %(east)s, %(north)s))
       and (%(visible)s::boolean is null or visible(s.outlier) = %(visible)s)
     order by s.recorded_at, s.generation, s.record
     limit %(limit)s

@@ -1,0 +1,220 @@
+"""The API over many fixes: formats against their peers, deep pages, a year, last positions."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import orjson
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
+
+from backend.db import embedded
+from backend.db.migrate import migrate
+from tests.backend.factories import key_for, serving
+from tests.bench.bulk import fill
+from tests.bench.rows import row
+
+COLLARS = 1000
+EACH = int(os.environ.get("CAPRA_BENCH_FIXES", 10_000_000)) // COLLARS
+API = "/api/v1"
+BOX = {"bbox": "10.2,46.6,10.4,46.8", "from": "2024-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
+
+_STRING_AGG = """
+select '{"type":"FeatureCollection","features":[' || string_agg(
+    '{"type":"Feature","id":"' || collar || '-' || generation || '-' || record
+    || '","geometry":{"type":"Point","coordinates":[' || lon || ',' || lat
+    || ']},"properties":{"collar":' || collar || ',"generation":' || generation
+    || ',"record":' || record || ',"recorded_at":"'
+    || to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+    || '","animal":' || coalesce(animal::text, 'null')
+    || ',"accuracy_m":' || coalesce(accuracy_m::text, 'null')
+    || ',"altitude_m":' || coalesce(altitude_m::text, 'null')
+    || ',"reason":' || reason || ',"visible":' || visible(outlier) || '}}', ','
+) || ']}' from (%s) page
+"""
+_PAGE = """
+select * from seen_fix('[{"role": "admin"}]') s
+where s.recorded_at >= '2024-01-01' and s.recorded_at < %(end)s
+order by s.recorded_at, s.collar, s.generation, s.record limit 100000
+"""
+
+
+def seconds(work: Callable[[], object], times: int = 5) -> float:
+    """Median time of a piece of work, the first run left out."""
+    work()
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def p95_ms(work: Callable[[int], object], times: int) -> float:
+    """95th percentile [ms] of `work(n)`, the first tenth left out."""
+    taken = []
+    for n in range(times + times // 10):
+        began = time.perf_counter()
+        work(n)
+        taken.append(time.perf_counter() - began)
+    return 1000 * statistics.quantiles(taken[times // 10 :], n=20)[-1]
+
+
+@contextmanager
+def database(collars: int, each: int) -> Iterator[str]:
+    """A filled database on the embedded server, which syncs as it does in earnest."""
+    server, name = embedded.start("postgres"), f"bench_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        try:
+            dsn = make_conninfo(server, dbname=name)
+            migrate(dsn)
+            if collars:
+                fill(dsn, collars, each)
+            yield dsn
+        finally:
+            drop = sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
+            connection.execute(drop)
+
+
+def formats(dsn: str, client: httpx.Client) -> list[dict[str, Any]]:
+    """100,000 fixes through the API beside rows through orjson, and string_agg in PostgreSQL."""
+    hours = 100_000 // COLLARS
+    day, hour = divmod(hours, 24)
+    end = f"2024-01-{1 + day:02}T{hour:02}:30:00Z"
+    given = f"100,000 fixes of {COLLARS} collars, {COLLARS * EACH:,} stored"
+    wanted = {"from": "2024-01-01T00:00:00Z", "to": end}
+
+    def ours(form: str) -> int:
+        with client.stream(
+            "GET", f"{API}/fixes/export", params=wanted | {"format": form}
+        ) as answer:
+            return sum(len(part) for part in answer.iter_raw())
+
+    def rows_through_orjson() -> None:
+        with psycopg.connect(dsn, row_factory=dict_row) as connection:
+            found = connection.execute(_PAGE, {"end": end}).fetchall()
+        features = [
+            {
+                "type": "Feature",
+                "id": f"{one['collar']}-{one['generation']}-{one['record']}",
+                "geometry": {"type": "Point", "coordinates": [one.pop("lon"), one.pop("lat")]},
+                "properties": one,
+            }
+            for one in found
+        ]
+        assert len(features) == 100_000
+        orjson.dumps({"type": "FeatureCollection", "features": features})
+
+    def in_postgresql() -> None:
+        with psycopg.connect(dsn) as connection:
+            connection.execute(_STRING_AGG % _PAGE, {"end": end}).fetchone()  # type: ignore[arg-type]
+
+    with client.stream("GET", f"{API}/fixes/export", params=wanted) as answer:
+        answer.read()
+        assert len(json.loads(answer.content)["features"]) == 100_000
+    geojson, arrow = seconds(lambda: ours("geojson")), seconds(lambda: ours("arrow"))
+    by_orjson, by_string_agg = seconds(rows_through_orjson, 3), seconds(in_postgresql, 3)
+    figure = "GeoJSON through the API against"
+    return [
+        row("GeoJSON through the API", 1e5 / geojson, "fixes/s", None, True, given),
+        row(f"{figure} rows through orjson", by_orjson / geojson, "x", ">= 6",
+            by_orjson >= 6 * geojson, given),
+        row(f"{figure} string_agg in PostgreSQL", by_string_agg / geojson, "x", ">= 1",
+            by_string_agg >= geojson, given),
+        row("Arrow against GeoJSON, both through the API", geojson / arrow, "x", ">= 2",
+            geojson >= 2 * arrow, given),
+    ]  # fmt: skip
+
+
+def deep_pages(client: httpx.Client) -> list[dict[str, Any]]:
+    """Page 1,000 of pages of 1,000, with a box and a time range, beside page 1."""
+    first: dict[str, Any] = BOX | {"limit": 1000}
+    onward, page = first, 1
+    while page < 1000:
+        links = client.get(f"{API}/fixes", params=onward).json()["links"]
+        after = next((one["href"] for one in links if one["rel"] == "next"), None)
+        if after is None:
+            break
+        page += 1
+        onward = first | {"after": httpx.URL(after).params["after"]}
+    shallow = p95_ms(lambda _: client.get(f"{API}/fixes", params=first).content, 20)
+    deep = p95_ms(lambda _: client.get(f"{API}/fixes", params=onward).content, 20)
+    given = f"pages of 1,000 of {COLLARS * EACH:,} fixes, bbox and datetime"
+    return [
+        row(f"page {page:,}, p95", deep, "ms", "< 300", deep < 300 and page == 1000, given),
+        row(f"page {page:,} against page 1, p95", deep / shallow, "x", "<= 1.5",
+            deep <= 1.5 * shallow, given),
+    ]  # fmt: skip
+
+
+def animal_year(dsn: str, client: httpx.Client) -> list[dict[str, Any]]:
+    """A year of one animal, another each time, beside the same rows by bare SQL."""
+    year: dict[str, Any] = {"from": "2024-01-01T00:00:00Z", "to": "2024-12-31T00:00:00Z"}
+    year |= {"limit": 10_000}
+    bare = """
+        select recorded_at, lat, lon, altitude_m, accuracy_m, reason from fix
+        where collar = %s and recorded_at >= '2024-01-01' and recorded_at < '2024-12-31'
+        order by recorded_at
+    """
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        plain = p95_ms(lambda n: connection.execute(bare, (1 + n * 7 % COLLARS,)).fetchall(), 40)
+    ours = p95_ms(
+        lambda n: (
+            client.get(f"{API}/fixes", params=year | {"animal": 1 + n * 7 % COLLARS}).content
+        ),
+        40,
+    )
+    given = f"8,736 fixes of one of {COLLARS} animals, {COLLARS * EACH:,} stored"
+    return [
+        row("one animal-year, p95", ours, "ms", "< 100", ours < 100, given),
+        row("one animal-year against bare SQL, p95", ours / plain, "x", "<= 1.5",
+            ours <= 1.5 * plain, given),
+    ]  # fmt: skip
+
+
+def last_positions() -> list[dict[str, Any]]:
+    """Of 10,000 collars."""
+    with database(10_000, 20) as dsn, serving(dsn) as client:
+        p95 = p95_ms(lambda _: client.get(f"{API}/latest").content, 20)
+    given = "10,000 collars, one answer of 10,000 features"
+    return [row("last position of 10,000 collars, p95", p95, "ms", "< 50", p95 < 50, given)]
+
+
+def start_s(dsn: str) -> float:
+    """Time from the command to the first answer [s]."""
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "backend", "serve", "--port", "0", "--database", dsn]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[1]
+        httpx.get(f"{url}api/v1/health", trust_env=False).raise_for_status()
+        taken = time.perf_counter() - began
+        process.terminate()
+        process.stdout.read()
+    return taken
+
+
+def figures() -> list[dict[str, Any]]:
+    """Every row of reading."""
+    found = last_positions()
+    with database(0, 0) as dsn:
+        empty = start_s(dsn)
+    with database(COLLARS, EACH) as dsn:
+        full = start_s(dsn)
+        with serving(dsn, key=key_for(dsn)) as client:
+            found += formats(dsn, client) + deep_pages(client) + animal_year(dsn, client)
+    found.append(row("start of the API, empty database", empty, "s", "< 3", empty < 3, "migrated"))
+    given = f"{COLLARS * EACH:,} fixes"
+    found.append(row("start of the API", full, "s", "< 3", full < 3, given))
+    return found
