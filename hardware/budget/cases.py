@@ -59,7 +59,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a policy made of a year; joules and fixes as in `Life`."""
+    """What a policy made of a year; joules and fixes as in `Life`, `kept_j` stored on the mean."""
 
     policy: str
     fixes: float
@@ -72,6 +72,7 @@ class Outcome:
     wasted_j: float
     quiescent: float
     processor_s: float
+    kept_j: float
 
 
 def cases(series: bool) -> list[Case]:
@@ -130,6 +131,10 @@ class Bench:
         self.aid_j = aid_uj(self.parts.costs) / 1e6 if case.aid else None
         self.moves = moves(self.parts, self.receiver, self.frame_j, self.aid_j)
 
+    def leaked_j(self, kept_j: float) -> float:
+        """What a year leaks more with so much more stored on the mean."""
+        return kept_j * self.born().leak_per_s * self.year.days * 86_400
+
     def born(self) -> Life:
         """A fresh life."""
         return Life(self.year, self.parts, self.receiver, self.aid_j, START_V)
@@ -179,12 +184,14 @@ class Bench:
             wasted_j=diary.wasted_j,
             quiescent=diary.quiescent_j / max(diary.spent_j, 1e-9),
             processor_s=diary.processor_s,
+            kept_j=float(np.mean([energy_j for _, energy_j in diary.stored])),
         )
 
     def of_plan(self, plan: Plan) -> Outcome:
         """What the clairvoyant's plan makes of it."""
         fixes_s = [float(slot * SLOT_S) for slot in np.flatnonzero(plan.taken)]
-        return replace(self._made("optimum", fixes_s), wasted_j=plan.wasted_j)
+        made = self._made("optimum", fixes_s)
+        return replace(made, wasted_j=plan.wasted_j, kept_j=float(plan.energy_j.mean()))
 
     def _made(self, policy: str, fixes_s: list[float]) -> Outcome:
         income_j = self.year.income_j_per_day * self.year.days
@@ -200,6 +207,7 @@ class Bench:
             wasted_j=float("nan"),
             quiescent=float("nan"),
             processor_s=float("nan"),
+            kept_j=float("nan"),
         )
 
     def of_even(self, plan: Plan, size: int) -> Outcome:

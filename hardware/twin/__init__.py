@@ -4,8 +4,9 @@ world, collar        collars, air and station together; one collar's life betwee
 scenario             ready-made animals around a station
 hub                  virtual time
 board, supply        the firmware's view of a wake; power, brown-outs, the energy book
-storage, generator, fram, rtc, gnss (ubx), ether
+storage, generator, fram, rtc, gnss (ubx, assist), lis2dw12, ether
                      the parts: they know time only as an argument
+search               how long a search takes, by what the receiver knows and the sky above it
 animal, landscape    who wears the collar, and where
 bridge, line         the port a ground station opens
 truth                what a collar's memory really holds
