@@ -38,10 +38,11 @@ _FIELDS = (
     ("anchor_at_s", "I", 0),  # start of the running energy balance, 0 none
     ("anchor_uj", "i", 0),  # stored energy then
     ("spent_uj", "I", 0),  # booked since then
-    ("still_in_balance", "B", 0),  # nothing has moved since then
+    ("still_in_balance", "B", 0),  # neither motion nor a search since then
     ("income_uj", "I", 0),  # learned income per day
     ("learned_s", "I", 0),  # time the income was learned over
     ("rest_nw", "I", 0),  # learned power of the collar at rest, 0 unknown
+    ("rest_s", "I", 0),  # still time it was learned over
     ("purse_uj", "i", 0),  # budget come in and not spent
     ("purse_at_s", "I", 0),  # when it was last filled, 0 never
     ("esr_mohm", "H", 0),  # learned series resistance of the storage, 0 unknown
@@ -146,6 +147,7 @@ class State:
     income_uj: int
     learned_s: int
     rest_nw: int
+    rest_s: int
     purse_uj: int
     purse_at_s: int
     esr_mohm: int

@@ -52,8 +52,10 @@ _LEARN_MOST = 16  # attempts that are remembered
 _VAIN_MOST = 4  # vain searches before one fix count at most so many times its cost
 
 _BALANCE_S = 21600  # shortest balance: voltage noise of 0.2 mV is then 0.1 J/day
+_STILL_S = 43200  # one of a still span, which teaches the small power of rest
 _BALANCE_MAX_S = 30 * DAY_S  # beyond, the clock is more likely wrong than the balance right
-_REST_SHARE = 4  # days in still spans that are remembered
+_REST_TABLE_S = 86400  # of still time that the table's rest counts for
+_REST_MOST_S = 8 * DAY_S  # of still time that is remembered
 _ESR_COLD = 3  # the storage's series resistance at -20 degrees, as a multiple of the tabled one
 _WAKES_PER_DAY = 4  # without any task
 ALARM_FRAMES = 24  # of a mortality alarm nobody answers, kept in reserve
@@ -200,6 +202,7 @@ def after_search(
     """
     cost_uj = search_uj(state, costs, on_ms)
     book(state, cost_uj)
+    state.still_in_balance = 0  # an error of this cost must not look like rest
     if not fixed:
         state.vain_now_uj += cost_uj
         return
@@ -305,12 +308,13 @@ def balance(
 ) -> None:
     """Learn income and rest from the running balance when it is long enough; start the next.
 
-    A span without any motion (`state.moved_in_balance` 0) had no income, so what is missing is
+    A span without any motion or search (`state.still_in_balance`) had no income, so what is missing is
     rest. A full storage takes no more: then the balance is a lower bound and never lowers the
     income.
     """
     elapsed_s = now_s - state.anchor_at_s
-    if state.anchor_at_s and 0 <= elapsed_s < _BALANCE_S:
+    least_s = _STILL_S if state.still_in_balance else _BALANCE_S
+    if state.anchor_at_s and 0 <= elapsed_s < least_s:
         return
     if state.anchor_at_s and 0 < elapsed_s <= _BALANCE_MAX_S:
         change_uj = energy_uj - state.anchor_uj + state.spent_uj
@@ -343,8 +347,12 @@ def plausible(costs: "Costs", voltage_uv: int) -> bool:
 
 
 def _learn_rest(state: "State", costs: "Costs", change_uj: int, elapsed_s: int) -> None:
-    """Move the learned rest towards what a still span took, by its share of four days."""
+    """Move the learned rest towards what a still span took, by its share of all still time.
+
+    The table's value counts for some hours of it, the last days for all.
+    """
     known_nw = state.rest_nw or costs.standby_nw
-    seen_nw = max(known_nw // 2, min(-change_uj * 1000 // elapsed_s, known_nw * 2))
-    weight_s = min(elapsed_s, DAY_S)
-    state.rest_nw = max(1, known_nw + (seen_nw - known_nw) * weight_s // (_REST_SHARE * DAY_S))
+    seen_nw = max(known_nw // 4, min(-change_uj * 1000 // elapsed_s, known_nw * 4))
+    state.rest_s = min(max(state.rest_s, _REST_TABLE_S) + elapsed_s, _REST_MOST_S)
+    step_nw = (seen_nw - known_nw) * elapsed_s // max(state.rest_s, elapsed_s)
+    state.rest_nw = max(1, known_nw + step_nw)

@@ -141,7 +141,7 @@ def test_the_purse_fills_with_the_budget_and_holds_only_so_much():
 def test_costs_of_tasks_follow_the_table():
     boot_uj = 24 * (75 + 40 + 5)  # ms at 24 mW
     frame_uj = 24 * (200 + 2 * 5)
-    assert energy.search_uj(State(), COSTS, 40000) == (46000 + 6824) * 40
+    assert energy.search_uj(State(), COSTS, 40000) == (46000 + 17) * 40
     assert energy.send_uj(COSTS, 0, 0) == boot_uj + frame_uj + 17
     air_uj = 99000 + 17859 + 2 * 6824
     assert energy.send_uj(COSTS, 1000000, 1000) == boot_uj + frame_uj + 17 + air_uj
