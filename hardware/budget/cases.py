@@ -141,9 +141,13 @@ class Bench:
 
     def optimum(self) -> Plan:
         """The clairvoyant's plan."""
+        return clairvoyant(self.slots_j(), self.moves, store(self.born()))
+
+    def slots_j(self) -> years.Array:
+        """Income of each half hour [J]."""
         per_slot = SLOT_S // GRID_S
-        income_j = (self.year.income_w * GRID_S).reshape(-1, per_slot).sum(axis=1)
-        return clairvoyant(income_j, self.moves, store(self.born()))
+        income_j: years.Array = (self.year.income_w * GRID_S).reshape(-1, per_slot).sum(axis=1)
+        return income_j
 
     def ours(self, settings: Settings | None = None) -> Life:
         """Our firmware's plan."""

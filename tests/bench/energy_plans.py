@@ -15,11 +15,14 @@ from rich.table import Table
 
 from hardware.budget import cases, years
 from hardware.budget.cases import Bench, Case, Outcome
+from hardware.budget.moves import store
 from hardware.budget.optimum import best_cycle_j
 from tests.bench.rows import row
+from tests.hardware.budget.oracles import most_fixes
 
 matplotlib.use("Agg")
 _SEEDS = 20
+_FEW = 600
 _OUT = Path(__file__).parent.parent.parent / "build" / "bench" / "energy.png"
 _FIXES_A_DAY = {  # (animal, aid): bar, at the receiver of 27 s
     ("pony", False): 0.30,
@@ -146,12 +149,16 @@ def _tightness(base: years.Year) -> dict:
     """How far plan and bound of the optimum lie apart, in the case with the fewest fixes."""
     apart = {}
     for case in cases.cases(series=False):
-        plan = Bench(case, cases.year(case, base)).optimum()
-        apart[case.name] = (1.0 - plan.fixes / plan.bound, plan)
+        bench = Bench(case, cases.year(case, base))
+        plan, bound = bench.optimum(), 0.0
+        if plan.bound < _FEW:  # whole fixes matter: the relaxation is a few of them too high
+            bound = most_fixes(bench.slots_j(), bench.moves, store(bench.born()), _FEW)
+        bound = bound or plan.bound
+        apart[case.name] = (1.0 - plan.fixes / bound, f"{plan.fixes} of {bound:.1f}")
     name = max(apart, key=lambda one: apart[one][0])
-    worst, plan = apart[name]
-    given = f"worst of 20 cases, one seed ({name}: {plan.fixes} of {plan.bound:.1f});"
-    given += f" median {median(one for one, _ in apart.values()):.4f}"
+    worst, counts = apart[name]
+    given = f"worst of 20 cases, one seed ({name}: {counts}); bound by linear relaxation, exact"
+    given += f" below {_FEW} fixes; median {median(one for one, _ in apart.values()):.4f}"
     return row("the plan below the upper bound", worst, "share", "<= 0.02", worst <= 0.02, given)
 
 

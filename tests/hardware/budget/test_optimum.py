@@ -22,10 +22,6 @@ def bench(base, animal="pony", receiver=27, aid=False):
     return Bench(case, cases.year(case, base))
 
 
-def income_j(one):
-    return (one.year.income_w * years.GRID_S).reshape(-1, SLOT_S // years.GRID_S).sum(axis=1)
-
-
 @pytest.mark.parametrize(
     ("animal", "receiver", "aid"),
     [("pony", 27, False), ("pony", 60, True), ("wisent", 60, False)],
@@ -33,7 +29,7 @@ def income_j(one):
 def test_the_exact_optimum_lies_between_plan_and_bound(base, animal, receiver, aid):
     one = bench(base, animal, receiver, aid)
     plan = one.optimum()
-    exact = most_fixes(income_j(one), one.moves, store(one.born()), int(plan.bound) + 2)
+    exact = most_fixes(one.slots_j(), one.moves, store(one.born()), int(plan.bound) + 2)
     assert 0.98 * exact - 1 <= plan.fixes <= exact <= plan.bound
 
 
@@ -43,7 +39,7 @@ def test_the_plan_obeys_the_balance(base):
     assert plan.energy_j.min() >= limits.low_j - 0.05
     assert plan.energy_j.max() <= limits.high_j
     leak_j = (limits.leak_w + limits.leak_per_s * plan.energy_j[:-1]) * SLOT_S
-    left_j = plan.energy_j[:-1] + income_j(one) - limits.always_w * SLOT_S - leak_j
+    left_j = plan.energy_j[:-1] + one.slots_j() - limits.always_w * SLOT_S - leak_j
     paid_j = left_j - plan.energy_j[1:]
     dearest = float(one.moves.cost_j[np.isfinite(one.moves.cost_j)].max())
     assert np.all(paid_j[~plan.taken] < 1e-9)
