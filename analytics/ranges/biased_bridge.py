@@ -113,9 +113,10 @@ def biased_bridge_ud(
         margin_m: see `analytics.ranges.bridges.brownian_bridge_ud`.
         steps: see `analytics.ranges.bridges.brownian_bridge_ud`.
         support_sd: see `analytics.ranges.bridges.brownian_bridge_ud`.
-        convention: "adehabitatHR" places points along each step, from its start on, a tenth of the
-            shortest step apart in time, takes any cells and scales the grid's volume to 1. 95 and
-            99 % areas within 0.1 % of its, 50 % areas 6 % above.
+        convention: "adehabitatHR" makes fixes closer than `shortest_step_m` to the first of a
+            rest one place at their mean, places points a tenth of the shortest step apart in time
+            along steps, one at every other place too, even where steps are left out around it,
+            takes any cells and scales the grid's volume to 1. Its areas come out.
 
     Raises:
         TrackError: too few fixes, fixes without spread, or no active step; TrackTooSparse: see
@@ -152,7 +153,16 @@ def biased_bridge_ud(
     check_sampling(bridges)
     grid = choose_grid(bridges, cell_m, grid, margin_m)
     if convention == "adehabitatHR":
-        steps, values = "adaptive", _interpolated_density(bridges, grid, support_sd)
+        steps = "adaptive"
+        values = _interpolated_density(
+            track,
+            relocation_sd_m,
+            max_gap_s,
+            shortest_step_m,
+            diffusion_m2_per_s,
+            grid,
+            support_sd,
+        )
     else:
         values = bridge_sum(bridges, grid, steps, support_sd)
     parameters: dict[str, object] = {
@@ -194,16 +204,65 @@ def _active_steps(track: Track, max_gap_s: float, shortest_step_m: float) -> Int
     return active
 
 
-def _interpolated_density(bridges: Bridges, grid: Grid, support_sd: float) -> Floats:
-    """Returns the density of equally weighted points along steps, volume scaled to 1."""
-    interval_s = float(np.diff(bridges.track.times_s).min()) / 10
-    used, rule = np.unique(bridges.duration_s, return_inverse=True)
-    parts = [np.arange(0.0, duration_s, interval_s) / duration_s for duration_s in used]
-    counts = np.array([part.size for part in parts])
-    rules = [(part, np.full(part.size, 1 / part.size)) for part in parts]
-    weight = counts[rule] / counts[rule].sum()
-    values = density(bridges, grid, rules, rule, weight, support_sd)
+def _interpolated_density(
+    track: Track,
+    relocation_sd_m: float,
+    max_gap_s: float,
+    shortest_step_m: float,
+    diffusion_m2_per_s: float,
+    grid: Grid,
+    support_sd: float,
+) -> Floats:
+    """Returns the density of equally weighted points along steps, volume scaled to 1.
+
+    Every place has one, and steps shorter than the longest gap more in between, as close in time
+    as a tenth of the track's shortest step.
+    """
+    interval_s = float(np.diff(track.times_s).min()) / 10
+    places = _places(track, shortest_step_m)
+    duration_s, length_m = _steps(places)
+    moved_s = np.where(length_m >= shortest_step_m, duration_s, 0.0)
+    points = np.floor(duration_s / interval_s + 0.5)
+    points = np.where(duration_s < max_gap_s, np.maximum(points, 1), 1).astype(np.int64)
+    used, rule = np.unique(points, return_inverse=True)
+    rules = [(np.arange(1, count + 1) / count, np.full(count, 1 / count)) for count in used]
+    rules.append((np.zeros(1), np.ones(1)))  # the first place, which no step ends at
+    bridges = Bridges(
+        places,
+        np.full(len(places), relocation_sd_m**2),
+        np.append(np.arange(points.size), 0),
+        np.append(2 * diffusion_m2_per_s * moved_s, 0.0) + 2 * relocation_sd_m**2,
+    )
+    weight = np.append(points, 1) / (points.sum() + 1)
+    values = density(bridges, grid, rules, np.append(rule, used.size), weight, support_sd)
     return np.asarray(values / (values.sum() * grid.cell_area_m2))
+
+
+def _places(track: Track, shortest_step_m: float) -> Track:
+    """Returns a track on which rest takes no time: fixes near a first one become their mean.
+
+    Fixes in a row less than `shortest_step_m` from the first of them are one place; those at the
+    track's end stay at the first of them. What passes between two places is the duration of the
+    one step that leads from one to the other.
+    """
+    first = [0]
+    for i in range(1, len(track)):
+        away_x_m, away_y_m = (
+            track.x_m[i] - track.x_m[first[-1]],
+            track.y_m[i] - track.y_m[first[-1]],
+        )
+        if math.hypot(away_x_m, away_y_m) >= shortest_step_m:
+            first.append(i)
+    if len(first) < 2:
+        raise TrackError([f"all fixes lie within {shortest_step_m:g} m of the first"])
+    start = np.array(first)
+    x_m, y_m = (
+        np.add.reduceat(v, start) / np.diff(start, append=len(track))
+        for v in (track.x_m, track.y_m)
+    )
+    x_m[-1], y_m[-1] = track.x_m[start[-1]], track.y_m[start[-1]]
+    steps_s = np.diff(track.times_s)[start[1:] - 1]
+    return Track(track.times_s[0] + np.append(0.0, np.cumsum(steps_s)), x_m, y_m)
 
 
 def _positive(name: str, value: float) -> float:

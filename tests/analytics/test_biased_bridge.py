@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from analytics.errors import ParameterError, TrackError, TrackTooSparse
+from analytics.grid import Grid
 from analytics.ranges.biased_bridge import biased_bridge_ud, diffusion_coefficient
 from analytics.ranges.bridge_density import smooth_rule
 from analytics.track import Track
@@ -78,13 +79,32 @@ def test_long_steps_are_left_out():
     assert found.estimate.parameters["bridges"] == 198
 
 
-def test_convention_of_adehabitat_has_volume_one():
-    here = walk()
-    exact = biased_bridge_ud(here, 20.0, 3600.0)
-    theirs = biased_bridge_ud(here, 20.0, 3600.0, grid=exact.grid, convention="adehabitatHR")
-    assert theirs.density_per_m2.sum() * exact.grid.cell_area_m2 == pytest.approx(1)
-    difference = np.abs(theirs.density_per_m2 - exact.density_per_m2).max()
-    assert 0 < difference < 0.1 * exact.density_per_m2.max()
+def test_convention_of_adehabitat_is_a_sum_of_hills_at_its_points():
+    """A rest of three fixes, a step, one left out, a step: 1 + 10 + 1 + 20 points."""
+    times_s = np.array([0, 60, 120, 180, 900, 1020.0])
+    x_m, y_m = np.array([0, 6, 3, 300, 600, 600.0]), np.array([0, 0, 6, 0, 0, 300.0])
+    grid = Grid(-150.0, -150.0, 10.0, 91, 61)
+    given = 20.0, 300.0, 10.0, 2.0
+    found = biased_bridge_ud(
+        Track(times_s, x_m, y_m), *given, grid=grid, convention="adehabitatHR", support_sd=9.0
+    )
+    points = [(3.0, 2.0, 0.0)]
+    for (x0, y0), (x1, y1), duration_s, count in (
+        ((3, 2), (300, 0), 60, 10),
+        ((300, 0), (600, 0), 0, 1),
+        ((600, 0), (600, 300), 120, 20),
+    ):
+        for a in np.arange(1, count + 1) / count:
+            spread = 2 * 2.0 * duration_s * a * (1 - a)
+            points.append((x0 + a * (x1 - x0), y0 + a * (y1 - y0), spread))
+    assert len(points) == 32
+    expected = np.zeros((61, 91))
+    for x, y, spread in points:
+        variance = 20.0**2 + spread
+        squared = (grid.x_m[None] - x) ** 2 + (grid.y_m[:, None] - y) ** 2
+        expected += np.exp(-squared / (2 * variance)) / variance
+    expected /= expected.sum() * grid.cell_area_m2
+    np.testing.assert_allclose(found.density_per_m2, expected, rtol=0, atol=1e-8 * expected.max())
 
 
 @pytest.mark.parametrize(
