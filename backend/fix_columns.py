@@ -81,7 +81,7 @@ class FixColumns(NamedTuple):
 
 def read(connection: Connection[Any], name: str, values: dict[str, Any]) -> FixColumns:
     """The answer of a query with the columns of `seen_fix`, and perhaps `name`, in its order."""
-    named = name == "latest"
+    named = name.startswith("latest")
     names = ", array_agg(coalesce(to_json(name)::text, 'null'))" if named else ""
     columns_of = query("fix_columns").replace(_PLACE, f"{names} from ({query(name)}) page")
     row = connection.execute(columns_of, values, binary=True).fetchone()

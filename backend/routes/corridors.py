@@ -110,9 +110,10 @@ def _rows(database: Database, viewer: Principal, **wanted: Any) -> list[dict[str
 
 
 def _answer(found: list[dict[str, Any]], links: list[dict[str, str]]) -> GeoJSONResponse:
-    return GeoJSONResponse(geojson.collection([_feature(row) for row in found], links))
+    return GeoJSONResponse(geojson.collection([feature(row) for row in found], links))
 
 
-def _feature(row: dict[str, Any]) -> dict[str, Any]:
+def feature(row: dict[str, Any]) -> dict[str, Any]:
+    """A level out of a row of `corridors`."""
     geometry = row.pop("geometry")
     return geojson.feature(f"{row['corridor']}-{row['animals']}", geometry, row)

@@ -101,11 +101,12 @@ def _answer(
     found = deps.rows(database, "home_ranges", **values)
     if values["home_range"] is not None and not found:
         raise NotFound("home range", values["home_range"])
-    features = [_feature(row) for row in found]
+    features = [feature(row) for row in found]
     return GeoJSONResponse(geojson.collection(features, [geojson.link("self", place)]))
 
 
-def _feature(row: dict[str, Any]) -> dict[str, Any]:
+def feature(row: dict[str, Any]) -> dict[str, Any]:
+    """An isopleth out of a row of `home_ranges`."""
     geometry = row.pop("geometry")
     row["about"] = job.about(row["method"])
     return geojson.feature(f"{row['home_range']}-{row['level_percent']:g}", geometry, row)

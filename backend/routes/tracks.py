@@ -26,13 +26,14 @@ def list_tracks(
     values |= {"from_time": wanted.from_time, "to_time": wanted.to_time}
     points = deps.rows(database, "track_points", **values, limit=limit + 1)
     features = [
-        _feature(list(newest_first), limit)
+        feature(list(newest_first), limit)
         for _, newest_first in groupby(points, key=lambda row: row["animal"])
     ]
     return GeoJSONResponse(geojson.collection(features, [geojson.link("self", request.url)]))
 
 
-def _feature(newest_first: list[dict[str, Any]], limit: int) -> dict[str, Any]:
+def feature(newest_first: list[dict[str, Any]], limit: int) -> dict[str, Any]:
+    """A track out of an animal's `track_points`, of which at most `limit` count."""
     animal = newest_first[0]
     fixes = [row for row in newest_first[:limit] if row["recorded_at_s"] is not None][::-1]
     times_s = [row["recorded_at_s"] for row in fixes]
