@@ -11,6 +11,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from backend import problems, schemas
+from backend.alerts.bulletin import Bulletin
+from backend.alerts.deliver import Mail
+from backend.alerts.watch import Watch
 from backend.audit import AuditLog
 from backend.conditional import Conditional
 from backend.db import embedded
@@ -18,9 +21,9 @@ from backend.db.pool import open_pool
 from backend.deps import PROBLEMS
 from backend.guard import Guard
 from backend.limits import Limits
-from backend.ogc import routes as ogc
 from backend.oidc import Tokens
 from backend.routes import (
+    alerts,
     corridors,
     files,
     fixes,
@@ -65,9 +68,15 @@ def create_app(settings: Settings) -> FastAPI:
         # a pool of its own: who waits for the audit holds a connection of the other
         writer = open_pool(dsn, 1, settings.pool_wait_s)
         app.state.audit = AuditLog(writer)
+        app.state.bulletin = Bulletin(dsn)
+        app.state.bulletin.start()
+        watch = Watch(dsn, _mail(settings))
+        watch.start()
         try:
             yield
         finally:
+            watch.close()
+            await app.state.bulletin.close()
             app.state.audit.close()
             writer.close()
             app.state.pool.close()
@@ -96,19 +105,34 @@ def create_app(settings: Settings) -> FastAPI:
         corridors,
         records,
         files,
+        alerts,
         people,
         session,
         health,
     ):
         api.include_router(module.router)
     app.include_router(api)
-    app.include_router(ogc.router)
     page.add_page(app, settings)
     problems.add_handlers(app)
     app.add_middleware(Conditional)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
+
+
+def _mail(settings: Settings) -> Mail | None:
+    """The server for e-mail, where one is set."""
+    if settings.smtp_host is None:
+        return None
+    secret = settings.smtp_password
+    return Mail(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_sender,
+        settings.smtp_user,
+        secret.get_secret_value() if secret else None,
+        settings.smtp_tls,
+    )
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -39,11 +39,13 @@ def _grid(cell_deg: float) -> float:
     return cell_deg
 
 
-class _Input(BaseModel):
+class Input(BaseModel):
+    """Base of all bodies: no member that is not described."""
+
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class NewStudy(_Input):
+class NewStudy(Input):
     """A study to make."""
 
     name: Name = Field(examples=["Ibex of the Val Trupchun"])
@@ -60,7 +62,7 @@ class NewStudy(_Input):
     attributes: Attributes = {}
 
 
-class NewAnimal(_Input):
+class NewAnimal(Input):
     """An animal to register."""
 
     name: Name = Field(examples=["Flurina"])
@@ -73,7 +75,7 @@ class NewAnimal(_Input):
     attributes: Attributes = {}
 
 
-class NewCollar(_Input):
+class NewCollar(Input):
     """A collar to register; without a number it gets the lowest that is free."""
 
     collar: Annotated[int, Field(ge=1, le=65535)] | None = None
@@ -85,7 +87,7 @@ class NewCollar(_Input):
     attributes: Attributes = {}
 
 
-class NewDeployment(_Input):
+class NewDeployment(Input):
     """A collar put on an animal."""
 
     collar: CollarNumber
@@ -97,7 +99,7 @@ class NewDeployment(_Input):
     attributes: Attributes = {}
 
 
-class NewStation(_Input):
+class NewStation(Input):
     """A ground station."""
 
     station: Annotated[Name, Field(pattern=r"^[^\x00/]*\S[^\x00/]*$", examples=["hut"])]
@@ -105,7 +107,7 @@ class NewStation(_Input):
     lon: Longitude | None = None
 
 
-class FenceShape(_Input):
+class FenceShape(Input):
     """GeoJSON: the line that is crossed, or the area that is left or entered."""
 
     type: Literal["Polygon", "MultiPolygon", "LineString"]
@@ -114,7 +116,7 @@ class FenceShape(_Input):
     )
 
 
-class NewFence(_Input):
+class NewFence(Input):
     """A fence to watch."""
 
     name: Name
@@ -124,7 +126,7 @@ class NewFence(_Input):
     attributes: Attributes = {}
 
 
-class NewAccount(_Input):
+class NewAccount(Input):
     """A person or a program."""
 
     name: Name
@@ -133,7 +135,7 @@ class NewAccount(_Input):
     subject: Name | None = Field(default=None, description="Who they are there (`sub`)")
 
 
-class NewMembership(_Input):
+class NewMembership(Input):
     """A role for an account."""
 
     account: Number
@@ -141,7 +143,7 @@ class NewMembership(_Input):
     role: Role
 
 
-class NewKey(_Input):
+class NewKey(Input):
     """A key to make."""
 
     name: Name = Field(examples=["QGIS on my laptop"])
@@ -150,13 +152,13 @@ class NewKey(_Input):
     days: int | None = Field(default=365, ge=1, le=36_500, description="Null: it never expires")
 
 
-class SignIn(_Input):
+class SignIn(Input):
     """A key, or the ticket of a one-time link."""
 
     key: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Rule(_Input):
+class Rule(Input):
     """What a role sees of positions of a category."""
 
     study: Number | None = Field(default=None, description="Null: everywhere")
@@ -169,7 +171,7 @@ class Rule(_Input):
     delay_h: float = Field(default=0, ge=0, le=87_600, description="Nothing younger [h]")
 
 
-class TaxonSensitivity(_Input):
+class TaxonSensitivity(Input):
     """How sensitive the positions of a species are."""
 
     taxon: Name = Field(examples=["Capra ibex"])
@@ -177,7 +179,7 @@ class TaxonSensitivity(_Input):
     reason: Text | None = None
 
 
-def _change(new: type[BaseModel], *without: str) -> type[BaseModel]:
+def change_of(new: type[BaseModel], *without: str) -> type[BaseModel]:
     """The same with every member optional; what cannot be null there cannot be set to null."""
     fields: dict[str, Any] = {
         name: (field.annotation, Field(default=None, description=field.description))
@@ -188,19 +190,19 @@ def _change(new: type[BaseModel], *without: str) -> type[BaseModel]:
     }
     return create_model(
         new.__name__.removeprefix("New") + "Change",
-        __base__=_Input,
+        __base__=Input,
         __doc__="What to change; members left out stay as they are.",
         **fields,
     )
 
 
-StudyChange = _change(NewStudy)
-AnimalChange = _change(NewAnimal)
-CollarChange = _change(NewCollar, "collar")
-DeploymentChange = _change(NewDeployment, "collar", "animal")
-StationChange = _change(NewStation, "station")
-FenceChange = _change(NewFence)
-AccountChange = _change(NewAccount)
+StudyChange = change_of(NewStudy)
+AnimalChange = change_of(NewAnimal)
+CollarChange = change_of(NewCollar, "collar")
+DeploymentChange = change_of(NewDeployment, "collar", "animal")
+StationChange = change_of(NewStation, "station")
+FenceChange = change_of(NewFence)
+AccountChange = change_of(NewAccount)
 
 
 class Study(Answer):
@@ -356,7 +358,7 @@ class Session(Answer):
     scopes: list[Scope]
 
 
-class Flags(_Input):
+class Flags(Input):
     """Outlier flags for fixes; Movebank's names. Nothing is ever deleted."""
 
     fixes: list[Annotated[str, Field(pattern=r"^\d{1,5}-\d{1,10}-\d{1,10}$")]] = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _WEB = Path(__file__).parent / "web"
@@ -35,6 +35,14 @@ class Settings(BaseSettings):
         default=None, description="URL of the OpenID Connect issuer whose tokens are good here"
     )
     oidc_audience: str = Field(default="capra", description="what the tokens' `aud` must hold")
+    smtp_host: str | None = Field(
+        default=None, description="server that takes e-mail of alerts; without one none is sent"
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="its port")
+    smtp_tls: bool = Field(default=True, description="whether it is spoken to by STARTTLS")
+    smtp_user: str | None = Field(default=None, description="name to sign in there with")
+    smtp_password: SecretStr | None = Field(default=None, description="and the password")
+    smtp_sender: str = Field(default="capra@localhost", description="who the e-mail is from")
     import_bytes: int = Field(
         default=2 << 30, gt=0, description="largest file that is imported, unpacked [bytes]"
     )

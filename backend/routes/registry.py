@@ -19,7 +19,7 @@ from backend.routes.resource import Resource, Rows, routes
 StationName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 
 
-def _table(
+def of_table(
     table: LiteralString,
     columns: LiteralString,
     roles: Collection[str],
@@ -109,7 +109,7 @@ _OF_ANIMAL = "(select study from animal a where a.animal = deployment.animal)"
 STUDIES = Resource(
     "study", "studies", models.Study, models.page_of(models.Study, "studies"),
     models.NewStudy, models.StudyChange,
-    _table("study", "*", WATCHERS, "study", "public"), ADMINS,
+    of_table("study", "*", WATCHERS, "study", "public"), ADMINS,
     study_of=lambda _, row: row.get("study"), scope="admin",
 )  # fmt: skip
 ANIMALS = Resource(
@@ -124,24 +124,24 @@ DEPLOYMENTS = Resource(
     "deployment", "deployments", models.DeploymentDetails,
     models.page_of(models.DeploymentDetails, "deployments"),
     models.NewDeployment, models.DeploymentChange,
-    _table("deployment", _DEPLOYMENT, WORKERS, _OF_ANIMAL), WORKERS,
+    of_table("deployment", _DEPLOYMENT, WORKERS, _OF_ANIMAL), WORKERS,
     adapt=_deployment, study_of=_study_of_animal, removable=True,
 )  # fmt: skip
 STATIONS = Resource(
     "station", "stations", models.Station, models.page_of(models.Station, "stations"),
     models.NewStation, models.StationChange,
-    _table("station", "*", WATCHERS, None), KEEPERS, StationName,
+    of_table("station", "*", WATCHERS, None), KEEPERS, StationName,
     study_of=lambda *_: None,
 )  # fmt: skip
 FENCES = Resource(
     "fence", "fences", models.Fence, models.page_of(models.Fence, "fences"),
     models.NewFence, models.FenceChange,
-    _table("fence", "*", WORKERS, "study"), WORKERS, removable=True,
+    of_table("fence", "*", WORKERS, "study"), WORKERS, removable=True,
 )  # fmt: skip
 ACCOUNTS = Resource(
     "account", "accounts", models.Account, models.page_of(models.Account, "accounts"),
     models.NewAccount, models.AccountChange,
-    _table("account", "*", ADMINS, "null::bigint"), ADMINS,
+    of_table("account", "*", ADMINS, "null::bigint"), ADMINS,
     study_of=lambda *_: None, scope="admin",
 )  # fmt: skip
 

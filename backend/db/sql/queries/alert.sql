@@ -52,12 +52,12 @@ select r.alert_rule, r.kind, r.study, r.settings, r.animals, r.deliver, r.name, 
     array_agg(distinct came.collar) as collars,
     array_remove(array_agg(distinct d.animal), null) as moved
 from alert_rule r
-left join fence f using (fence)
+left join fence f on f.fence = r.fence and (f.study is null or f.study = r.study)
 cross join unnest(%(collars)s::integer[], %(times)s::timestamptz[]) as came (collar, earliest)
 join collar c on c.collar = came.collar
 left join deployment d on d.collar = came.collar
 left join animal a on a.animal = d.animal
-where r.active and (f.fence is null or f.active)
+where r.active and (r.fence is null or f.active)
     and (r.study is null or r.study = coalesce(a.study, c.study))
     and (r.animals is null or d.animal = any(r.animals))
 group by r.alert_rule, f.geometry
@@ -76,8 +76,8 @@ select r.alert_rule, r.kind, r.study, r.settings, r.animals, r.deliver, r.name, 
     f.geometry, %(since)s::timestamptz as earliest, null::integer[] as collars,
     null::bigint[] as moved
 from alert_rule r
-left join fence f using (fence)
-where r.alert_rule = %(rule)s and r.active and (f.fence is null or f.active)
+left join fence f on f.fence = r.fence and (f.study is null or f.study = r.study)
+where r.alert_rule = %(rule)s and r.active and (r.fence is null or f.active)
 
 -- name: rule_animals
 select a.animal
@@ -210,3 +210,56 @@ set attempts = attempts + 1, error = %(error)s,
     next_try_at = case when %(wait)s::interval is null then 'infinity'
         else now() + %(wait)s::interval end
 where alert = %(alert)s and channel = %(channel)s
+
+-- name: newest_alert
+select coalesce(max(alert), 0) as alert from alert
+
+-- name: alerts
+-- A page by the primary key: of animals seen exactly, of collars and stations whose workings are seen.
+select
+    a.alert, a.kind, a.alert_rule, a.study, a.animal, a.collar, a.station, a.began_at, a.ended_at,
+    a.raised_at, a.withdrawn_at, a.details,
+    (
+        select coalesce(jsonb_agg(concat_ws('-', f ->> 0, f ->> 1, f ->> 2)), '[]')
+        from jsonb_array_elements(a.fixes) as f
+    ) as fixes,
+    (
+        select coalesce(
+            jsonb_agg(
+                jsonb_build_object(
+                    'channel', d.channel, 'attempts', d.attempts,
+                    'delivered_at', d.delivered_at, 'error', d.error
+                ) order by d.channel
+            ),
+            '[]'
+        )
+        from alert_delivery d
+        where d.alert = a.alert and %(works)s
+    ) as deliveries
+from alert a
+where (%(after)s::bigint is null or a.alert > %(after)s)
+  and (%(study)s::bigint is null or a.study = %(study)s)
+  and (%(animal)s::bigint is null or a.animal = %(animal)s)
+  and (%(kind)s::text is null or a.kind = %(kind)s)
+  and (%(lasting)s::boolean is null or (a.ended_at is null) = %(lasting)s)
+  and (%(withdrawn)s or a.withdrawn_at is null)
+  and (%(from_time)s::timestamptz is null or a.began_at >= %(from_time)s)
+  and (%(to_time)s::timestamptz is null or a.began_at < %(to_time)s)
+  and case
+        when a.animal is not null then not exists (
+            select
+            from unnest(array[a.animal, (a.details ->> 'other_animal')::numeric::bigint]) as who
+            where who is not null and not exists (
+                select
+                from seen_animal(%(viewer)s) s
+                where s.animal = who and s.cells_per_degree = 0
+                  and coalesce(a.ended_at, now()) <= s.until and a.raised_at <= s.until
+            )
+        )
+        when a.collar is not null then exists (
+            select from seen_collar(%(viewer)s) s where s.collar = a.collar
+        )
+        else %(watches)s
+      end
+order by a.alert
+limit %(limit)s
