@@ -21,6 +21,7 @@ from backend.db.pool import open_pool
 from backend.deps import PROBLEMS
 from backend.guard import Guard
 from backend.limits import Limits
+from backend.ogc import routes as ogc
 from backend.oidc import Tokens
 from backend.routes import (
     alerts,
@@ -112,6 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         api.include_router(module.router)
     app.include_router(api)
+    app.include_router(ogc.router)
     page.add_page(app, settings)
     problems.add_handlers(app)
     app.add_middleware(Conditional)
