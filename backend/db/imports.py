@@ -7,7 +7,6 @@ milliseconds times 16, plus which of the differing rows of that tag and time it 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,8 +14,8 @@ from typing import Any, NamedTuple
 import psycopg
 
 from backend.db.queries import query
-from backend.movebank.events import Event
 from backend.movebank.report import Report
+from backend.movebank.rows import Event
 
 _MOST_ISLANDS = 50  # changes of animal that one tag can have in one file
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -89,22 +88,23 @@ def store(
 
 def _stage(cursor: psycopg.Cursor[Any], blocks: Iterable[Iterable[Event]]) -> None:
     statement = f"copy import_stage ({', '.join(_COLUMNS)}) from stdin"
-    dumps = json.JSONEncoder(ensure_ascii=False).encode
     names: dict[str, str] = {}
     with cursor.copy(statement.encode()) as out:
         for block in blocks:
-            lines = []
-            for row in block:
-                tag, animal, taxon = (
-                    names.get(name) or names.setdefault(name, _escaped(name))
-                    for name in (row.tag, row.animal, row.taxon)
-                )
-                lines.append(
-                    f"{row.line}\t{tag}\t{animal}\t{taxon}\t{row.recorded_at.isoformat()}\t"
-                    f"{_or_null(row.lat)}\t{_or_null(row.lon)}\t{_or_null(row.altitude_m)}\t"
-                    f"{_or_null(row.accuracy_m)}\t{row.outlier}\t{_escaped(dumps(row.attributes))}\n"
-                )
-            out.write("".join(lines))
+            out.write("".join([_line(row, names) for row in block]))
+
+
+def _line(row: Event, names: dict[str, str]) -> str:
+    tag, animal, taxon = (
+        names.get(name) or names.setdefault(name, _escaped(name))
+        for name in (row.tag, row.animal, row.taxon)
+    )
+    attributes = row.attributes.replace("\\", "\\\\")  # JSON has no other letter to escape
+    return (
+        f"{row.line}\t{tag}\t{animal}\t{taxon}\t{row.recorded_at.isoformat()}\t"
+        f"{_or_null(row.lat)}\t{_or_null(row.lon)}\t{_or_null(row.altitude_m)}\t"
+        f"{_or_null(row.accuracy_m)}\t{row.outlier}\t{attributes}\n"
+    )
 
 
 def _escaped(text: str) -> str:

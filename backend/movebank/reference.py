@@ -8,16 +8,9 @@ from datetime import datetime
 from typing import NamedTuple, TextIO
 
 from backend.movebank import terms
-from backend.movebank.events import (
-    FileRefused,
-    RowRejected,
-    TimeReader,
-    bytes_of,
-    csv_rows,
-    header_terms,
-    number,
-)
+from backend.movebank.events import bytes_of, csv_rows, header_terms
 from backend.movebank.report import Report
+from backend.movebank.rows import FileRefused, RowRejected, TimeReader, number
 
 _OWN_PLACE = frozenset({
     "tag-id", "animal-id", "animal-taxon", "animal-sex", "animal-mass", "animal-comments",
@@ -66,9 +59,9 @@ def read_reference(file: TextIO, report: Report, now: datetime) -> Iterator[Depl
             if needed not in columns:
                 raise FileRefused(1, "columns", ", ".join(header), f"{needed!r} among them")
         times = TimeReader(now)
-        for line, values in csv_rows(rows, header, columns, report):
+        for line, row in csv_rows(rows, header, report):
             try:
-                yield _deployment(line, values, times)
+                yield _deployment(line, dict(zip(columns, row, strict=True)), times)
             except RowRejected as reason:
                 report.reject(line, str(reason))
     except csv.Error as error:

@@ -12,6 +12,7 @@ import pytest
 from backend.db import imports, references
 from backend.movebank import events, reference
 from backend.movebank.report import Report
+from backend.movebank.rows import FileRefused
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HEADER = (
@@ -135,7 +136,7 @@ def test_a_file_that_is_refused_half_way_leaves_nothing(
     connection: Connection, study: int
 ) -> None:
     text = "".join(line(hour) for hour in range(9)) + line(10).replace("2019-05", "05/2019")
-    with pytest.raises(events.FileRefused):
+    with pytest.raises(FileRefused):
         store(connection, study, text.replace("05/2019-01", "01/05/2019"))
     assert count(connection, "fix") == 0
 
