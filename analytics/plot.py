@@ -39,6 +39,8 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _BOTTLENECK = "#D55E00"
 _PANEL_INCH = 5.2  # side of a square panel
 _WIDE = 1.6  # width over height of pictures of many panels
+_LEGEND_INCH = 0.55  # of an entry beside its letters
+_LETTER_INCH = 0.075
 
 
 class PlotError(AnalyticsError):
@@ -202,8 +204,8 @@ def _title(name: str, done: Sequence[Done]) -> str:
         return name
     widest = max(own[0].result.home_range.isopleths, key=lambda one: one.level_percent)
     area = area_text(own[0].result, widest.level_percent)
-    first = f"{own[0].job.animal}, {name}: {widest.level_percent:g} % in {area} km²"
-    return f"{first}\n{own[0].result.about}"
+    found = f"{widest.level_percent:g} % in {area} km²"
+    return f"{own[0].job.animal}, {name}\n{found}\n{own[0].result.about}"
 
 
 def _legend(picture: "Figure", names: Sequence[str], levels: dict[float, str]) -> None:
@@ -224,7 +226,9 @@ def _legend(picture: "Figure", names: Sequence[str], levels: dict[float, str]) -
         )
         for rank, text in enumerate(levels.values())
     ]
-    columns = min(len(handles), 8)
+    widest = max(len(str(handle.get_label())) for handle in handles)
+    columns = int(picture.get_figwidth() / (_LEGEND_INCH + _LETTER_INCH * widest))
+    columns = min(len(handles), max(1, columns))
     picture.legend(
         handles=handles, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
     )

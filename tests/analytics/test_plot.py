@@ -1,6 +1,7 @@
 """Pictures: what is drawn is where it is, true to scale, and told apart."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,10 +158,23 @@ def test_the_shade_of_a_level_is_that_of_the_legend_in_every_panel():
         assert count > 2000, (alpha, len(seen))  # more than the legend's own patch
 
 
+def test_nothing_written_on_a_narrow_picture_is_cut_off():
+    """Six animals one above the other, and one alone with its title."""
+    here = cloud(projection=IN_THE_ALPS)
+    above = [replace(here, y_m=here.y_m * 3 + 9000.0 * k) for k in range(6)]
+    for found in ([done(f"Animal {k}", track=above[k]) for k in range(6)], [done(track=above[0])]):
+        picture = figure(found)
+        FigureCanvasAgg(picture).draw()
+        (axes,) = panels(picture)
+        for words in (picture.legends[0], axes.title, axes._left_title):
+            box = words.get_window_extent()
+            assert 0 <= box.x0 <= box.x1 <= picture.bbox.x1
+
+
 def test_a_panel_for_each_method_says_what_was_found():
     picture = figure([done(method=name) for name in ("mcp", "kde", "akde")])
     titles = [axes.get_title(loc="left") for axes in panels(picture)]
-    assert [title.split(":")[0] for title in titles] == ["Alva, mcp", "Alva, kde", "Alva, akde"]
+    assert [title.split("\n")[0] for title in titles] == ["Alva, mcp", "Alva, kde", "Alva, akde"]
     assert " km²\n" in titles[2]
     assert " to " in titles[2]
 
