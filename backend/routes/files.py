@@ -1,7 +1,10 @@
 """Files of positions and of reference data, in and out, as Movebank has them."""
 
 import io
+import random
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Annotated, Any
@@ -9,7 +12,7 @@ from typing import IO, Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from psycopg import Connection, IsolationLevel
+from psycopg import Connection, IsolationLevel, errors
 from psycopg.rows import dict_row
 
 from backend import deps
@@ -21,6 +24,7 @@ from backend.errors import BadRequest, NotFound
 from backend.movebank import events, reference, write
 from backend.movebank.models import FileQuery, ImportQuery, ImportReport
 from backend.movebank.report import Report
+from backend.movebank.rows import Event
 from backend.params import Number, Query_
 from backend.uploads import receive
 
@@ -28,6 +32,9 @@ router = APIRouter(prefix="/studies/{study}", tags=["files"])
 
 _IMPORTERS = tuple(dict.fromkeys((*SCIENTISTS, *KEEPERS)))
 _REFUSALS = deps.NOT_FOUND | deps.FORBIDDEN
+_TRIES = 6
+_CROSSED = (errors.DeadlockDetected, errors.SerializationFailure, errors.IntegrityError)
+"""What another writer's transaction can do to ours; after it, ours finds what that one stored."""
 _CSV = "text/csv; charset=utf-8"
 _NDJSON = "application/x-ndjson"
 _EVENT_BODY = {
@@ -56,7 +63,9 @@ async def import_events(
     reason. A file whose dates can be read two ways is refused whole.
     """
     kind = _media_type(request, "text/csv", _NDJSON)
-    run = _import_csv if kind == "text/csv" else _import_ndjson
+    run = partial(
+        _stored, store=imports.store, read=_read_csv if kind == "text/csv" else _read_ndjson
+    )
     return await _import(request, database, caller, study, wanted.dry_run, run)
 
 
@@ -75,7 +84,8 @@ async def import_reference(
     What a row says replaces what was known; blank values replace nothing.
     """
     _media_type(request, "text/csv")
-    return await _import(request, database, caller, study, wanted.dry_run, _import_reference)
+    run = partial(_stored, store=references.store, read=_read_reference)
+    return await _import(request, database, caller, study, wanted.dry_run, run)
 
 
 @router.get(
@@ -130,35 +140,46 @@ async def _import(
     return answer
 
 
-def _import_csv(database: Connection[Any], study: int, file: IO[bytes], dry_run: bool) -> Report:
-    report = Report()
+def _read_csv(file: IO[bytes], report: Report) -> Iterator[list[Event]]:
     with _text(file) as text:
-        blocks = events.read_csv(text, report, datetime.now(UTC))
-        imports.store(database, study, blocks, report, dry_run)
-    return report
+        yield from events.read_csv(text, report, datetime.now(UTC))
 
 
-def _import_ndjson(
-    database: Connection[Any], study: int, file: IO[bytes], dry_run: bool
-) -> Report:
-    report = Report()
-    blocks = events.read_ndjson(file, report, datetime.now(UTC))
-    imports.store(database, study, blocks, report, dry_run)
-    return report
+def _read_ndjson(file: IO[bytes], report: Report) -> Iterator[list[Event]]:
+    return events.read_ndjson(file, report, datetime.now(UTC))
 
 
-def _import_reference(
-    database: Connection[Any], study: int, file: IO[bytes], dry_run: bool
-) -> Report:
-    report = Report()
+def _read_reference(file: IO[bytes], report: Report) -> Iterator[reference.Deployment]:
     with _text(file) as text:
-        rows = reference.read_reference(text, report, datetime.now(UTC))
-        references.store(database, study, rows, report, dry_run)
+        yield from reference.read_reference(text, report, datetime.now(UTC))
+
+
+def _stored(
+    database: Connection[Any], study: int, file: IO[bytes], dry_run: bool,
+    store: Callable[..., None], read: Callable[[IO[bytes], Report], Iterator[Any]],
+) -> Report:  # fmt: skip
+    """The report of a file; what another writer crossed is tried again from its beginning."""
+    for attempt in range(_TRIES):
+        file.seek(0)
+        report = Report()
+        try:
+            store(database, study, read(file, report), report, dry_run)
+            break
+        except _CROSSED:
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(random.uniform(0.01, 0.05) * 2**attempt)
     return report
 
 
-def _text(file: IO[bytes]) -> io.TextIOWrapper:
-    return io.TextIOWrapper(file, "utf-8-sig", newline="")
+@contextmanager
+def _text(file: IO[bytes]) -> Iterator[io.TextIOWrapper]:
+    """A file as text; it stays open."""
+    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 def _media_type(request: Request, *known: str) -> str:
