@@ -37,9 +37,10 @@ def aid_uj(costs: Costs) -> int:
 
 
 def frame_uj(costs: Costs) -> int:
-    """A frame of eight records at the aid's rate and its window, without the wake."""
-    air_us = airtime_us(_AID_SF, region.UPLINK_CHANNELS[0].bw_hz, _FRAME_BYTES + 8 * _RECORD_BYTES)
-    return int(energy.send_uj(costs, air_us, region.silence_ms(_AID_SF)) - costs.boot_uj)
+    """A frame of eight records at the fastest rate and its window, without the wake."""
+    size, sf = _FRAME_BYTES + 8 * _RECORD_BYTES, region.SF_MIN
+    air_us = airtime_us(sf, region.UPLINK_CHANNELS[0].bw_hz, size)
+    return int(energy.send_uj(costs, air_us, region.silence_ms(sf)) - costs.boot_uj)
 
 
 @dataclass(frozen=True)
