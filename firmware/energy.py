@@ -46,7 +46,7 @@ DATA_MAX_S = 8 * AGE_S + AGE_S // 2  # ephemerides hold for four hours
 #: First guess of a search's time, in thousandths of the board's cold one; the ones for young data
 #: are hopeful, so that they are tried and then learned.
 _GUESS_PERMILLE = (1000, 900, 150, 80, 80, 100, 120, 150, 200, 300, 400)
-DOWNLOAD_MS = 18000  # three subframes of 6 s: a search so long has heard whole ephemerides
+DOWNLOAD_MS = 30000  # a whole frame of five subframes: whatever its start, ephemerides are in it
 _LEARN_LEAST = 3  # attempts the first guess counts for
 _LEARN_MOST = 16  # attempts that are remembered
 _VAIN_MOST = 4  # vain searches before one fix count at most so many times its cost
@@ -308,9 +308,9 @@ def balance(
 ) -> None:
     """Learn income and rest from the running balance when it is long enough; start the next.
 
-    A span without any motion or search (`state.still_in_balance`) had no income, so what is missing is
-    rest. A full storage takes no more: then the balance is a lower bound and never lowers the
-    income.
+    A span without any motion or search (`state.still_in_balance`) had no income, so what is
+    missing is rest. A full storage takes no more: then the balance is a lower bound and never
+    lowers the income.
     """
     elapsed_s = now_s - state.anchor_at_s
     least_s = _STILL_S if state.still_in_balance else _BALANCE_S

@@ -50,13 +50,14 @@ REASON_OTHER = 7
 SOON_S = 2  # until the next wake when something is due at once
 SEND_WAIT_MAX_S = 172800 + 64  # longest back-off between frames nobody answers
 _RETRY_S = 300  # search without a clock, doubling
-_CLOSED_S = 1800  # after a search without a fix, doubling
+_CLOSED_S = 3600  # after a search without a fix, doubling: the sky stays closed for a while
 _CLOSED_MAX_S = 21600
 _ALARM_EVERY_S = 1800  # fixes of an alarm ...
 _ALARM_FIXES = 12  # ... for six hours
+_DEAR_PERMILLE = 1250  # of the average, and a group is not gone on with
 _NEAR_PERMILLE = 1020  # of the cost per fix in the best group
 _RECORDS_PER_FRAME = 8
-_THIN_MOST = 3
+_THIN_MOST = 4
 _RADIO_SHARE = 50  # frames that are not urgent take a fiftieth of the budget
 _LOOK_SHARE = 100  # wakes that only look take a hundredth of it
 _HOUR_S = 3600
@@ -113,7 +114,7 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
         budget_uj = energy.budget_uj_per_day(state, costs, settings, seen.energy_uj)
         group = best_group(state, costs, settings, now_s, seen.aid_uj)
         energy.fill_purse(state, now_s, budget_uj, 2 * group.cost_uj)
-        state.thin = _thin(seen.frame_uj, budget_uj)
+        state.thin = _thin(settings, seen.frame_uj, budget_uj)
         fix_at_s, reason = _fix_at_s(state, costs, settings, seen, budget_uj, group)
         send_at_s = _send_at_s(state, costs, settings, seen, budget_uj)
     if seen.urgent and send_at_s <= now_s:
@@ -176,7 +177,7 @@ def end_fix(
     state.failed_in_row = 0
     state.fixes += 1
     state.fix_at_s = now_s
-    if decision.opens:
+    if decision.opens or state.data_at_s == now_s:  # it has fetched new ephemerides
         aid_uj = state.aid_uj if decision.aid else 0
         state.group_left = best_group(state, costs, settings, now_s, aid_uj).count - 1
     elif state.group_left:
@@ -235,7 +236,11 @@ def best_group(
     while sums_uj[count - 1] * best * 1000 > total_uj * count * _NEAR_PERMILLE:
         count += 1
     total_uj = sums_uj[count - 1]
-    running = bool(state.group_left) and knows >= energy.AIDED
+    running = False
+    if state.group_left and knows >= energy.AIDED:
+        next_uj = costs.boot_uj + energy.expected_uj(state, costs, knows)
+        # not after a pause that made it dear; what is learned is off by some percent
+        running = next_uj * count * 1000 <= total_uj * _DEAR_PERMILLE
     return Group(running, count, total_uj, aided)
 
 
@@ -361,11 +366,11 @@ def _affords_search(
     return energy.affords(state, costs, energy_uj, worst_uj, power_uw, keep_uj, settings.margin_mv)
 
 
-def _thin(frame_uj: int, budget_uj: int) -> int:
-    """Return how often the interval of a regular record is doubled: until it costs a hundredth."""
-    record_uj = frame_uj // _RECORDS_PER_FRAME
+def _thin(settings: "Settings", frame_uj: int, budget_uj: int) -> int:
+    """Return how often the interval of activities is doubled: until they cost a hundredth."""
+    day_uj = frame_uj // _RECORDS_PER_FRAME * DAY_S // settings.activity_interval_s
     thin = 0
-    while thin < _THIN_MOST and record_uj * 100 > budget_uj << thin:
+    while thin < _THIN_MOST and day_uj * 100 > budget_uj << thin:
         thin += 1
     return thin
 
@@ -381,7 +386,7 @@ def status_at_s(state: "State", settings: "Settings", now_s: int) -> int:
     """Return when the next status record is due."""
     if not 0 < state.status_at_s <= now_s:
         return now_s
-    return state.status_at_s + (settings.status_interval_s << state.thin)
+    return state.status_at_s + (settings.status_interval_s << max(0, state.thin - 2))
 
 
 def _send_at_s(

@@ -114,7 +114,7 @@ def test_a_failed_search_backs_off_doubling():
         while decide(block, now_s=t).task == schedule.TASK_SLEEP:
             t += 60
         waits.append(t - NOW)
-    assert waits[:3] == [1800, 3600, 7200]
+    assert waits[:3] == [3600, 7200, 14400]
     assert waits[3] == 21600
 
 
@@ -208,9 +208,10 @@ def test_a_poor_collar_thins_its_regular_records():
     poor, rich = state(income_uj=600000), state(income_uj=9000000)
     for block in (poor, rich):
         decide(block)
-    assert (poor.thin, rich.thin) == (2, 0)
+    assert (poor.thin, rich.thin) == (4, 0)
     gaps_s = [schedule.status_at_s(one, Settings(), NOW) - NOW for one in (poor, rich)]
     assert gaps_s == [4 * DAY, DAY]
+    assert schedule.activity_at_s(poor, Settings(), NOW) - NOW == 4 * DAY
 
 
 def test_status_is_due_daily():
