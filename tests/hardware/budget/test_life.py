@@ -91,7 +91,7 @@ def test_five_years_deliver_nine_tenths_of_the_optimum(bases):
         assert sum(run.brownouts for run in runs) == 0
         shares[animal] = median(run.of_optimum for run in runs)
     assert shares["wisent"] >= 0.9
-    assert shares["pony"] >= 0.85
+    assert shares["pony"] >= 0.87  # the benchmark has more seeds, and the bar of 0.9
 
 
 def test_ours_takes_twice_as_many_fixes_as_kinefoxs_rule(bases):
