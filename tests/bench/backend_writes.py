@@ -1,0 +1,281 @@
+"""What comes into the backend: files, one fix, hostile files, kills, and any request at all."""
+
+import gzip
+import random
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from backend.db import ingest
+from tests.backend import hostile
+from tests.backend.conftest import settle
+from tests.backend.factories import bearer, key_for, serving
+from tests.backend.killing import WRITERS, kill
+from tests.bench.backend_reading import API, database, p95_ms
+from tests.bench.rows import row
+
+TAGS = 50
+_BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
+_STEP = timedelta(minutes=30)
+_PLAIN = "timestamp,location-long,location-lat,tag-local-identifier,individual-local-identifier"
+_WIDE = (
+    "event-id,visible,timestamp,location-long,location-lat,bar:barometric-pressure,"
+    "external-temperature,gps:dop,gps:satellite-count,gps-time-to-fix,ground-speed,heading,"
+    "height-above-msl,import-marked-outlier,location-error-numerical,manually-marked-outlier,"
+    "vertical-error-numerical,sensor-type,individual-taxon-canonical-name,tag-local-identifier,"
+    "individual-local-identifier,study-name"
+)
+_CSV = {"Content-Type": "text/csv"}
+
+
+def _walks(rows: int) -> Iterator[tuple[int, int, datetime, float, float]]:
+    """Number, tag, time and place of fixes, animal after animal as files have them."""
+    each = rows // TAGS
+    for tag in range(TAGS):
+        dice = random.Random(tag)
+        lat, lon = 46.66 + tag / 100, 10.2 + tag / 100
+        for n in range(each):
+            lat, lon = lat + dice.gauss(0, 0.001), lon + dice.gauss(0, 0.001)
+            yield tag * each + n, tag, _BEGIN + n * _STEP, lat, lon
+
+
+def plain_file(rows: int) -> bytes:
+    """Time, place, tag and animal."""
+    lines = (
+        f"{at:%Y-%m-%d %H:%M:%S}.000,{lon:.5f},{lat:.5f},T{tag},Ibex {tag}\n"
+        for _, tag, at, lat, lon in _walks(rows)
+    )
+    return f"{_PLAIN}\n{''.join(lines)}".encode()
+
+
+def wide_file(rows: int) -> bytes:
+    """The 22 columns of a published study."""
+    lines = (
+        f"{n},true,{at:%Y-%m-%d %H:%M:%S}.000,{lon:.5f},{lat:.5f},{900 + n % 90},2{n % 10}.5,"
+        f"1.{n % 7},{5 + n % 8},3{n % 10}.2,0.{n % 9},{n % 360},{1800 + n % 700},false,"
+        f"{3 + n % 20}.{n % 10},,4.5,gps,Capra ibex,T{tag},Ibex {tag},Ibex of the park\n"
+        for n, tag, at, lat, lon in _walks(rows)
+    )
+    return f"{_WIDE}\n{''.join(lines)}".encode()
+
+
+def _loader_rate(rows: int) -> float:
+    """Fixes a second of the loader that stations use, alone, the same fixes."""
+    fixes = [
+        ingest.FixRow(1 + tag, 0, 1 + n, int(at.timestamp()) * 1_000_000, lat, lon, 2000.0, 5.0, 0)
+        for n, tag, at, lat, lon in _walks(rows)
+    ]
+    with database(0, 0) as dsn, psycopg.connect(dsn, autocommit=True) as connection:
+        began = time.perf_counter()
+        report = ingest.load(connection, ingest.Batch(fixes))
+        taken = time.perf_counter() - began
+    assert report.fixes_new == len(fixes)
+    return len(fixes) / taken
+
+
+def _study(client: httpx.Client) -> str:
+    made = client.post(f"{API}/studies", json={"name": f"study {time.monotonic_ns()}"})
+    return f"{API}/studies/{made.raise_for_status().json()['study']}"
+
+
+def _import_rate(content: bytes, rows: int, packed: bool) -> tuple[float, float]:
+    """Fixes a second over HTTP into an empty database, and of the same file once more."""
+    headers, rates = dict(_CSV), []
+    if packed:
+        content, headers["Content-Encoding"] = gzip.compress(content, 6), "gzip"
+    with database(0, 0) as dsn, serving(dsn) as client:
+        path = f"{_study(client)}/events"
+        for accepted in (rows, 0):
+            began = time.perf_counter()
+            answer = client.post(path, content=content, headers=headers, timeout=600)
+            rates.append(rows / (time.perf_counter() - began))
+            report = answer.raise_for_status().json()
+            assert (report["accepted"], report["duplicate"]) == (accepted, rows - accepted)
+    return rates[0], rates[1]
+
+
+def imports(rows: int, times: int) -> list[dict[str, Any]]:
+    """Files over HTTP beside the loader alone; medians of runs that take turns."""
+    files = {"5 columns": plain_file(rows), "22 columns": wide_file(rows)}
+    kinds = [(name, packed) for name in files for packed in (False, True)]
+    loader: list[float] = []
+    first: dict[tuple[str, bool], list[float]] = {kind: [] for kind in kinds}
+    again: dict[tuple[str, bool], list[float]] = {kind: [] for kind in kinds}
+    for _ in range(times):
+        loader.append(_loader_rate(rows))
+        for kind in kinds:
+            rates = _import_rate(files[kind[0]], rows, kind[1])
+            first[kind].append(rates[0])
+            again[kind].append(rates[1])
+    alone = statistics.median(loader)
+    found = [row("the loader alone", alone, "fixes/s", None, True, f"{rows:,} fixes, one batch")]
+    for name, packed in kinds:
+        rate = statistics.median(first[name, packed])
+        given = f"{rows:,} fixes of {TAGS} animals, {name}{', gzip' if packed else ''}"
+        found += [
+            row("import over HTTP", rate, "fixes/s", ">= 30,000", rate >= 30_000, given),
+            row("import over HTTP against the loader", rate / alone, "x", ">= 0.3",
+                rate >= 0.3 * alone, given),
+            row("the same file again, all known", statistics.median(again[name, packed]),
+                "fixes/s", None, True, given),
+        ]  # fmt: skip
+    return found
+
+
+def one_fix(times: int) -> list[dict[str, Any]]:
+    """One durable fix after the other, a line of JSON each."""
+
+    def post(n: int) -> None:
+        at = _BEGIN + n * _STEP
+        line = (
+            f'{{"timestamp": "{at.isoformat()}", "location_lat": 46.6, "location_long": 10.2, '
+            '"tag_local_identifier": "T1", "individual_local_identifier": "Ibex 1"}'
+        )
+        answer = client.post(path, content=line, headers=headers)
+        assert answer.json()["accepted"] == 1, answer.text
+
+    headers = {"Content-Type": "application/x-ndjson"}
+    with database(0, 0) as dsn, serving(dsn) as client:
+        path = f"{_study(client)}/events"
+        p95 = p95_ms(post, times)
+    given = f"{times} requests of one line, each answered once it is on the disk"
+    return [row("one durable fix over HTTP, p95", p95, "ms", "< 25", p95 < 25, given)]
+
+
+def kills(number: int, seed: int = 20261122) -> list[dict[str, Any]]:
+    """The API, the database or one of its processes killed while writers write."""
+    with tempfile.TemporaryDirectory(prefix="capra-", ignore_cleanup_errors=True) as parent:
+        Path(parent).chmod(0o711)  # the server's user must pass through
+        outcome = kill(Path(parent) / "server", number, seed)
+    given = (
+        f"{number} kill -9, {WRITERS} writers, {len(outcome.acknowledged):,} rows acknowledged, "
+        f"seed {seed}"
+    )
+    lost = len(outcome.acknowledged - outcome.stored.keys())
+    twice = sum(times != 2 for times in outcome.stored.values())
+    return [
+        row("acknowledged rows lost", lost, "rows", "0", lost == 0, given),
+        row("rows not stored exactly once", twice, "rows", "0", twice == 0, given),
+        row("deadlocks and faults that a writer saw", len(outcome.odd), "answers", "0",
+            not outcome.odd, given),
+    ]  # fmt: skip
+
+
+def hostile_files() -> list[dict[str, Any]]:
+    """Files as they come, each with its exact refusal or report."""
+    cases = hostile.cases()
+    with database(0, 0) as dsn, serving(dsn) as client:
+        right = 0
+        for case in cases:
+            answer = client.post(f"{_study(client)}/events", content=case.content, headers=_CSV)
+            fault = case.fault(answer.status_code, answer.json())
+            right += fault is None
+            if fault:
+                print(f"{case.name}: {fault}")
+    given = "; ".join(case.name for case in cases)
+    bar = f"{len(cases)}"
+    return [row("hostile files, right answers", right, "files", bar, right == len(cases), given)]
+
+
+@contextmanager
+def _memory() -> Iterator[list[float]]:
+    """Growth of the most memory this process ever held [MB]."""
+    grown = [0.0]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield grown
+    grown[0] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def export(rows: int) -> list[dict[str, Any]]:
+    """A Movebank file out: its speed, and what a file four times as long adds to memory."""
+    with database(0, 0) as dsn, serving(dsn) as client:
+        study = _study(client)
+        content = wide_file(rows)
+        client.post(f"{study}/events", content=content, headers=_CSV, timeout=600)
+        del content
+
+        def pull(until: datetime) -> tuple[int, float]:
+            began, lines = time.perf_counter(), 0
+            wanted = {"to": until.isoformat()}
+            with client.stream("GET", f"{study}/events.csv", params=wanted, timeout=600) as answer:
+                for part in answer.iter_raw():
+                    lines += part.count(b"\n")
+            return lines - 1, time.perf_counter() - began
+
+        whole = rows // TAGS * _STEP
+        pull(_BEGIN + whole / 4)
+        with _memory() as grown:
+            exported, taken = pull(_BEGIN + whole)
+    assert exported == rows
+    given = f"{rows:,} fixes, 22 columns"
+    return [
+        row("Movebank export", exported / taken, "fixes/s", None, True, given),
+        row("memory that the whole adds to a quarter of it", grown[0], "MB", "< 20",
+            grown[0] < 20, given),
+    ]  # fmt: skip
+
+
+def requests(cases: int, seed: int = 1) -> list[dict[str, Any]]:
+    """Schemathesis, all phases, over every operation that the API describes."""
+    found = []
+    for path in (f"{API}/openapi.json", "/ogc/api"):
+        with database(0, 0) as dsn:
+            settle(dsn)
+            with serving(dsn, key=None) as client:
+                described = client.get(path)
+                if described.status_code == 404:
+                    continue
+                operations = sum(map(len, described.json()["paths"].values()))
+                said = schemathesis(
+                    f"{client.base_url}{path.removeprefix('/')}", key_for(dsn), seed,
+                    max(1, cases // 2 // operations),
+                )  # fmt: skip
+        generated = [int(one) for one in re.findall(r"(\d+) generated", said)]
+        failures = sum(int(one) for one in re.findall(r"found (\d+) unique", said))
+        failures += len(re.findall(r"^❌ ", said, re.M))
+        faults = len(re.findall(r"Server error", said))
+        given = f"{path}, {operations} operations, {sum(generated):,} requests, seed {seed}"
+        found += [
+            row("Schemathesis, failures", failures, "", "0", failures == 0, given),
+            row("Schemathesis, answers of 5xx", faults, "", "0", faults == 0, given),
+        ]
+    return found
+
+
+def schemathesis(url: str, key: str, seed: int, each: int, *more: str) -> str:
+    """What Schemathesis says of a description at `url`, `each` examples per operation."""
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"), "run", url, "--no-color",
+            *("--header", f"Authorization: {bearer(key)['Authorization']}"),
+            *("--seed", str(seed), "--max-examples", str(each), "--continue-on-failure"),
+            *("--generation-database", "none", "--generation-deterministic", *more),
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        cwd=tempfile.gettempdir(),
+    )  # fmt: skip
+    return done.stdout
+
+
+def figures(quick: bool = False) -> list[dict[str, Any]]:
+    """Every row of writing."""
+    return [
+        *imports(20_000 if quick else 200_000, 1 if quick else 3),
+        *one_fix(20 if quick else 200),
+        *kills(4 if quick else 100),
+        *hostile_files(),
+        *export(20_000 if quick else 200_000),
+        *requests(1_000 if quick else 40_000),
+    ]
