@@ -1,12 +1,14 @@
 """Steps in corridors: constructed tracks, and R's move 4.2.7 (`corridor`) on a fisher."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 
 from analytics.corridors.behaviour import corridor_steps
 from analytics.errors import ParameterError, TrackError
+from analytics.kernels.corridors import neighbours, parallelism
 from analytics.track import Track
 from tests.analytics.tracks import stored_track
 from tests.analytics.walks import walk
@@ -43,6 +45,24 @@ def test_variance_is_that_of_doubled_angles():
         doubled = np.exp(2j * np.arctan2(dx_m[around], dy_m[around]))
         expected = 1 - abs(doubled.mean()) if around.sum() > 1 else np.nan
         assert found[i] == pytest.approx(expected, nan_ok=True)
+
+
+def test_steps_around_are_counted_as_plain_loops_count_them():
+    rng = np.random.default_rng(4)
+    x_m, y_m = np.sort(rng.normal(size=90) * 100), rng.normal(size=90) * 100
+    x_m[10:14] = x_m[10]
+    radius_m, chosen = rng.exponential(60, 90), rng.uniform(size=90) < 0.4
+    azimuth_rad = rng.uniform(-np.pi, np.pi, 90)
+    around, among = neighbours(x_m, y_m, radius_m, chosen)
+    variance = parallelism(x_m, y_m, radius_m, azimuth_rad)
+    for i in range(90):
+        near = [
+            j for j in range(90) if math.hypot(x_m[j] - x_m[i], y_m[j] - y_m[i]) <= radius_m[i]
+        ]
+        assert (around[i], among[i]) == (len(near), sum(chosen[j] for j in near))
+        lone = len(near) == 1
+        expected = np.nan if lone else 1 - abs(np.exp(2j * azimuth_rad[near]).mean())
+        assert variance[i] == pytest.approx(expected, nan_ok=True)
 
 
 def test_turning_moving_and_reversing_change_nothing():

@@ -98,3 +98,18 @@ def test_real_tracks_get_the_packages_models_in_its_order(reference_data, name):
 @pytest.mark.parametrize("name", REAL)
 def test_single_fits_of_real_tracks_are_the_packages(reference_data, name):
     check_stated_fits(*real(reference_data, name))
+
+
+def test_variogram_of_a_jittered_track_is_the_packages_but_for_its_spreading(reference_data):
+    """The package spreads each fix over the two times around it, which lowers short lags."""
+    track, figures = real(reference_data, "buffalo_Cilla")
+    expected = figures["variogram"]
+    found = variogram(track, expected["lag"][1])
+    at = np.searchsorted(found.lag_s, expected["lag"])
+    np.testing.assert_allclose(found.lag_s[at], expected["lag"])
+    highest = max(expected["SVF"])
+    np.testing.assert_allclose(found.semivariance_m2[at], expected["SVF"], atol=5e-3 * highest)
+    np.testing.assert_allclose(found.dof[at][2:], expected["DOF"][2:], rtol=2e-4)
+    pairs = np.hypot(np.diff(track.x_m), np.diff(track.y_m)), np.diff(track.times_s)
+    near = np.rint(pairs[1] / found.step_s) == 1
+    assert found.semivariance_m2[1] == pytest.approx((pairs[0][near] ** 2).mean() / 4, rel=1e-3)
