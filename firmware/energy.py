@@ -46,7 +46,6 @@ DATA_MAX_S = 8 * AGE_S + AGE_S // 2  # ephemerides hold for four hours
 #: First guess of a search's time, in thousandths of the board's cold one; the ones for young data
 #: are hopeful, so that they are tried and then learned.
 _GUESS_PERMILLE = (1000, 900, 150, 80, 80, 100, 120, 150, 200, 300, 400)
-DOWNLOAD_MS = 30000  # a whole frame of five subframes: whatever its start, ephemerides are in it
 _LEARN_LEAST = 3  # attempts the first guess counts for
 _LEARN_MOST = 16  # attempts that are remembered
 _VAIN_MOST = 4  # vain searches before one fix count at most so many times its cost
@@ -215,7 +214,7 @@ def after_search(
     state.search_uj[known] = mean_uj + (cost_uj - mean_uj) // weight
     state.search_ms[known] = mean_ms + (on_ms - mean_ms) // weight
     state.search_count[known] = min(count + 1, 255)
-    if known in (COLD, STALE) or on_ms >= DOWNLOAD_MS:
+    if known in (COLD, STALE):  # it had to fetch ephemerides; they are saved
         state.data_at_s = now_s
 
 

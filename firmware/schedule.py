@@ -127,6 +127,8 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
         if not state.fixes:
             reason = REASON_FIRST
         opens = not group.running
+        if opens and knows > energy.STALE:  # old orbits would only crowd out the fresh ones
+            knows = energy.STALE
         aid = opens and group.aided and now_s - state.aid_at_s >= _HOUR_S
         cost_uj = energy.expected_uj(state, costs, energy.AIDED if aid else knows)
         cost_uj += seen.aid_uj if aid else 0

@@ -69,8 +69,7 @@ def _search(wake: "Wake", decision: "schedule.Decision", before_uv: int) -> "Out
             if decision.knows >= energy.OWN:
                 session.restore(navigation.Reader(wake.fram).next)
         outcome = session.run(limits, began_s)
-        downloaded = decision.knows < energy.OWN or outcome.duration_ms >= energy.DOWNLOAD_MS
-        if outcome.solution is not None and downloaded:
+        if outcome.solution is not None and decision.knows in (energy.COLD, energy.STALE):
             kept = navigation.Writer(wake.fram)
             session.save(kept.keep)
             kept.end(outcome.solution.unix_s)
