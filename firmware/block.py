@@ -82,10 +82,10 @@ _FIELDS = (
     ("drift_ppb", "i", 0),  # learned, positive runs fast
     # --- orders (orders.py)
     ("downlink", "I", 0),  # counter of the last order
-    ("order", "H", 0),  # its sequence
+    ("spare_order", "H", 0),
     ("order_result", "B", 0),
     ("order_told", "B", 1),  # a station knows what became of it
-    ("settings_order", "H", 0),  # sequence of the configuration in force
+    ("spare_settings", "H", 0),
     ("hello_at_s", "I", 0),  # last inventory sent
     ("send_next", "I", 0),  # where to go on after a frame without an answer, 0 the oldest
     ("arm_at_s", "I", 0),  # drop-off armed, 0 not
@@ -108,6 +108,8 @@ _FIELDS = (
     ("faults", "H", 0),  # bit per part that fails, noted once (health.py)
     ("error_task", "B", 0),
     ("error_name", "15s", b""),
+    ("order", "I", 0),  # sequence of the last order
+    ("settings_order", "I", 0),  # sequence of the configuration in force
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
 _FORMAT = "<" + "".join(field[1] for field in _FIELDS)
@@ -183,10 +185,10 @@ class State:
     set_at_s: int
     drift_ppb: int
     downlink: int
-    order: int
+    spare_order: int
     order_result: int
     order_told: int
-    settings_order: int
+    spare_settings: int
     hello_at_s: int
     send_next: int
     arm_at_s: int
@@ -208,6 +210,8 @@ class State:
     faults: int
     error_task: int
     error_name: bytes
+    order: int
+    settings_order: int
 
     def __init__(self) -> None:
         for name, code, value in _FIELDS:

@@ -4,6 +4,7 @@ address  bytes    what
 0x00000  2 x 32   identity: who this collar is and its key; two copies, written once
 0x00080  2 x 14   counter: the next nonce counter, and the epoch it counts in
 0x000C0  2 x 16   generation of the record log, and whose log it is
+0x00100  2 x 32   the next identity: same collar, next key (state.py)
 0x00280  1        attempts: wakes begun since one was last completed
 0x00400  ...      duty-cycle ledger (link.py)
 0x00800  2 x 464  state: everything else, rewritten at every wake
@@ -18,6 +19,7 @@ address  bytes    what
 ADDRESS_IDENTITY = 0x00000
 ADDRESS_COUNTER = 0x00080
 ADDRESS_GENERATION = 0x000C0
+ADDRESS_NEXT_IDENTITY = 0x00100
 ADDRESS_STATE = 0x00800
 ADDRESS_ATTEMPTS = 0x00280
 ADDRESS_SETTINGS = 0x00C00

@@ -4,7 +4,8 @@ An order is taken once and in order: its sequence must be higher than that of th
 frame counter higher than that of the last one from the same station, and its time not over; a
 collar that does not know the time takes none. What was taken is in the state before anything is
 done, as cut short: so a power cut never makes an order come twice, and the result tells of it. The
-result goes up in the next inventory (`hello`), again every day until a station has answered it.
+result goes up in an inventory (`hello`) at once, again every day until a station has answered it.
+The sequence is the time an order was made at, so the orders of all stations stand in one row.
 
 Drop-off takes two orders: one arms it with a number drawn at random, another one fires it with the
 same number within a day; firing disarms first.
@@ -12,6 +13,7 @@ same number within a day; firing disarms first.
 
 from . import config
 from ._typing import TYPE_CHECKING
+from .identity import advance_identity
 from .wire import command, hello
 from .wire.command import Command
 
@@ -48,7 +50,7 @@ def take(
         return False
     state.order = order.sequence
     state.downlink = counter
-    state.order_told = 0
+    state.order_told = state.hello_at_s = 0
     if now_s > order.expires_at_s:
         state.order_result = hello.RESULT_EXPIRED
     else:
@@ -94,6 +96,9 @@ def _command(order: Command, now_s: int, state: "State", log: "Log", board: "Boa
         if order.until < argument:
             return hello.RESULT_BAD_VALUE
         log.reopen(argument, order.until)
+    elif code == command.NEXT_EPOCH:
+        if not advance_identity(board.fram, argument):
+            return hello.RESULT_NO_PART
     else:
         return hello.RESULT_UNKNOWN
     return hello.RESULT_DONE
@@ -116,8 +121,8 @@ def _drop_off(argument: int, now_s: int, state: "State", board: "Board") -> int:
 def hello_due(state: "State", now_s: int) -> bool:
     """Return whether the next frame should be an inventory.
 
-    In contact with a station only: once a week, and as long as none knows the result of an order
-    once a day.
+    In contact with a station only: once a week; after an order at once, and as long as no station
+    knows its result once a day.
     """
     if not state.answered or state.misses:
         return False

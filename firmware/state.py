@@ -5,7 +5,7 @@ counter comes twice. If both copies of it are lost the collar stays silent until
 key with a new epoch. The generation of its log is in generation.py.
 
     StateError(ValueError)
-    ├── NoIdentity     not provisioned, or both copies damaged
+    ├── NoIdentity     not provisioned, or both copies damaged (identity.py)
     ├── NoCounter      the nonce counter is lost: nothing may be sealed under this key
     └── NoGeneration   nothing tells which log this is (generation.py)
 """
@@ -17,16 +17,23 @@ from . import generation
 from ._typing import TYPE_CHECKING
 from .block import State
 from .generation import NoGeneration, read_generation
+from .identity import (
+    Identity,
+    NoIdentity,
+    advance_identity,
+    hold_identity,
+    invalidate,
+    pack_identity,
+    read_identity,
+    write_copies,
+)
 from .layout import (
     ADDRESS_ATTEMPTS,
     ADDRESS_BITMAP,
     ADDRESS_COUNTER,
-    ADDRESS_IDENTITY,
     ADDRESS_LEDGER,
 )
 from .store import Pair, StateError
-from .wire.crc import crc16
-from .wire.identity import MAX_EPOCH
 
 if TYPE_CHECKING:
     from .board import Fram
@@ -38,8 +45,10 @@ __all__ = [
     "NoIdentity",
     "State",
     "StateError",
+    "advance_identity",
     "begin_wake",
     "end_wake",
+    "hold_identity",
     "pack_identity",
     "read_generation",
     "read_identity",
@@ -48,23 +57,12 @@ __all__ = [
 ]
 
 
-_MAGIC = b"CAP1"
-_IDENTITY_BYTES = 28  # magic 4, collar u16, epoch u32, key 16, crc u16
-_IDENTITY_STRIDE = 32
 _COUNTER_MAX = 0xFFFFFFFF
 _SEED_COUNTER = 0x1D01
 _COUNTER = "<II"
 _COUNTER_BYTES = 8
 
-Identity = namedtuple("Identity", ("collar", "epoch", "key"))
 _Counted = namedtuple("_Counted", ("counter", "epoch"))
-
-
-class NoIdentity(StateError):
-    """No whole copy of the identity."""
-
-    def __init__(self) -> None:
-        super().__init__("no identity in FRAM, expected a collar provisioned with write_identity")
 
 
 class NoCounter(StateError):
@@ -72,42 +70,6 @@ class NoCounter(StateError):
 
     def __init__(self, what: str = "lost") -> None:
         super().__init__("nonce counter %s, expected a new key with a new epoch" % what)
-
-
-def pack_identity(collar: int, epoch: int, key: bytes) -> bytes:
-    """Return the 28 bytes of one copy of the identity.
-
-    Args:
-        collar: 1..65535.
-        epoch: 0..8388607, raised with every new key.
-        key: 16 bytes, AES-128.
-
-    Raises:
-        StateError: a value out of range (the key itself is never shown).
-    """
-    if not 1 <= collar <= 0xFFFF:
-        raise StateError("collar is %r, expected 1..65535" % (collar,))
-    if not 0 <= epoch <= MAX_EPOCH:
-        raise StateError("epoch is %r, expected 0..%d" % (epoch, MAX_EPOCH))
-    if len(key) != 16:
-        raise StateError("key has %d bytes, expected 16" % len(key))
-    data = _MAGIC + struct.pack("<HI", collar, epoch) + bytes(key)
-    return data + struct.pack("<H", crc16(data))
-
-
-def read_identity(fram: "Fram") -> Identity:
-    """Return who this collar is.
-
-    Raises:
-        NoIdentity: neither copy is whole.
-    """
-    for copy in (0, 1):
-        data = fram.read(ADDRESS_IDENTITY + copy * _IDENTITY_STRIDE, _IDENTITY_BYTES)
-        crc = struct.unpack_from("<H", data, _IDENTITY_BYTES - 2)[0]
-        if data[:4] == _MAGIC and crc16(data[: _IDENTITY_BYTES - 2]) == crc:
-            collar, epoch = struct.unpack_from("<HI", data, 4)
-            return Identity(collar, epoch, data[10:26])
-    raise NoIdentity()
 
 
 def write_identity(fram: "Fram", collar: int, epoch: int, key: bytes) -> None:
@@ -144,7 +106,7 @@ def write_identity(fram: "Fram", collar: int, epoch: int, key: bytes) -> None:
     kept = used and owner is not None and owner.collar == collar
     new = used if kept else generation.following(used, epoch)
     if old is None or pack_identity(*old) != identity:
-        _invalidate_identity(fram)
+        invalidate(fram)
     if counted is None and not epochs and not used:
         _clear(fram, ADDRESS_ATTEMPTS, 1)
         _clear(fram, ADDRESS_LEDGER, ADDRESS_BITMAP - ADDRESS_LEDGER)
@@ -155,10 +117,7 @@ def write_identity(fram: "Fram", collar: int, epoch: int, key: bytes) -> None:
     if not used:
         generation.erase_log(fram)
     generation.store(fram, generation.Opened(new, collar, epoch))
-    for copy in (0, 1):
-        address = ADDRESS_IDENTITY + copy * _IDENTITY_STRIDE
-        fram.write(address + len(_MAGIC), identity[len(_MAGIC) :])
-        fram.write(address, _MAGIC)  # last: before, it would revive the old identity
+    write_copies(fram, identity)
 
 
 def _used_generation(fram: "Fram", opened: "generation.Opened | None") -> int:
@@ -166,11 +125,6 @@ def _used_generation(fram: "Fram", opened: "generation.Opened | None") -> int:
     state = State()
     state.load(fram)
     return max(state.generation, opened.generation if opened is not None else 0)
-
-
-def _invalidate_identity(fram: "Fram") -> None:
-    for copy in (0, 1):
-        fram.write(ADDRESS_IDENTITY + copy * _IDENTITY_STRIDE, bytes(4))
 
 
 def _clear(fram: "Fram", address: int, count: int) -> None:

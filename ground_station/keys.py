@@ -6,7 +6,8 @@
 ```
 
 `epoch` counts the keys a collar has had; it is part of every nonce. `previous` keeps older
-keys for frames that were heard before a collar got its new one. `station_number` (0..4095,
+keys for frames that were heard before a collar got its new one; a collar is understood under them
+until it is first heard under a newer one. `station_number` (0..4095,
 made from the station's name if absent) must differ between stations that hold the same
 collar's key: it is part of their downlink counters, so that no two of them ever use one nonce.
 """
@@ -48,19 +49,22 @@ class KeyRing:
     def __init__(self, keys: list[CollarKey], station_number: int | None = None) -> None:
         self.station_number = station_number
         self._keys = {(key.collar, key.epoch): key for key in keys}
-        self._current: dict[int, CollarKey] = {}
-        for key in sorted(keys, key=lambda key: key.epoch):
-            self._current[key.collar] = key
+        self._epochs: dict[int, list[int]] = {}
+        for key in sorted(keys, key=lambda key: -key.epoch):
+            self._epochs.setdefault(key.collar, []).append(key.epoch)
         self._ciphers: dict[tuple[int, int], Callable[[bytes], bytes]] = {}
 
     def collars(self) -> list[int]:
         """Return the collars that have a key, ascending."""
-        return sorted(self._current)
+        return sorted(self._epochs)
 
     def epoch(self, collar: int) -> int | None:
         """Return the present key epoch of a collar, None for one that has no key."""
-        key = self._current.get(collar)
-        return None if key is None else key.epoch
+        return next(iter(self.epochs(collar)), None)
+
+    def epochs(self, collar: int) -> list[int]:
+        """Return all key epochs of a collar, the newest first."""
+        return self._epochs.get(collar, [])
 
     def cipher(self, collar: int, epoch: int) -> Callable[[bytes], bytes] | None:
         """Return the block cipher of a collar's key, None where the file holds no such key."""

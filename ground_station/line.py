@@ -22,6 +22,7 @@ from firmware.wire.bridge import (
     Received,
     Transmitted,
 )
+from ground_station import inventory
 from ground_station.clock import (
     SETTLED_UTC_US,
     BridgeClock,
@@ -258,6 +259,7 @@ class Line:
             return change, None
         self._warn_of_older_generation(accepted)
         self._show_undated(accepted)
+        self._note_inventory(accepted, heard_at_us)
         known = shared.memory.stretches.get(stretch)
         if stretch and accepted.newest_s is not None:
             known = observe(known, stretch, heard_at_us - accepted.newest_s * 1_000_000)
@@ -271,7 +273,6 @@ class Line:
                 expected="a clock that is set; collars are not told this time",
             )  # fmt: skip
         right_us = heard_at_us - wrong_us
-        self._note_inventory(accepted)
         time_known = self._clock.is_known() or right_us >= SETTLED_UTC_US
         try:
             order = self._order_for(accepted.collar, right_us if time_known else None)
@@ -312,25 +313,21 @@ class Line:
                 return order
         return None
 
-    def _note_inventory(self, accepted: Accepted) -> None:
-        """Keep what a collar says of its orders; tell which of its records nobody has here."""
+    def _note_inventory(self, accepted: Accepted, heard_at_us: int) -> None:
+        """Keep what a collar says of its log and orders; tell which records are not here."""
         said = accepted.inventory
         if said is None:
             return
         shared, collar = self._shared, accepted.collar
-        if said.order:
-            self._insist(
-                lambda: shared.spool.note_inventory(collar, said.order, said.order_result)
-            )
-        held = shared.memory.held.get((collar, said.generation), [])
-        missing = said.newest >= said.oldest and not any(
-            first <= said.newest and said.oldest <= last for first, last in held
-        )
-        if missing:
+        self._insist(lambda: shared.spool.note_inventory(collar, said, heard_at_us))
+        lost = inventory.missing(said, shared.memory.held.get((collar, said.generation), []))
+        if lost:
+            first, last = lost[0]
             shared.throttle.log(
-                ("inventory", collar), "records unknown here", collar=collar, first=said.oldest,
-                last=said.newest, expected=f"`capra station order {collar} send-again "
-                f"{said.oldest} {said.newest}`, if no other station has them",
+                ("inventory", collar), "records unknown here", collar=collar,
+                records=inventory.count(lost), ranges=len(lost), first=first, last=last,
+                expected=f"`capra station order {collar} send-again {first} {last}`, "
+                "if no other station has them",
             )  # fmt: skip
 
     def _find(self, collar: int, epoch: int, counter: int) -> Frame | None:

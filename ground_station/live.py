@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ground_station import report
+from ground_station import inventory, report
 
 _EVERY_S = 2.0
 
@@ -30,11 +30,15 @@ def watch(spool: Path, console: Console | None = None, turns: int | None = None)
 def render(status: dict[str, Any]) -> Group:
     """Return the picture of a status."""
     table = Table(title=f"station {status['spool']}", title_justify="left")
-    for name in ("collar", "last heard", "frames", "SNR dB", "records", "waiting"):
+    columns = ("collar", "last heard", "frames", "SNR dB", "records", "waiting", "not here")
+    for name in columns:
         table.add_column(name, justify="right")
     for one in status["collars"]:
         cells = ("collar", "heard_at", "frames", "snr_db", "records_held", "waiting")
-        table.add_row(*(str(one[name]) for name in cells), style="" if one["waiting"] else "dim")
+        said = one["inventory"]
+        lost = str(inventory.count(said["missing"])) if said else "-"
+        values = [*(str(one[name]) for name in cells), lost]
+        table.add_row(*values, style="" if one["waiting"] else "dim")
     frames, used_ms = status["frames"], status["airtime_last_hour_ms"]
     backlog = f"backlog {frames['waiting']} frames"
     if status["oldest_waiting"]:
@@ -55,4 +59,4 @@ def render(status: dict[str, Any]) -> Group:
 
 
 def _share(used_ms: float) -> str:
-    return f"{used_ms / report.LIMIT_MS:.0%} of what the rules allow"
+    return f"{used_ms / report.limit_ms():.0%} of what the rules allow"

@@ -7,9 +7,11 @@
     hibernate SECONDS         neither search nor send for so long
     arm                       first step of opening the collar; prints the number for the second
     fire NUMBER               second step, within a day
+    next-epoch EPOCH          use the key of this epoch, which it holds since it was provisioned
 
-A collar takes each order once, in the order of their sequence, and only before it expires; in its
-next inventory it says what became of it.
+A collar takes each order once, and only before it expires; then it says what became of it. Orders
+of all stations stand in one row, by the second they were made in: one that comes after a later one
+is not taken.
 """
 
 import random
@@ -20,9 +22,13 @@ from typing import NamedTuple
 from firmware.wire import command, config, frame, hello
 from firmware.wire.errors import WireError
 from firmware.wire.settings import NAMES
+from ground_station.clock import SETTLED_UTC_US
 from ground_station.errors import SettingsError
 
+OVERTAKEN = 0x100
+"""Result of an order that was not heard of before a later one was taken"""
 RESULTS = {
+    OVERTAKEN: "overtaken by a later order, perhaps of another station",
     hello.RESULT_DONE: "done",
     hello.RESULT_CUT: "cut by a power failure",
     hello.RESULT_EXPIRED: "expired",
@@ -39,6 +45,7 @@ _CODES = {
     "fire": (command.DROP_OFF_FIRE, 1),
     "hibernate": (command.HIBERNATE, 1),
     "send-again": (command.SEND_AGAIN, 2),
+    "next-epoch": (command.NEXT_EPOCH, 1),
 }
 
 
@@ -80,6 +87,8 @@ def compose(
     Raises:
         SettingsError: the words are no order; says what was expected.
     """
+    if now_s * 1_000_000 < SETTLED_UTC_US:
+        raise SettingsError("the clock is not set: an order expires, and is told from older ones")
     name, *arguments = words
     expires_at_s = now_s + int(days * 86400)
     try:
@@ -93,6 +102,8 @@ def compose(
         if name == "arm":
             numbers[0] = random.SystemRandom().randint(0, 0xFFFF)
         if name == "hibernate":
+            if numbers[0] < 0:
+                raise SettingsError(f"hibernate {numbers[0]}: expected seconds from now on")
             numbers[0] += now_s
         code = _CODES[name][0]
         made = command.Command(sequence, expires_at_s, code, numbers[0], numbers[1])
@@ -124,5 +135,5 @@ def _number(word: str) -> int:
 def _expected() -> str:
     return (
         "locate, mortality-clear, set NAME=VALUE ..., send-again FIRST LAST, hibernate SECONDS, "
-        "arm or fire NUMBER"
+        "arm, fire NUMBER or next-epoch EPOCH"
     )

@@ -55,7 +55,7 @@ class StationCollector(Collector):
             yield GaugeMetricFamily(
                 "capra_station_duty_cycle_ratio",
                 "Airtime of the last hour over what the rules allow",
-                found["airtime_last_hour_ms"] / report.LIMIT_MS,
+                found["airtime_last_hour_ms"] / report.limit_ms(),
             )
         free = shutil.disk_usage(path.resolve().parent).free
         yield GaugeMetricFamily("capra_station_disk_free_bytes", "Beside the spool", free)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from firmware.wire import region
+from firmware.wire import hello, region
+from ground_station import inventory
 from ground_station.errors import SpoolError
 from ground_station.memory import State
 from ground_station.spool import APPLICATION_ID, VERSION
@@ -21,9 +22,6 @@ _HELD = "select collar, sum(last - first + 1) from held group by collar"
 _AIRTIME = """
 select sum(airtime_us) from transmission one where at_us > (
     select max(at_us) - 3600000000 from transmission same where same.bridge = one.bridge)"""
-_BAND = region.sub_band(region.ACK_CHANNEL.freq_hz, region.ACK_CHANNEL.bw_hz)
-LIMIT_MS = _BAND.duty_permille * region.DUTY_WINDOW_S
-"""Airtime that the rules allow in any hour [ms]"""
 _OLDEST = "select min(received_at_us) from frame join reception using (frame) where state = 0"
 
 
@@ -37,10 +35,12 @@ def read_status(path: Path) -> dict[str, Any]:
         held = dict(db.execute(_HELD).fetchall())
         names = ("collar", "heard_at", "frames", "waiting", "counter", "snr_db")
         collars = []
+        told = _inventories(db)
         for row in db.execute(_COLLARS):
             entry = dict(zip(names, row, strict=True))
             entry["heard_at"] = _utc(entry["heard_at"])
-            collars.append({**entry, "records_held": held.get(entry["collar"], 0)})
+            entry["records_held"] = held.get(entry["collar"], 0)
+            collars.append({**entry, "inventory": told.get(entry["collar"])})
         backlog = _backlog(db)
         return {
             "spool": str(path),
@@ -50,6 +50,49 @@ def read_status(path: Path) -> dict[str, Any]:
             "oldest_waiting": _utc(backlog["oldest_waiting_us"]),
             "totals": dict(db.execute("select name, total from counter order by name")),
         }
+
+
+def limit_ms() -> int:
+    """Return the airtime that the rules in force allow in any hour [ms]."""
+    band = region.sub_band(region.ACK_CHANNEL.freq_hz, region.ACK_CHANNEL.bw_hz)
+    return int(band.duty_permille) * region.DUTY_WINDOW_S
+
+
+def _inventories(db: sqlite3.Connection) -> dict[int, dict[str, Any]]:
+    """Return what each collar said last of its log, and what of it is not here."""
+    if not db.execute("select 1 from sqlite_schema where name = 'inventory'").fetchone():
+        return {}  # of an older version
+    found = {}
+    for collar, heard_at_us, content in db.execute("select * from inventory").fetchall():
+        said = hello.decode(content)
+        query = "select first, last from held where (collar, generation) = (?, ?) order by first"
+        lost = inventory.missing(said, db.execute(query, (collar, said.generation)).fetchall())
+        found[collar] = {
+            "told_at": _utc(heard_at_us),
+            "firmware": said.firmware,
+            "settings": said.settings,
+            "generation": said.generation,
+            "oldest": said.oldest,
+            "newest": said.newest,
+            "waiting": inventory.count(said.waiting),
+            "missing": lost,
+        }
+    return found
+
+
+def say_inventory(collar: int, said: dict[str, Any]) -> str:
+    """Return what a collar says of its log as a line for people."""
+    line = (
+        f"collar {collar} on {said['told_at']}: records {said['oldest']} to {said['newest']}, "
+        f"{said['waiting']} wait in it"
+    )
+    if said["missing"]:
+        first, last = said["missing"][0]
+        line += (
+            f", {inventory.count(said['missing'])} are not here: "
+            f"`capra station order {collar} send-again {first} {last}`"
+        )
+    return line
 
 
 def read_backlog(path: Path) -> dict[str, Any]:
@@ -82,6 +125,11 @@ def format_status(status: dict[str, Any]) -> str:
     ]
     if not status["collars"]:
         lines.append("no collar heard yet")
+    lines += [
+        say_inventory(one["collar"], one["inventory"])
+        for one in status["collars"]
+        if one["inventory"]
+    ]
     lines.append("frames: " + ", ".join(f"{n} {name}" for name, n in status["frames"].items()))
     if status["oldest_waiting"]:
         lines.append(f"oldest waiting frame: {status['oldest_waiting']}")

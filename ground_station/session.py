@@ -178,17 +178,16 @@ class Session:
             return Refusal(KIND, {**who, "kind": header.kind, "expected": expected})
         if received.sf not in region.SNR_LIMIT_QDB:
             return Refusal(SPREADING, {**who, "sf": received.sf, "expected": "7..12"})
-        epoch = self.keys.epoch(header.collar)
-        encrypt = None if epoch is None else self.keys.cipher(header.collar, epoch)
-        if epoch is None or encrypt is None:
+        newest = self.keys.epoch(header.collar)
+        if newest is None:
             return Refusal(UNKNOWN_COLLAR, {**who, "expected": "a collar of the key file"})
         if not self._failed_tags.has(received.ticks_us):
             return Refusal(TAG_LIMIT, {**who, "expected": "fewer frames with a wrong key"})
         try:
-            _, payload = frame.open_frame(encrypt, frame.UPLINK, epoch, received.data)
+            epoch, payload = self._open(header.collar, received.data)
         except BadTag as error:
             self._failed_tags.take(received.ticks_us)
-            fields = {"epoch": epoch, "tag": _hex(error.value), "expected": error.expected}
+            fields = {"epoch": newest, "tag": _hex(error.value), "expected": error.expected}
             return Refusal(TAG, {**who, **fields})
         except WireError as error:
             return Refusal(TRUNCATED, {**who, "fault": error})
@@ -266,6 +265,23 @@ class Session:
             self.memory.counters[(*key, number)] = following
         if change.stretch is not None:
             self.memory.stretches[change.stretch.clock] = change.stretch
+
+    def _open(self, collar: int, sealed: bytes) -> tuple[int, bytes]:
+        """Return epoch and payload of a frame: of any key not older than the last one heard.
+
+        Raises:
+            WireError: it is no frame under any of them.
+        """
+        for epoch in self.keys.epochs(collar):
+            encrypt = self.keys.cipher(collar, epoch)
+            assert encrypt is not None
+            try:
+                return epoch, frame.open_frame(encrypt, frame.UPLINK, epoch, sealed)[1]
+            except BadTag as error:
+                failed = error
+            if (collar, epoch) in self.memory.windows:
+                break
+        raise failed
 
     def _judge_authentic(
         self, received: Received, bridge: str, header: frame.Header, epoch: int, payload: bytes

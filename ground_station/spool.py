@@ -14,6 +14,7 @@ downlink       per (collar, epoch, station number): next counter for a downlink,
 transmission   airtime of the last hour, in the bridge's ticks: the station's own duty cycle
 counter        totals for people
 collar_order   orders to collars, and what became of them
+inventory      what each collar said last of its log (a HELLO payload), and when
 ```
 """
 
@@ -26,9 +27,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from firmware.wire import ranges
+from firmware.wire import hello, ranges
+from firmware.wire.identity import MAX_COLLAR
 from ground_station import orders
-from ground_station.errors import SpoolBusy, SpoolError
+from ground_station.errors import SettingsError, SpoolBusy, SpoolError
 from ground_station.folders import need_folder
 from ground_station.memory import (
     Airtime,
@@ -44,7 +46,7 @@ from ground_station.memory import (
 from ground_station.orders import Order
 
 APPLICATION_ID = 0x43415052  # "CAPR", in the file's header
-VERSION = 3
+VERSION = 4
 # How a commit waits for the disk, and after how many pages the log is folded into the file: of
 # the side that receives, and of the loader.
 SYNCHRONOUS = ("full", "normal")
@@ -97,6 +99,13 @@ create table collar_order (
     unique (collar, sequence)
 ) strict;
 """
+_INVENTORY = """
+create table inventory (
+    collar integer primary key,
+    heard_at_us integer not null,
+    content blob not null
+) strict;
+"""
 _SCHEMA = f"""
 create table frame (
     frame integer primary key,
@@ -136,6 +145,7 @@ create table counter (
     total integer not null
 ) strict, without rowid;
 {_ORDERS}
+{_INVENTORY}
 """
 _FROM_VERSION_1 = f"""
 alter table transmission add column bridge text not null default '';
@@ -152,7 +162,8 @@ insert into reception select *, 0, 0 from reception_2;
 drop table reception_2;
 {_ORDERS}
 """
-_STEPS = (_SCHEMA, _FROM_VERSION_1, _FROM_VERSION_2)
+_FROM_VERSION_3 = _INVENTORY
+_STEPS = (_SCHEMA, _FROM_VERSION_1, _FROM_VERSION_2, _FROM_VERSION_3)
 
 
 _MERGE = (
@@ -431,12 +442,15 @@ class Spool:
         """Queue an order; the running station sends it in the collar's next window.
 
         Raises:
-            SettingsError: the words are no order.
+            SettingsError: the words are no order, or there can be no such collar.
         """
+        if not 1 <= collar <= MAX_COLLAR:
+            raise SettingsError(f"collar {collar}: expected 1..{MAX_COLLAR}")
+        now_s = orders.now_s()
         with self._transaction() as db:
-            query = "select coalesce(max(sequence), 0) + 1 from collar_order where collar = ?"
-            (sequence,) = db.execute(query, (collar,)).fetchone()
-            kind, payload, until_s, said = orders.compose(words, sequence, orders.now_s(), days)
+            query = "select max(coalesce(max(sequence), 0) + 1, ?) from collar_order "
+            (sequence,) = db.execute(query + "where collar = ?", (now_s, collar)).fetchone()
+            kind, payload, until_s, said = orders.compose(words, sequence, now_s, days)
             number = db.execute(
                 "insert into collar_order values (null, ?, ?, ?, ?, ?, ?, 0, 0)",
                 (collar, sequence, said, kind, payload, until_s),
@@ -451,20 +465,31 @@ class Spool:
             found = self._db.execute(query, (-1 if collar is None else collar,)).fetchall()
         return [Order(*row) for row in found]
 
-    def note_inventory(self, collar: int, sequence: int, result: int) -> None:
-        """Note what a collar says of its last order: those before it are over, too.
+    def note_inventory(self, collar: int, said: hello.Hello, heard_at_us: int) -> None:
+        """Note what a collar says of its log and its last order: those before it are over, too.
 
-        A sequence that this spool has not reached (its disk was lost) is passed over from now on.
+        An order that is not of this spool came from another station, or before a disk was lost.
         """
         with self._transaction() as db:
             db.execute(
+                "insert or replace into inventory values (?, ?, ?)",
+                (collar, heard_at_us, hello.encode(said, 255)),
+            )
+            if not said.order:
+                return
+            db.execute(
                 "update collar_order set result = ? where (collar, sequence) = (?, ?)",
-                (result, collar, sequence),
+                (said.order_result, collar, said.order),
+            )
+            db.execute(
+                "update collar_order set result = ? where collar = ? and sequence < ? "
+                "and result = 0 and expires_at_s > ?",
+                (orders.OVERTAKEN, collar, said.order, heard_at_us // 1_000_000),
             )
             db.execute(
                 "insert or ignore into collar_order values (null, ?, ?, 'by another', 0, x'', 0, "
                 "0, ?)",
-                (collar, sequence, result),
+                (collar, said.order, said.order_result),
             )
 
     def count(self, state: State) -> int:

@@ -1,8 +1,9 @@
 """AES-128 encryption of single blocks: what sealing needs, and no more.
 
-`cryptolib` (unix port, RP2040, ESP32) where the interpreter has it; else plain Python over two
-tables, which a frozen module keeps in flash. The collar's processor has no cryptolib. Bytes
-only: words of 32 bits would be allocated on the heap there.
+`cryptolib` (unix port, RP2040, ESP32) where the interpreter has it; else two tables, which a
+frozen module keeps in flash, in machine code where the interpreter can (aes_native.py: the
+collar's processor, which has no cryptolib), else in plain Python. Bytes only: words of 32 bits
+would be allocated on the heap there.
 
 Source: FIPS 197.
 """
@@ -18,6 +19,11 @@ try:
     from cryptolib import aes as _cryptolib_aes
 except ImportError:
     _cryptolib_aes = None
+
+try:
+    from .aes_native import encrypt_block as _encrypt_block
+except (ImportError, SyntaxError):  # CPython; MicroPython without the native emitter
+    _encrypt_block = None
 
 # FIPS 197, figure 7.
 SBOX = (
@@ -100,6 +106,23 @@ def table_cipher(key: bytes) -> "Callable[[bytes], bytes]":
     return encrypt
 
 
+def native_cipher(key: bytes) -> "Callable[[bytes], bytes]":
+    """Encryption under `key` in machine code, where there is any; use `block_cipher`."""
+    if _encrypt_block is None:
+        return table_cipher(key)
+    w = _expand(key)
+    t = bytearray(16)
+
+    def encrypt(block: bytes) -> bytes:
+        if len(block) != 16:  # machine code would write beyond it
+            raise BadValue("block length", len(block), "16")
+        s = bytearray(block)
+        _encrypt_block(s, t, w, SBOX, SBOX_TIMES_2)
+        return bytes(s)
+
+    return encrypt
+
+
 def block_cipher(key: bytes) -> "Callable[[bytes], bytes]":
     """Return `encrypt(block) -> block` (16 bytes each) for AES-128 under `key`.
 
@@ -109,6 +132,6 @@ def block_cipher(key: bytes) -> "Callable[[bytes], bytes]":
     if len(key) != 16:
         raise BadValue("key length", len(key), "16")
     if _cryptolib_aes is None:
-        return table_cipher(key)
+        return native_cipher(key)
     encrypt: Callable[[bytes], bytes] = _cryptolib_aes(key, 1).encrypt  # 1 = ECB
     return encrypt

@@ -1,6 +1,7 @@
 """COMMAND payload: an order to do something.
 
-sequence       u16, from 1: rises with every order to this collar, settings or command
+sequence       u32, from 1: Unix time it was made at, in seconds; rises with every order to this
+               collar, settings or command, whichever station it comes from
 expires_at_s   u32, Unix time, UTC: not to be taken after it
 code           u8
 argument       unsigned varint, 0 .. 2^32 - 1
@@ -12,7 +13,7 @@ code
 3  DROP_OFF_ARM      argument: a number, 0..65535, drawn at random
 4  DROP_OFF_FIRE     open the collar; argument: the same number, at most 24 h after
 5  HIBERNATE         neither search nor send before the Unix time in the argument
-6  NEXT_EPOCH        use the next key, held since provisioning (identity.py)
+6  NEXT_EPOCH        use the next key, held since provisioning; argument: its epoch
 7  SEND_AGAIN        send records `argument` to `until` again: a station has lost them
 """
 
@@ -34,8 +35,8 @@ SEND_AGAIN = 7
 
 ARMED_S = 86400
 
-_HEAD = "<HIB"
-_HEAD_BYTES = 7
+_HEAD = "<IIB"
+_HEAD_BYTES = 9
 
 
 def encode(command: Command) -> bytes:
@@ -44,7 +45,7 @@ def encode(command: Command) -> bytes:
     Raises:
         BadValue: a field out of range.
     """
-    check_range("sequence", command.sequence, 1, 0xFFFF)
+    check_range("sequence", command.sequence, 1, 0xFFFFFFFF)
     check_range("expires_at_s", command.expires_at_s, 0, 0xFFFFFFFF)
     check_range("code", command.code, 1, 0xFF)
     check_range("argument", command.argument, 0, 0xFFFFFFFF)
@@ -65,7 +66,7 @@ def decode(payload: bytes) -> Command:
     if len(payload) < _HEAD_BYTES:
         raise Truncated("COMMAND payload", len(payload), f"at least {_HEAD_BYTES} bytes")
     sequence, expires_at_s, code = struct.unpack(_HEAD, payload[:_HEAD_BYTES])
-    check_range("sequence", sequence, 1, 0xFFFF)
+    check_range("sequence", sequence, 1, 0xFFFFFFFF)
     check_range("code", code, 1, 0xFF)
     argument, pos = varint.read_unsigned(payload, _HEAD_BYTES)
     check_range("argument", argument, 0, 0xFFFFFFFF)

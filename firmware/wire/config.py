@@ -1,6 +1,6 @@
 """CONFIG payload: an order that changes settings of the collar, all of them or none.
 
-    sequence       u16, from 1: rises with every order to this collar, settings or command
+    sequence       u32, as in a command (command.py)
     expires_at_s   u32, Unix time, UTC: not to be taken after it
     changes        one or more, to the end:
       setting      u8: its number in the table of firmware/config.py
@@ -18,8 +18,8 @@ from .errors import BadValue, Truncated, check_range
 # changes: list of (setting, value)
 Config = namedtuple("Config", ("sequence", "expires_at_s", "changes"))
 
-_HEAD = "<HI"
-_HEAD_BYTES = 6
+_HEAD = "<II"
+_HEAD_BYTES = 8
 
 
 def encode(config: Config) -> bytes:
@@ -28,7 +28,7 @@ def encode(config: Config) -> bytes:
     Raises:
         BadValue: a field out of range, no change, or a setting twice.
     """
-    check_range("sequence", config.sequence, 1, 0xFFFF)
+    check_range("sequence", config.sequence, 1, 0xFFFFFFFF)
     check_range("expires_at_s", config.expires_at_s, 0, 0xFFFFFFFF)
     out = bytearray(struct.pack(_HEAD, config.sequence, config.expires_at_s))
     for setting, value in config.changes:
@@ -48,7 +48,7 @@ def decode(payload: bytes) -> Config:
     if len(payload) < _HEAD_BYTES:
         raise Truncated("CONFIG payload", len(payload), f"at least {_HEAD_BYTES} bytes")
     sequence, expires_at_s = struct.unpack(_HEAD, payload[:_HEAD_BYTES])
-    check_range("sequence", sequence, 1, 0xFFFF)
+    check_range("sequence", sequence, 1, 0xFFFFFFFF)
     changes = []
     pos = _HEAD_BYTES
     while pos < len(payload):

@@ -3,8 +3,8 @@
     generation        unsigned varint, 0 .. 2^31 - 1: of the log
     firmware          u16: version of the program
     time_s            u32, Unix time, UTC; 0: the collar does not know it
-    settings          u16: sequence of the configuration in force, 0 none
-    order             u16: sequence of the last order taken, 0 none
+    settings          u32: sequence of the configuration in force, 0 none
+    order             u32: sequence of the last order taken, 0 none
     order_result      u8: what became of it, RESULT_* below
     oldest            unsigned varint: oldest record in the ring, from 1
     count             unsigned varint: records in the ring from there on, 0 none
@@ -46,8 +46,8 @@ RESULT_BAD_VALUE = 5  # outside the limits of the setting or command; nothing wa
 RESULT_NOT_ARMED = 6  # drop-off: not armed, armed too long ago or with another argument
 RESULT_NO_PART = 7  # the collar has nothing that could do it
 
-_FIXED = "<HIHHB"
-_FIXED_BYTES = 11
+_FIXED = "<HIIIB"
+_FIXED_BYTES = 15
 
 
 def encode(hello: Hello, limit: int) -> bytes:
@@ -59,8 +59,8 @@ def encode(hello: Hello, limit: int) -> bytes:
     check_generation(hello.generation)
     check_range("firmware", hello.firmware, 0, 0xFFFF)
     check_range("time_s", hello.time_s, 0, 0xFFFFFFFF)
-    check_range("settings", hello.settings, 0, 0xFFFF)
-    check_range("order", hello.order, 0, 0xFFFF)
+    check_range("settings", hello.settings, 0, 0xFFFFFFFF)
+    check_range("order", hello.order, 0, 0xFFFFFFFF)
     check_range("order_result", hello.order_result, 0, 0xFF)
     check_record(hello.oldest)
     check_range("newest", hello.newest, hello.oldest - 1, MAX_RECORD)

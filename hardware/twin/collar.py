@@ -220,14 +220,26 @@ class Collar:
 
 
 def provision(
-    board: "Collar | Board", identity: state.Identity, settings: Mapping[str, int] | None = None
+    board: "Collar | Board",
+    identity: state.Identity,
+    settings: Mapping[str, int] | None = None,
+    next_key: state.Identity | None = None,
 ) -> None:
     """Write identity and settings into a collar's memory, before it is closed.
+
+    Args:
+        board: the collar's.
+        identity: who it is, and its key.
+        settings: other than the defaults.
+        next_key: what an order may put in force later.
 
     Raises:
         StateError: A number out of range, or the same key again with its counter lost.
         ConfigError: A setting that does not exist, or a value it cannot have.
     """
-    if settings:
-        config.store(board.fram, config.Settings(**settings))
+    wanted = config.Settings(**settings) if settings else None
     state.write_identity(board.fram, identity.collar, identity.epoch, identity.key)
+    if wanted:  # a new identity begins with the defaults
+        config.store(board.fram, wanted)
+    if next_key is not None:
+        state.hold_identity(board.fram, *next_key)

@@ -1,4 +1,5 @@
 from firmware import config, orders
+from firmware.identity import hold_identity, pack_identity, read_identity, write_copies
 from firmware.wire import command, hello
 from firmware.wire.command import Command
 from firmware.wire.config import Config
@@ -110,6 +111,24 @@ def test_hibernation_and_mortality_are_kept_in_the_state():
     assert collar.command(2, command.HIBERNATE, NOW + 86400) == hello.RESULT_DONE
     assert collar.command(3, command.HIBERNATE, NOW - 1) == hello.RESULT_BAD_VALUE
     assert (collar.state.mortal, collar.state.sleep_until_s) == (0, NOW + 86400)
+
+
+def test_next_key_is_put_in_force_by_its_epoch():
+    collar = Collar()
+    write_copies(collar.fram, pack_identity(7, 3, bytes(16)))
+    assert collar.command(1, command.NEXT_EPOCH, 4) == hello.RESULT_NO_PART
+    hold_identity(collar.fram, 7, 4, b"k" * 16)
+    assert collar.command(2, command.NEXT_EPOCH, 5) == hello.RESULT_NO_PART
+    assert collar.command(3, command.NEXT_EPOCH, 4) == hello.RESULT_DONE
+    assert read_identity(collar.fram) == (7, 4, b"k" * 16)
+
+
+def test_result_is_told_at_once():
+    collar = Collar()
+    collar.state.answered, collar.state.order_told, collar.state.hello_at_s = 1, 1, NOW - 60
+    assert not orders.hello_due(collar.state, NOW)
+    collar.command(1, command.LOCATE)
+    assert orders.hello_due(collar.state, NOW)
 
 
 def test_unknown_command_is_told():

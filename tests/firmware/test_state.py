@@ -47,6 +47,31 @@ def test_a_new_key_goes_on_with_the_counter():
     assert state.take_counter(memory) > last
 
 
+def test_a_key_change_cut_at_any_byte_leaves_the_old_or_the_new_one():
+    def change(memory):
+        assert state.advance_identity(memory, 4)
+
+    def check(memory, whole):
+        epoch = state.read_identity(memory).epoch
+        assert epoch == 4 or (not whole and epoch == 3)
+        assert state.take_counter(memory) >= 1
+
+    for damaged in (None, 12, 44):
+        memory = provisioned()
+        state.hold_identity(memory, 7, 4, b"k" * 16)
+        if damaged is not None:
+            memory.spoil(layout.ADDRESS_IDENTITY + damaged)
+        assert cut_everywhere(memory, change, check, 1) > 60
+
+
+def test_held_key_of_another_collar_or_an_older_epoch_is_not_taken():
+    memory = provisioned()
+    for collar, epoch in ((8, 4), (7, 3), (7, 2)):
+        state.hold_identity(memory, collar, epoch, b"k" * 16)
+        assert not state.advance_identity(memory, epoch)
+    assert state.read_identity(memory) == (7, 3, KEY)
+
+
 def test_counters_never_repeat_under_cuts():
     memory = provisioned()
     taken = set()

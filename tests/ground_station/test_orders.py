@@ -7,7 +7,7 @@ import pytest
 from firmware import config as collar_config
 from firmware.wire import command, config, frame, hello
 from firmware.wire.settings import NAMES
-from ground_station import orders
+from ground_station import inventory, orders
 from ground_station.__main__ import main
 from ground_station.errors import SettingsError
 from ground_station.keys import block_cipher
@@ -38,33 +38,74 @@ def test_an_order_goes_out_in_the_window_until_its_result_comes(
     kinds = [opened(collar, one.data)[0].kind for one in receiver.sent]
     assert kinds == [frame.CONFIG, frame.ACK, frame.CONFIG]
     taken = config.decode(opened(collar, receiver.sent[0].data)[1])
-    assert (taken.sequence, taken.changes) == (1, [(0, 3600)])
-    said = hello.Hello(0, 2, 0, 1, 1, hello.RESULT_DONE, 1, 3, [])
+    assert taken.changes == [(0, 3600)]
+    assert taken.sequence == taken.expires_at_s - 7 * 86400
+    said = hello.Hello(0, 2, 0, taken.sequence, taken.sequence, hello.RESULT_DONE, 1, 3, [])
     greeting = collar.seal(hello.encode(said, 60), kind=frame.HELLO)
     receiver = Answered([make_received(greeting, 9)])
     serve(receiver, spool, keys)
     assert opened(collar, receiver.sent[0].data)[0].kind == frame.ACK
     capsys.readouterr()
     assert main(["order", "1", "--spool", str(spool)]) == 0
-    assert capsys.readouterr().out == f"collar 1: order 1 (set {NAMES[0]}=3600): done\n"
+    assert (
+        capsys.readouterr().out
+        == f"collar 1: order {taken.sequence} (set {NAMES[0]}=3600): done\n"
+    )
 
 
-def test_after_a_lost_disk_orders_go_on_behind_the_collars_last(tmp_path: Path) -> None:
+def done(sequence: int) -> hello.Hello:
+    return hello.Hello(0, 2, 0, 0, sequence, hello.RESULT_DONE, 1, 1, [])
+
+
+def test_orders_go_on_behind_the_collars_last(tmp_path: Path) -> None:
+    ahead = orders.now_s() + 1000
     with Spool(tmp_path / "s") as spool:
-        spool.note_inventory(1, 41, hello.RESULT_DONE)
-        assert spool.add_order(1, ["locate"], 7).sequence == 42
-        assert spool.add_order(2, ["locate"], 7).sequence == 1
+        spool.note_inventory(1, done(ahead), 0)
+        assert spool.add_order(1, ["locate"], 7).sequence == ahead + 1
+        assert spool.add_order(2, ["locate"], 7).sequence < ahead
 
 
-def test_records_that_a_new_disk_lacks_are_named(
+def test_an_order_of_another_station_is_not_taken_for_ours(tmp_path: Path) -> None:
+    with Spool(tmp_path / "s") as spool:
+        ours = spool.add_order(1, ["locate"], 7)
+        spool.note_inventory(1, done(ours.sequence + 60), ours.sequence * 1_000_000)
+        assert spool.orders(1)[0].result == orders.OVERTAKEN
+
+
+def test_records_that_are_not_here_are_named(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    collar = Collar(1)
+    collar, spool = Collar(1), tmp_path / "spool"
     keys = write_keys(tmp_path / "keys.json", collar)
-    said = hello.Hello(0, 2, 0, 0, 0, 0, 5, 300, [])
-    greeting = collar.seal(hello.encode(said, 60), kind=frame.HELLO)
-    serve(Answered([make_received(greeting, 1)]), tmp_path / "spool", keys)
-    assert "capra station order 1 send-again 5 300" in capfd.readouterr().err
+    said = hello.Hello(0, 2, 0, 0, 0, 0, 5, 300, [(290, 300)])
+    heard = [collar.send(20, 20), collar.seal(hello.encode(said, 60), kind=frame.HELLO)]
+    serve(Answered([make_received(one, n) for n, one in enumerate(heard, 1)]), spool, keys)
+    assert "capra station order 1 send-again 5 19" in capfd.readouterr().err
+    assert main(["status", "--spool", str(spool)]) == 0
+    line = "records 5 to 300, 11 wait in it, 284 are not here: `capra station order 1 send-again"
+    assert line in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("waiting", "held", "expected"),
+    [
+        ([], [], [(5, 30)]),
+        ([(5, 30)], [], []),
+        ([(9, 10)], [(1, 6), (20, 99)], [(7, 8), (11, 19)]),
+        ([], [(1, 4), (31, 40)], [(5, 30)]),
+    ],
+)
+def test_missing_is_what_neither_waits_nor_is_held(
+    waiting: inventory.Ranges, held: inventory.Ranges, expected: inventory.Ranges
+) -> None:
+    said = hello.Hello(0, 2, 0, 0, 0, 0, 5, 30, waiting)
+    assert inventory.missing(said, held) == expected
+    assert inventory.missing(said._replace(oldest=31), held) == []
+
+
+def test_a_number_no_collar_has_is_refused(tmp_path: Path) -> None:
+    with Spool(tmp_path / "s") as spool, pytest.raises(SettingsError, match=r"1\.\.65535"):
+        spool.add_order(70_000, ["locate"], 7)
 
 
 def test_arming_draws_a_number_for_firing() -> None:
@@ -79,6 +120,7 @@ def test_arming_draws_a_number_for_firing() -> None:
     [
         (["dance"], "expected locate, mortality-clear"),
         (["fire"], "expected locate"),
+        (["hibernate", "-5"], "seconds from now on"),
         (["set", "colour=3"], "setting 'colour' does not exist"),
         (["set", f"{NAMES[0]}=much"], "'much' is no whole number"),
         (["send-again", "1", str(2**32)], "until is 4294967296"),

@@ -70,6 +70,14 @@ def test_wrong_key_epoch_and_changed_bytes_fail_the_tag() -> None:
         assert (found["reason"], found["collar"], found["epoch"]) == ("tag", 1, 0)
 
 
+def test_a_collar_may_change_to_a_newer_key_but_never_back() -> None:
+    old, new = Collar(1, key=bytes(16)), Collar(1, epoch=1)
+    desk = Desk(old, new)
+    for sender, record in ((old, 1), (old, 2), (new, 3)):
+        assert desk.take(sender.send(record, record)).epoch == sender.epoch
+    assert refused(desk, old.send(4, 4))["reason"] == "tag"
+
+
 def test_an_inventory_is_taken_and_names_no_records() -> None:
     collar = Collar(1)
     greeting = hello.Hello(0, 2, 0, 0, 0, 0, 1, 9, [(3, 9)])

@@ -13,7 +13,7 @@ from ground_station.errors import SpoolBusy, SpoolError
 from ground_station.keys import CollarKey, KeyRing
 from ground_station.memory import Airtime, Change, Counter, Frame, Held, Reception, State, Window
 from ground_station.session import Accepted, Session
-from ground_station.spool import Spool, lock
+from ground_station.spool import VERSION, Spool, lock
 from tests.ground_station.scripted import Collar, make_received
 
 HEARD = Reception("hut", "b", 1, 10, 20, 868_100_000, 7, 125_000, -100, -8)
@@ -137,6 +137,7 @@ create table transmission (at_us integer not null, airtime_us integer not null) 
 insert into transmission values (5000, 300);
 drop table clock;
 drop table collar_order;
+drop table inventory;
 drop table reception;
 create table reception (
     frame integer primary key references frame on delete cascade, station text not null,
@@ -181,7 +182,8 @@ def test_newer_spool_is_refused_with_both_versions(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "s")
     db.execute("pragma user_version = 9")
     db.close()
-    with pytest.raises(SpoolError, match="version 9 was written by a newer station, expected 3"):
+    said = f"version 9 was written by a newer station, expected {VERSION}"
+    with pytest.raises(SpoolError, match=said):
         Spool(tmp_path / "s")
 
 
