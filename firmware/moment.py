@@ -4,7 +4,7 @@ A clock that has lost its power starts an *era*: it counts from `START_S`, far b
 time. A record made in it carries the era and the seconds in it; once a fix has told the time, the
 state keeps the Unix time at which that era began, and every record of it has its date.
 
-Stamp, u32: at least `KNOWN_S` it is Unix seconds; below, era (6 bits) << 24 | seconds in the era
+Stamp, u32: at least `KNOWN_S` it is Unix seconds; below, era (5 bits) << 24 | seconds in the era
 (24 bits, 194 days).
 
 The crystal's drift is learned from the error that has come up since the clock was set; readings
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from .board import Rtc
 
 START_S = 946684800  # 2000-01-01, where the processor's calendar begins
-KNOWN_S = 1500000000
+KNOWN_S = 1041379200  # 2003-01-01: a clock that lost its time three years ago is still known to
 ERAS = 16  # whose beginnings the state keeps
 _ERA_BITS = 24
 _UPTIME_MAX_S = (1 << _ERA_BITS) - 1
-_ERA_MODULUS = 64
+_ERA_MODULUS = 32
 _PLAIN_S = 21600  # drift is learned over at least so long
 _LEARN_S = 2 * 86400  # and at every fix from then on: 1 s is 6 ppm
 _DRIFT_MAX_PPB = 200000

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from analytics.project import LocalProjection
 from analytics.track_file import RecordedTrack
+from firmware import moment
 from hardware.chain.run import ChainError, Plan, Wearer
 from hardware.twin.animal import Track
 from hardware.twin.ether import Air
@@ -12,6 +13,7 @@ from hardware.twin.landscape import elevation_m
 from hardware.twin.scenario import START_UTC_S, STATION, named_ibexes
 
 _REPLAY_INCOME_J_PER_DAY = 60.0  # two dozen fixes a day at about 1.2 J, and as much again
+_FIRST_YEAR = datetime.fromtimestamp(moment.KNOWN_S, UTC).year
 _MAST_M = 50.0  # height of the replay's station above the highest ground under the track
 
 
@@ -39,10 +41,11 @@ def replay_plan(track: RecordedTrack, seed: int) -> Plan:
     """
     start_utc_s = math.floor(track.times_s[0])
     years = [datetime.fromtimestamp(time_s, UTC).year for time_s in track.times_s[[0, -1]]]
-    if not 1980 <= years[0] <= years[1] <= 2099:
+    if not _FIRST_YEAR <= years[0] <= years[1] <= 2099:
         raise ChainError(
-            f"the track runs from {years[0]} to {years[1]}: expected 1980 to 2099, as a GNSS "
-            "receiver tells time (a t_s column counts seconds from 1970)"
+            f"the track runs from {years[0]} to {years[1]}: expected {_FIRST_YEAR} to 2099, since "
+            "a collar takes an earlier clock for one that lost its time (a t_s column counts "
+            "seconds from 1970)"
         )
     latitude, longitude = _middle(track)
     ground = max(
