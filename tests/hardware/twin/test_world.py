@@ -131,7 +131,7 @@ def test_the_cut_comes_when_the_sag_meets_the_limit(make_world):
     world = make_world(step=hungry, start_v=2.36, income_j_per_day=0.0)
     result = world.run(0.1)[0]
     assert result.brownouts == 1
-    # 0.1 ohm, up to twice that in a cold night, x 50 mW / 2.2 V: it rests 2 to 5 mV above the limit
+    # 0.1 ohm, up to twice that in a cold night, x 50 mW / 2.2 V: 2 to 5 mV above the limit
     assert 0.0015 < result.voltage_v - world.parts.brownout_v < 0.005
 
 
