@@ -55,6 +55,10 @@ def moves(parts: Parts, receiver: SearchParts, frame_j: float, aid_j: float | No
     cost_j[:, 0] = open_j
     cost_j[1:, 1] = by_age
     then = np.stack([np.ones(states, dtype=np.int64), idle], axis=1)
+    for age in range(1, states):  # so long a search hears orbits anew
+        orbits = search.usable(receiver, [age * SLOT_S] * satellites)
+        if search.median_s(receiver, orbits) >= search.DOWNLOAD_S:
+            then[age, 1] = 1
     return Moves(idle, cost_j, then)
 
 
