@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -121,9 +121,12 @@ def test_the_demo_serves_its_map_until_interrupted(variables: dict[str, str]) ->
         try:
             assert process.stdout is not None
             urls = (re.findall(r"http\S+", line) for line in process.stdout)
-            url = next(found[0] for found in urls if found)
-            with urllib.request.urlopen(f"{url}api/v1/animals", timeout=10) as answer:
-                assert len(json.load(answer)["animals"]) == 3
+            page, _, ticket = next(found[0] for found in urls if found).partition("#")
+            with httpx.Client(base_url=page, timeout=10, trust_env=False) as client:
+                assert client.get("api/v1/animals").json()["animals"] == []  # nobody known asks
+                signed_in = client.post("api/v1/session", json={"key": ticket.partition("=")[2]})
+                assert signed_in.status_code == 201, signed_in.text
+                assert len(client.get("api/v1/animals").json()["animals"]) == 3
             process.send_signal(signal.SIGINT)
             assert process.wait(15) == 0
         finally:
