@@ -1,0 +1,59 @@
+"""Orders through the whole firmware: from the window of a frame to the result in an inventory."""
+
+from firmware.identity import hold_identity, read_identity
+from firmware.wire import aes, frame, hello
+from ground_station import orders
+
+from .desk import COLLAR, EPOCH, KEY, Desk
+
+
+def tell(on, *words):
+    """Give an order in the collar's next window and wake until its result is told."""
+    sequence = on.now_ms // 1000
+    kind, payload, _, on.said = orders.compose(words, sequence, sequence)
+    on.station.orders.append((kind, payload))
+    told = len(on.station.hellos)
+    for _ in range(300):
+        on.wake()
+        if len(on.station.hellos) > told and on.station.hellos[-1].order == sequence:
+            return on.station.hellos[-1].order_result
+    return None
+
+
+def in_contact():
+    on = Desk().provision()
+    while not on.station.records:
+        on.wake()
+    return on
+
+
+def test_an_order_is_done_and_its_result_told_soon():
+    on = in_contact()
+    assert tell(on, "locate") == hello.RESULT_DONE
+    assert tell(on, "set", "tx_power_dbm=99") == hello.RESULT_BAD_VALUE
+
+
+def test_drop_off_is_armed_told_and_fired_within_its_day():
+    on = in_contact()
+    started_ms = on.now_ms
+    assert tell(on, "arm") == hello.RESULT_DONE
+    assert tell(on, "fire", on.said.split()[-1]) == hello.RESULT_NO_PART  # this desk has none
+    assert on.now_ms - started_ms < 86_400_000
+    assert tell(on, "fire", "1") == hello.RESULT_NOT_ARMED
+
+
+def test_after_a_change_of_key_frames_come_under_the_new_one():
+    on, key = in_contact(), bytes(reversed(KEY))
+    hold_identity(on.memory, COLLAR, EPOCH + 1, key)
+    sequence = on.now_ms // 1000
+    kind, payload, _, _ = orders.compose(["next-epoch", str(EPOCH + 1)], sequence, sequence)
+    on.station.orders.append((kind, payload))
+    while on.station.orders:
+        on.wake()
+    assert read_identity(on.memory).epoch == EPOCH + 1
+    heard = []
+    on.station.hear = lambda sealed, now_s: heard.append(sealed)
+    while not heard:
+        on.wake()
+    header, _ = frame.open_frame(aes.block_cipher(key), frame.UPLINK, EPOCH + 1, heard[0])
+    assert header.counter not in on.station.nonces
