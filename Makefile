@@ -60,7 +60,7 @@ check:
 	@! grep -n '://' requirements.lock
 	@! grep -n '"resolved"' backend/web/package-lock.json
 
-bench: bench-analytics
+bench: bench-analytics bench-energy bench-link bench-backend
 
 bench-%:
 	@.ci/setup/python.sh bench
