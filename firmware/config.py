@@ -51,6 +51,8 @@ TABLE = (
     ("motion_threshold_mg", 31, 1000, 62, "acceleration that counts as motion"),
     ("fence_margin_m", 0, 1000, 30, "so far over a fence to have crossed it"),
     ("region", 1, 4, 1, "radio rules: 1 EU868, 2 US915, 3 AS923, 4 IN865"),
+    ("channel", 0, 9, 0, "of the region, to send on alone for a bridge of one radio; 0: all"),
+    ("sf", 0, 12, 0, "spreading factor to send with alone, likewise; 0: as the link needs"),
 )
 _ROOM = 64  # words of the block in FRAM: settings, then the two versions
 _VERSION, _FENCE_VERSION = 62, 63
@@ -118,6 +120,8 @@ class Settings:
     activity_interval_s: int
     motion_threshold_mg: int
     fence_margin_m: int
+    channel: int
+    sf: int
 
     def __init__(self, **values: int) -> None:
         self.version = self.fence_version = 0

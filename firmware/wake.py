@@ -46,7 +46,7 @@ class Wake:
         state.phase_s = identity.collar * _PHASE_STEP_S % _PHASES_S
         self.state = state
         self.settings = config.load(board.fram)
-        region.use(self.settings.region)
+        self._use_region()
         self.log = log.Log(board.fram, generation, state.newest)
         self.outbox = outbox.Outbox(self.log, state)
         self.voltage_uv = self.energy_uj = 0
@@ -65,12 +65,17 @@ class Wake:
         if attempts > _BROKEN and self.settings.version != state.config_version:
             self._roll_back()
 
+    def _use_region(self) -> None:
+        settings, state = self.settings, self.state
+        region.use(settings.region, settings.channel, settings.sf)
+        state.sf = max(region.SF_MIN, min(state.sf, region.SF_MAX))
+
     def _roll_back(self) -> None:
         """Return to the settings that worked."""
         version = self.settings.version
         if config.roll_back(self.fram):
             self.settings = config.load(self.fram)
-            region.use(self.settings.region)
+            self._use_region()
             self.write(KIND_HEALTH, payload.pack_health(health.SETTINGS, version))
 
     def guard(self, task: int, action) -> None:  # type: ignore[no-untyped-def]

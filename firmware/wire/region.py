@@ -57,20 +57,29 @@ def _module(number: int) -> "_Any":
     return found
 
 
-def use(number: int) -> None:
+def use(number: int, channel: int = 0, sf: int = 0) -> None:
     """Put the rules of a region in force, for the whole process.
+
+    Args:
+        number: of the region.
+        channel: the only one to send on, from 1: of the region's, then its wide one (250 kHz);
+            0 or one it has not: all in turn.
+        sf: the only spreading factor to send with; 0 or one it has not: as needed.
 
     Raises:
         BadValue: there is no region of this number.
     """
-    global NAME, SUB_BANDS, UPLINK_CHANNELS, ACK_CHANNEL, MAX_PHY_BYTES, SF_MAX
+    global NAME, SUB_BANDS, UPLINK_CHANNELS, ACK_CHANNEL, MAX_PHY_BYTES, SF_MIN, SF_MAX
     found = _module(number)
     NAME = found.NAME
     SUB_BANDS = found.SUB_BANDS
-    UPLINK_CHANNELS = found.UPLINK_CHANNELS
+    one = (found.UPLINK_CHANNELS + found.WIDE_CHANNELS)[channel - 1 : channel] if channel else ()
+    UPLINK_CHANNELS = one or found.UPLINK_CHANNELS
     ACK_CHANNEL = found.ACK_CHANNEL
     MAX_PHY_BYTES = found.MAX_PHY_BYTES
-    SF_MAX = max(MAX_PHY_BYTES)
+    fixed = sf in MAX_PHY_BYTES
+    SF_MIN = sf if fixed else min(MAX_PHY_BYTES)
+    SF_MAX = sf if fixed else max(MAX_PHY_BYTES)
 
 
 def sub_band(freq_hz: int, bw_hz: int = 0) -> SubBand:

@@ -30,4 +30,6 @@ NAMES = (
     "motion_threshold_mg",
     "fence_margin_m",
     "region",
+    "channel",
+    "sf",
 )

@@ -33,6 +33,21 @@ def test_an_order_is_done_and_its_result_told_soon():
     assert tell(on, "set", "tx_power_dbm=99") == hello.RESULT_BAD_VALUE
 
 
+def test_a_collar_set_to_a_bridges_channel_and_rate_keeps_to_them():
+    on = in_contact()
+    for order, freq_hz, sf in (
+        (("channel=1", "sf=12"), 868_100_000, 12),
+        (("channel=4", "sf=7"), 868_300_000, 7),
+    ):
+        assert tell(on, "set", *order) == hello.RESULT_DONE
+        on.sent.clear()
+        on.answers = False
+        while len(on.sent) < 5:
+            on.wake()
+        on.answers = True
+        assert {(one[1], one[2]) for one in on.sent} == {(freq_hz, sf)}
+
+
 def test_drop_off_is_armed_told_and_fired_within_its_day():
     on = in_contact()
     started_ms = on.now_ms

@@ -3,6 +3,8 @@
     NAME              as people write it
     SUB_BANDS         where duty cycle and power are limited, each apart
     UPLINK_CHANNELS   collars take them in turn; one eight-channel gateway hears them all
+    WIDE_CHANNELS     250 kHz, half the airtime at 3 dB less reach: of a gateway's ninth receiver,
+                      or of a bridge set to it; a collar sends there only if its settings say so
     ACK_CHANNEL       answers, with the spreading factor of the uplink
     MAX_PHY_BYTES     longest frame by spreading factor; what is not there is not used
 

@@ -11,5 +11,6 @@ from . import Channel, SubBand
 NAME = "AS923"
 SUB_BANDS = (SubBand(915_000_000, 928_000_000, 10, 13),)
 UPLINK_CHANNELS = tuple([Channel(923_200_000 + 200_000 * n, 125_000) for n in range(8)])
+WIDE_CHANNELS = (Channel(924_500_000, 250_000),)
 ACK_CHANNEL = Channel(923_200_000, 125_000)
 MAX_PHY_BYTES = {7: 234, 8: 138, 9: 66}

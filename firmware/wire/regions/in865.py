@@ -12,5 +12,6 @@ UPLINK_CHANNELS = (
     Channel(865_402_500, 125_000),
     Channel(865_985_000, 125_000),
 )
+WIDE_CHANNELS = ()  # no channel of the plan leaves room
 ACK_CHANNEL = Channel(866_550_000, 125_000)
 MAX_PHY_BYTES = {7: 234, 8: 234, 9: 128, 10: 64, 11: 64, 12: 64}

@@ -12,5 +12,6 @@ from . import Channel, SubBand
 NAME = "US915"
 SUB_BANDS = (SubBand(902_000_000, 928_000_000, 1000, 21),)
 UPLINK_CHANNELS = tuple([Channel(903_900_000 + 200_000 * n, 125_000) for n in range(8)])
+WIDE_CHANNELS = ()  # 125 kHz or 500 kHz only
 ACK_CHANNEL = Channel(923_300_000, 500_000)
 MAX_PHY_BYTES = {7: 234, 8: 138, 9: 66}

@@ -139,6 +139,23 @@ def test_another_region_refuses_what_europe_allows():
     region.sub_band(868_100_000)
 
 
+def test_a_collar_may_keep_to_one_channel_and_one_rate():
+    try:
+        region.use(region.EU868, 2, 10)
+        assert [one.freq_hz for one in region.UPLINK_CHANNELS] == [868_300_000]
+        assert (region.SF_MIN, region.SF_MAX) == (10, 10)
+        region.use(region.EU868, 4, 7)
+        wide = region.UPLINK_CHANNELS[0]
+        assert wide.bw_hz == 250_000 and region.sub_band(*wide).duty_permille == 10
+        for channel, sf in ((0, 0), (5, 5)):
+            region.use(region.EU868, channel, sf)
+            assert len(region.UPLINK_CHANNELS) == 3 and (region.SF_MIN, region.SF_MAX) == (7, 12)
+        region.use(region.AS923, 9)
+        assert region.sub_band(*region.UPLINK_CHANNELS[0])
+    finally:
+        region.use(region.EU868)
+
+
 def test_unknown_region_is_refused_and_changes_nothing():
     assert raised(BadValue, region.use, 9).value == 9
     assert region.NAME == "EU868"
