@@ -24,7 +24,7 @@ _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _EXPECTED_TIME = "expected an RFC 3339 time such as 2026-06-01T06:00:00Z"
-_BIGINT_MAX = 2**63 - 1
+_NUMBER_MAX = 2**53 - 1  # the largest that JSON and JavaScript tell from its neighbours
 
 
 def parse_time(text: object) -> datetime:
@@ -92,6 +92,20 @@ def parse_cursor(text: object) -> Cursor:
     return Cursor(recorded_at_us, collar, generation, record)
 
 
+def parse_day(text: object) -> date:
+    """A day as yyyy-mm-dd; not a number of seconds, which would pass for one.
+
+    Raises:
+        ValueError: anything else.
+    """
+    try:
+        if isinstance(text, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+            return date.fromisoformat(text)
+    except ValueError:  # no such day
+        pass
+    raise ValueError("expected a day such as 2026-06-01")
+
+
 Time = Annotated[
     datetime,
     BeforeValidator(parse_time),
@@ -99,8 +113,18 @@ Time = Annotated[
         {"type": "string", "format": "date-time", "examples": ["2026-06-01T06:00:00Z"]}
     ),
 ]
-AnimalNumber = Annotated[int, Field(ge=1, le=_BIGINT_MAX, examples=[1])]
-Number = Annotated[int, Field(ge=1, le=_BIGINT_MAX, examples=[7])]
+EndTime = Annotated[
+    datetime,
+    BeforeValidator(parse_time),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "examples": ["2026-07-01T06:00:00Z"]}
+    ),
+]
+Day = Annotated[
+    date, BeforeValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})
+]
+AnimalNumber = Annotated[int, Field(ge=1, le=_NUMBER_MAX, examples=[1])]
+Number = Annotated[int, Field(ge=1, le=_NUMBER_MAX, examples=[7])]
 CollarNumber = Annotated[int, Field(ge=1, le=2**31 - 1, examples=[1])]
 
 
@@ -123,7 +147,7 @@ class Period(NoQuery):
     from_time: Time | None = Field(
         default=None, alias="from", description="Only what was recorded at this time or later"
     )
-    to_time: Time | None = Field(
+    to_time: EndTime | None = Field(
         default=None, alias="to", description="Only what was recorded before this time"
     )
 
@@ -324,8 +348,8 @@ class DayQuery(NoQuery):
     """Which days."""
 
     collar: CollarNumber | None = Field(default=None, description="Only of this collar")
-    from_day: date | None = Field(default=None, alias="from", description="From this day (UTC)")
-    to_day: date | None = Field(default=None, alias="to", description="Before this day (UTC)")
+    from_day: Day | None = Field(default=None, alias="from", description="From this day (UTC)")
+    to_day: Day | None = Field(default=None, alias="to", description="Before this day (UTC)")
     limit: int = Field(
         default=LIMIT_DEFAULT,
         ge=1,

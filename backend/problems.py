@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from psycopg_pool import PoolClosed, PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from backend import errors
 
@@ -166,6 +167,16 @@ def _known_parameters(request: Request) -> list[str]:
     return []
 
 
+def _methods(request: Request) -> set[str]:
+    """The methods of a described address; the framework tells those of the first that fits."""
+    return {
+        method.upper()
+        for path, operations in request.app.openapi()["paths"].items()
+        if compile_path(path)[0].match(request.url.path)
+        for method in operations
+    }
+
+
 async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     """Errors of the framework itself: no such path, no such method."""
     assert isinstance(error, HTTPException)
@@ -173,4 +184,7 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     name = status.phrase.lower().replace(" ", "-")
     detail = f"{request.method} {request.url.path}: {error.detail}"
     headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        known = set(headers.get("Allow", "").replace(" ", "").split(",")) - {""}
+        headers["Allow"] = ", ".join(sorted(known | _methods(request)))
     return problem(Kind(name, status, status.phrase), detail, request.url.path, headers)

@@ -42,7 +42,7 @@ def _grid(cell_deg: float) -> float:
 class Input(BaseModel):
     """Base of all bodies: no member that is not described."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class NewStudy(Input):

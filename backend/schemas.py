@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerialize
 
 from backend.jobs.corridor import MotionVariance
 from backend.jobs.home_range import DEFAULT_METHOD, METHODS_HELP, OPTIONS_HELP, Method
-from backend.params import AnimalNumber, Time, format_time
+from backend.params import AnimalNumber, EndTime, Time, format_time
 
 Utc = Annotated[AwareDatetime, PlainSerializer(format_time, return_type=str, when_used="json")]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
@@ -355,7 +355,7 @@ class HomeRangeRequest(FixChoice):
     animal: AnimalNumber
     method: Method = Field(default=DEFAULT_METHOD, description=METHODS_HELP)
     from_time: Time | None = Field(default=None, alias="from", description="Fixes from this time")
-    to_time: Time | None = Field(default=None, alias="to", description="Fixes before this time")
+    to_time: EndTime | None = Field(default=None, alias="to", description="Fixes before this time")
     levels_percent: list[Annotated[float, Field(gt=0, le=100)]] = Field(
         default=[50, 95],
         min_length=1,
@@ -394,7 +394,7 @@ class CorridorRequest(FixChoice):
         description="The herd; null: all animals with fixes enough in the time range",
     )
     from_time: Time | None = Field(default=None, alias="from", description="Fixes from this time")
-    to_time: Time | None = Field(default=None, alias="to", description="Fixes before this time")
+    to_time: EndTime | None = Field(default=None, alias="to", description="Fixes before this time")
     shares_percent: list[Annotated[float, Field(ge=0, le=100)]] | None = Field(
         default=None,
         min_length=1,

@@ -76,7 +76,7 @@ def test_what_is_not_there_is_named(reader: httpx.Client, path: str, detail: str
 def test_another_method_is_a_problem_with_the_allowed_ones(reader: httpx.Client) -> None:
     response = reader.delete(API + "/animals")
     assert problem(response, 405)["title"] == "Method Not Allowed"
-    assert response.headers["allow"] == "GET"
+    assert response.headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize(
