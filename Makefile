@@ -33,6 +33,7 @@ setup-test:
 	@.ci/setup/micropython.sh
 	@.ci/setup/mosquitto.sh
 	@.ci/setup/chromium.sh
+	@.ci/setup/clients.sh
 
 demo: setup
 	@.venv/bin/python -m capra demo $(ARGS)

@@ -15,6 +15,7 @@ from backend.alerts.bulletin import Bulletin
 from backend.alerts.deliver import Mail
 from backend.alerts.watch import Watch
 from backend.audit import AuditLog
+from backend.compat import direct_read, sensors
 from backend.conditional import Conditional
 from backend.db import embedded
 from backend.db.pool import open_pool
@@ -113,7 +114,8 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         api.include_router(module.router)
     app.include_router(api)
-    app.include_router(ogc.router)
+    for module in (ogc, sensors, direct_read):
+        app.include_router(module.router)
     page.add_page(app, settings)
     problems.add_handlers(app)
     app.add_middleware(Conditional)

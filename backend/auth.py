@@ -7,6 +7,7 @@ read before anything is answered. What a viewer may see is decided in SQL (`0006
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -131,7 +132,11 @@ def _credential(request: Request) -> tuple[str | None, bool]:
     header = request.headers.get("authorization")
     if header is not None:
         scheme, _, text = header.partition(" ")
-        if scheme.lower() != "bearer" or not text.strip():
+        if scheme.lower() == "basic":  # of programs that know nothing else: the password counts
+            text = _password(text)
+        elif scheme.lower() != "bearer":
+            text = ""
+        if not text.strip():
             raise Unauthenticated("Authorization: expected 'Bearer' and a key or token")
         return text.strip(), False
     if key := request.headers.get("apikey"):  # the header of Gundi's clients
@@ -139,6 +144,14 @@ def _credential(request: Request) -> tuple[str | None, bool]:
     if cookie := request.cookies.get(COOKIE):
         return cookie, True
     return None, False
+
+
+def _password(text: str) -> str:
+    """The password of HTTP basic; nothing if there is none."""
+    try:
+        return b64decode(text.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _refuse_foreign(request: Request) -> None:

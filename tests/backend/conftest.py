@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from backend.db import embedded, ingest, registry
 from backend.db.migrate import migrate
 from tests.backend.factories import START, serving, status_row, walk
+from tests.backend.furnished import furnish
 
 
 class Herd(NamedTuple):
@@ -93,6 +94,15 @@ def reader(herd: Herd) -> Iterator[Client]:
     """The application over the shared herd: only for reading."""
     with serving(herd.database_url) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def furnished(postgres_server: str) -> str:
+    """DSN of a herd with ranges, a corridor, stations and a fence: only for reading."""
+    url = migrated_database(postgres_server, "furnished")
+    herd = settle(url)
+    furnish(url, (herd.flurina, herd.gian))
+    return url
 
 
 def settle(database_url: str) -> Herd:

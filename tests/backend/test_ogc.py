@@ -15,9 +15,8 @@ import shapely
 from shapely.geometry import shape
 
 from backend.db import ingest, registry
-from backend.db.queries import query
 from backend.params import LIMIT_MAX
-from tests.backend.conftest import Herd, migrated_database, settle
+from tests.backend.conftest import migrated_database
 from tests.backend.factories import START, fix_row, serving
 
 pytestmark = pytest.mark.db
@@ -31,44 +30,11 @@ FEATURES = {
     "fences": 1,
 }  # fmt: skip
 ALPS = (10.1, 46.6, 10.3, 46.8)
-POLYGON = {
-    "type": "Polygon",
-    "coordinates": [[[10.1, 46.6], [10.3, 46.6], [10.2, 46.8], [10.1, 46.6]]],
-}
-
-
-def furnish(url: str) -> Herd:
-    """The herd, with something in every collection."""
-    herd = settle(url)
-    with serving(url) as client:
-        for animal in (herd.flurina, herd.gian):
-            body = {"animal": animal, "method": "mcp", "levels_percent": [50, 95]}
-            client.post("/api/v1/home-ranges", json=body).raise_for_status()
-        fence = {"name": "Val Trupchun", "geometry": POLYGON}
-        client.post("/api/v1/fences", json=fence).raise_for_status()
-    with psycopg.connect(url) as connection:
-        stations = [("hut", 46.65, 10.2), ("new/one", None, None)]
-        connection.cursor().executemany("insert into station values (%s, %s, %s)", stations)
-        connection.execute(query("add_corridor"), {
-            "herd": [herd.flurina, herd.gian], "fixes": 100, "software_version": "test",
-            "parameters": '{"left_out": [], "warnings": []}', "input_hash": "0" * 64,
-            "from_time_s": START.timestamp(), "to_time_s": START.timestamp() + 400_000,
-        })  # fmt: skip
-        connection.execute(query("add_corridor_level"), {
-            "corridor": 1, "animals": 2, "share_percent": 100.0, "area_km2": 1.0,
-            "area_grid_km2": 1.0, "width_narrowest_m": 100.0, "width_median_m": 200.0,
-            "width_widest_m": 300.0, "width_sections": 9,
-            "width_bottleneck_lon_lat": [10.2, 46.7],
-            "geometry": psycopg.types.json.Jsonb(POLYGON),
-        })  # fmt: skip
-    return herd
 
 
 @pytest.fixture(scope="module")
-def client(postgres_server: str) -> Iterator[httpx.Client]:
-    url = migrated_database(postgres_server, "ogc")
-    furnish(url)
-    with serving(url) as client:
+def client(furnished: str) -> Iterator[httpx.Client]:
+    with serving(furnished) as client:
         yield client
 
 

@@ -1,0 +1,1 @@
+"""Routes as clients of other systems call them: EarthRanger, Gundi, Movebank."""
