@@ -60,14 +60,16 @@ def store(
     """
     with connection.transaction(force_rollback=dry_run), connection.cursor() as cursor:
         cursor.execute(query("lock_study_for_import"), {"study": study})
-        cursor.execute(query("create_import_stage"))
+        if cursor.execute(query("has_import_stage")).fetchone() == (False,):
+            cursor.execute(query("create_import_stage"))
         _stage(cursor, blocks)
         names = {"study": study}
-        for step in (
-            "analyze_import_stage", "number_import_repeats", "add_imported_collars",
-            "add_imported_animals", "name_import_stage",
-        ):  # fmt: skip
-            cursor.execute(query(step), names)
+        with connection.pipeline():
+            for step in (
+                "analyze_import_stage", "number_import_repeats", "add_imported_collars",
+                "add_imported_animals", "name_import_stage",
+            ):  # fmt: skip
+                cursor.execute(query(step), names)
         _deploy(cursor)
         cursor.execute(query("knows_imported_collars"))
         if cursor.fetchone() is not None:
@@ -78,12 +80,13 @@ def store(
         report.accepted, report.without_position, report.duplicate = counted
         for line, reason in cursor.execute(query("import_rejections")):
             report.reject(line, reason)
-        for step in (
-            "insert_imported_fixes", "insert_imported_events", "advance_latest_imported",
-            "note_imported",
-        ):  # fmt: skip
-            cursor.execute(query(step))
-        cursor.execute(query("note_imported_terms"), {**names, "terms": report.columns})
+        with connection.pipeline():
+            for step in (
+                "insert_imported_fixes", "insert_imported_events", "advance_latest_imported",
+                "note_imported",
+            ):  # fmt: skip
+                cursor.execute(query(step))
+            cursor.execute(query("note_imported_terms"), {**names, "terms": report.columns})
 
 
 def _stage(cursor: psycopg.Cursor[Any], blocks: Iterable[Iterable[Event]]) -> None:

@@ -9,8 +9,12 @@ select from access(%(viewer)s) where study = %(study)s limit 1
 -- Two imports into one study at once would number each other's rows.
 select pg_advisory_xact_lock(x'496d706f'::integer, %(study)s::integer)
 
+-- name: has_import_stage
+select to_regclass('pg_temp.import_row') is not null
+
 -- name: create_import_stage
--- Rows as they came; a verdict only on those that are not simply to be stored.
+-- Rows as they came; a verdict only on those that are not simply to be stored. They stay, empty,
+-- for the next import of this session: to make them takes longer than to store a few rows.
 create temporary table import_stage (
     line bigint not null,
     tag text not null,
@@ -23,18 +27,18 @@ create temporary table import_stage (
     accuracy_m real,
     outlier smallint not null,
     attributes jsonb not null
-) on commit drop;
+) on commit delete rows;
 create temporary table import_verdict (
     line bigint primary key,
     number smallint not null default 0,
     reason text
-) on commit drop;
+) on commit delete rows;
 create temporary table import_name (
     tag text not null,
     animal text not null,
     collar integer not null,
     animal_id bigint
-) on commit drop;
+) on commit delete rows;
 create temporary view import_row as
 select s.line, n.collar, n.animal_id, s.recorded_at, s.lat, s.lon, s.altitude_m, s.accuracy_m,
     s.outlier, s.attributes,
