@@ -118,7 +118,7 @@ def jobs_of(
     if values.get("error_m") == FROM_FILE:
         if track.error is None and animal.hdop is not None and uere_m is not None:
             track = replace(track, error=LocationError.of_hdop(animal.hdop, uere_m))
-        _check_errors(animal, track)
+        _check_errors(animal, track, estimator.name)
     return [
         Job(
             animal.animal,
@@ -134,14 +134,14 @@ def jobs_of(
     ]
 
 
-def _check_errors(animal: AnimalTrack, track: Track) -> None:
+def _check_errors(animal: AnimalTrack, track: Track, method_name: str) -> None:
     """Proves, before anything is computed, that a file states location errors."""
     if track.error is None:
         hint = ", or --uere METRES: it has HDOP" if animal.hdop is not None else ""
-        expected = f"a number of metres: the file has no column of location error{hint}"
+        expected = f"for {method_name} metres: the file has no column of location error{hint}"
         raise ParameterError("error_m", FROM_FILE, expected)
     if wrong := int((~(track.error.axis_m > 0)).sum()):
-        expected = f"an error above 0 for every fix: {animal.animal} lacks {wrong}"
+        expected = f"for {method_name} one above 0 at every fix: {animal.animal} lacks {wrong}"
         raise ParameterError("error_m", FROM_FILE, f"{expected} of {len(track)}")
 
 
