@@ -78,7 +78,7 @@ def write_parquet(parts: Parts) -> Iterator[bytes]:
     with tempfile.TemporaryFile() as file:  # its index comes last: a file, then a stream
         with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
             for part in parts:
-                batch = record_batch(part).append_column("geometry", _wkb(part))
+                batch = record_batch(part).append_column(schema.field("geometry"), _wkb(part))
                 writer.write_batch(batch.replace_schema_metadata(schema.metadata))
         file.seek(0)
         while block := file.read(_PARQUET_BYTES):

@@ -12,11 +12,17 @@ import pyogrio
 
 address, key, layer, *box = sys.argv[1:]
 wanted = {"bbox": tuple(map(float, box[0].split(",")))} if box else {}
-meta, _, geometry, columns = pyogrio.raw.read(
-    f"OAPIF:{address}", layer=layer, PAGE_SIZE=40, USERPWD=f"anybody:{key}", **wanted
+meta, numbers, geometry, columns = pyogrio.raw.read(
+    f"OAPIF:{address}",
+    layer=layer,
+    return_fids=True,
+    PAGE_SIZE=40,
+    USERPWD=f"anybody:{key}",
+    **wanted,
 )
 found = []
-for wkb, *row in zip(geometry, *columns, strict=True):
+for number, wkb, *row in zip(numbers, geometry, *columns, strict=True):
     fields = dict(zip(meta["fields"], row, strict=True))
-    found.append([str(fields["id"]), wkb and wkb.hex(), fields])
-print(json.dumps(found, default=str))
+    # GDAL takes ids that are numbers for its own
+    found.append([str(fields.get("id", number)), wkb and wkb.hex(), fields])
+print(json.dumps(found, default=lambda value: getattr(value, "tolist", value.__str__)()))

@@ -1,0 +1,103 @@
+"""The Python client against a service over a real socket."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from backend.client import Client, ServiceError
+from tests.backend.factories import key_for, serving
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture(scope="module")
+def capra(furnished: str) -> Iterator[Client]:
+    key = key_for(furnished)
+    with (
+        serving(furnished, key=None) as http,
+        Client(str(http.base_url), key, trust_env=False) as client,
+    ):
+        yield client
+
+
+def test_fixes_are_points_in_order_of_time(capra: Client) -> None:
+    frame = capra.fixes()
+    assert (len(frame), frame.crs.to_string()) == (105, "OGC:CRS84")
+    assert frame["recorded_at"].is_monotonic_increasing
+    assert frame.geometry.x.between(10, 11).all() and frame.geometry.y.between(46, 47).all()
+    assert set(frame["reason"]) <= {"backbone", "first", "motion"}
+
+
+def test_fixes_of_an_animal_a_time_and_a_box(capra: Client) -> None:
+    begin, end = datetime(2026, 6, 1, 4, tzinfo=UTC), "2026-06-01T10:00:00Z"
+    frame = capra.fixes(animal=1, since=begin, until=end)
+    assert list(frame["record"]) == [3, 4, 5]
+    x, y = frame.geometry.x[0], frame.geometry.y[0]
+    box = (x - 1e-6, y - 1e-6, x + 1e-6, y + 1e-6)
+    assert list(capra.fixes(animal=1, bbox=box)["record"]) == [3]
+    assert len(capra.fixes(visible=False)) == 0
+
+
+def test_a_long_pull_tells_how_far_it_is(capra: Client) -> None:
+    told: list[int] = []
+    capra.fixes(progress=told.append)
+    assert told == sorted(told) and told[-1] == 105
+
+
+def test_everything_has_a_frame(capra: Client) -> None:
+    assert list(capra.tracks(animal=2).geometry.geom_type) == ["LineString"]
+    assert list(capra.latest()["name"].dropna()) == ["Flurina", "Gian"]
+    assert sorted(capra.home_ranges(animal=1)["level_percent"]) == [50, 95]
+    assert list(capra.corridors()["animals"]) == [2]
+    assert len(capra.home_ranges(animal=3)) == 0
+
+
+def test_lists_go_over_pages(capra: Client) -> None:
+    pages = capra._pages("animals", "animals", {"limit": 1})
+    assert [one["name"] for one in pages] == [one["name"] for one in capra.animals()]
+    assert [one["name"] for one in capra.animals()] == ["Flurina", "Gian", "Unseen"]
+    assert capra.alerts() == []
+
+
+def test_a_refusal_says_what_the_service_said(capra: Client) -> None:
+    with pytest.raises(ServiceError, match="no animal 99") as refused:
+        capra.fixes(animal=99)
+    assert (refused.value.status, refused.value.kind) == (404, "not-found")
+    with pytest.raises(ServiceError, match="'from' before 'to'"):
+        capra.tracks(since="2026-06-02T00:00:00Z", until="2026-06-01T00:00:00Z")
+
+
+def test_an_export_is_whole_or_not_there(capra: Client, tmp_path: Path) -> None:
+    import geopandas
+
+    told: list[int] = []
+    path = capra.export_fixes(tmp_path / "fixes.parquet", collar=2, progress=told.append)
+    assert len(geopandas.read_parquet(path)) == 40
+    assert told[-1] == path.stat().st_size
+    with pytest.raises(ServiceError, match="no animal 99"):
+        capra.export_fixes(tmp_path / "second.csv", format="csv", animal=99)
+    assert [one.name for one in tmp_path.iterdir()] == ["fixes.parquet"]
+
+
+def test_a_file_goes_in_and_comes_out(migrated_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(migrated_url) as connection:
+        connection.execute("insert into study (name) values ('Herd')")
+    file = tmp_path / "events.csv"
+    header = (
+        "timestamp,location-long,location-lat,tag-local-identifier,individual-local-identifier"
+    )
+    file.write_text(f"{header}\n2026-06-01 00:00:00.000,10.2,46.66,T1,Flurina\n")
+    key = key_for(migrated_url)
+    with (
+        serving(migrated_url, key=None) as http,
+        Client(str(http.base_url), key, trust_env=False) as capra,
+    ):
+        assert capra.import_events(1, file, dry_run=True)["accepted"] == 1
+        assert capra.import_events(1, file)["accepted"] == 1
+        assert capra.import_events(1, file)["duplicate"] == 1
+        assert [one["name"] for one in capra.studies()] == ["Herd"]
+        out = capra.export_events(1, tmp_path / "out.csv")
+    assert "2026-06-01 00:00:00.000" in out.read_text()
