@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -60,7 +61,20 @@ def serve(
         settings = settings.model_copy(update={"allowed_hosts": ("*",)})
     with listen(host, port) as listener:
         url = url_of(listener)
-        Server(settings, lambda: ready(url) if ready else None).run(sockets=[listener])
+
+        def begin() -> None:
+            _spare_collector()
+            if ready:
+                ready(url)
+
+        Server(settings, begin).run(sockets=[listener])
+
+
+def _spare_collector() -> None:
+    """What is loaded by now stays: not to be walked each time that a large file makes objects."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def signed_in(dsn: str, url: str) -> str:

@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
         return None if self.acknowledged else "nothing was acknowledged"
 
 
-class _Api:
+class Api:
     """The API as a process of its own, on another port at each start."""
 
     def __init__(self, dsn: str) -> None:
@@ -59,23 +59,23 @@ class _Api:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "backend", "serve", "--port", "0", "--database"]
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [*command, self._dsn], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env=os.environ | {"CAPRA_KNOWN_PER_MINUTE": "0", "CAPRA_POOL_SIZE": "20"},
         )  # fmt: skip
-        assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().split()[1]
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().split()[1]
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+        self.process.kill()
+        self.process.communicate()
 
 
 class _Writer(threading.Thread):
     """Posts batch after batch, each until it is acknowledged; half of its rows are others' too."""
 
     def __init__(
-        self, number: int, study: int, api: _Api, key: str, seed: int, stop: threading.Event
+        self, number: int, study: int, api: Api, key: str, seed: int, stop: threading.Event
     ) -> None:
         super().__init__(name=f"writer {number}")
         self.acknowledged: set[Name] = set()
@@ -141,7 +141,7 @@ def kill(folder: Path, kills: int, seed: int) -> Outcome:
         with psycopg.connect(dsn) as connection:
             add = "insert into study (name) select 'study ' || n from generate_series(1, %s) n"
             connection.execute(f"{add} returning study".encode(), (STUDIES,))
-        api, key = _Api(dsn), key_for(dsn)
+        api, key = Api(dsn), key_for(dsn)
         writers = [
             _Writer(n, 1 + n % STUDIES, api, key, seed, stop) for n in range(1, WRITERS + 1)
         ]
@@ -173,7 +173,7 @@ def _await_progress(writers: list[_Writer]) -> None:
         time.sleep(0.01)
 
 
-def _kill_one(dice: random.Random, folder: Path, dsn: str, api: _Api) -> None:
+def _kill_one(dice: random.Random, folder: Path, dsn: str, api: Api) -> None:
     victim = dice.choice(("api", "server", "session"))
     if victim == "api":
         api.kill()
