@@ -6,7 +6,6 @@ bootstrap, too, which takes an hour. Denominators for R are the CPU seconds reco
 CAPRA_REFERENCE_DATA.
 """
 
-import functools
 import json
 import os
 import statistics
@@ -73,7 +72,7 @@ def figures() -> list[dict]:
     if folder:
         rows += [_against_ctmm(Path(folder), name) for name in REAL]
         rows.append(_weights(Path(folder)))
-    return rows + coverage(study=SHORT_STUDY) + _growth()
+    return rows + coverage(study=SHORT_STUDY) + _many_fixes()
 
 
 def _against_ctmm(folder, name):
@@ -104,31 +103,15 @@ def _irregular(fixes):
     return simulate(SIMULATED, np.cumsum(gaps_s), seed=2)
 
 
-def _growth():
-    """CPU seconds per fix at 1,000,000 over those at 10,000, and what 100,000 fixes take."""
-    few, many = 10_000, 1_000_000
-    spent = {}
-    for fixes, repeats in ((few, 5), (many, 1)):
-        track = _irregular(fixes)
-        before = time.process_time()
-        fitted = fit(track, "OUF", isotropic=True)
-        spent["fit of OUF", fixes] = time.process_time() - before
-        if fixes == few:
-            spent["fit of OUF", fixes] = _cpu_s(lambda t=track: fit(t, "OUF", isotropic=True))
-        work = functools.partial(autocorrelated_ud, track, fitted)
-        spent["AKDE with a fitted model", fixes] = _cpu_s(work, repeats)
-    rows = []
-    for name in ("fit of OUF", "AKDE with a fitted model"):
-        seconds = spent[name, many]
-        growth = seconds / spent[name, few] / (many / few)
-        given = f"1,000,000 irregular fixes: {seconds:.2f} s"
-        rows.append(_row(f"{name}, growth per fix", growth, "x", "<= 1.3", growth <= 1.3, given))
+def _many_fixes():
+    """CPU seconds that 100,000 fixes take; growth with the fixes is in the room `growth`."""
     track = _irregular(100_000)
     fitted = fit(track, "OUF", isotropic=True)
     works = {
         "optimal weights": lambda: optimal(track.times_s, fitted.model),
         "variogram of all pairs, O(n log n)": lambda: variogram(track),
     }
+    rows = []
     for name, work in works.items():
         seconds = _cpu_s(work, repeats=1)
         rows.append(_row(name, seconds, "s", "finishes", True, "100,000 irregular fixes"))
