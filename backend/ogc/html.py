@@ -128,7 +128,9 @@ def _value(value: Any) -> str:
         return ""
     if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
         return "<br>".join(_value(one) for one in value)
-    text = str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = f"{value:.9f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
     if text.startswith(("http://", "https://")):
         return _anchor(text, text)
     return escape(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")

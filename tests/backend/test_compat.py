@@ -146,6 +146,12 @@ def test_a_password_that_is_no_key_gets_no_token(address: str) -> None:
     assert answer.status_code == 401
 
 
+def test_a_name_and_a_password_that_cannot_be_read_are_refused(address: str) -> None:
+    for text in ("Basic", "Basic ###", "Basic bm9uZQ==", "Basic /w==", "Digest x"):
+        answer = httpx.get(f"{address}/ogc", headers={"Authorization": text}, trust_env=False)
+        assert answer.status_code == 401
+
+
 def test_movebanks_client_reads_studies_individuals_and_events(address: str, key: str) -> None:
     posts = [observation(hour) for hour in range(5)]
     post(address, key, "/v2/observations/", posts).raise_for_status()
@@ -176,3 +182,14 @@ def test_a_guest_reads_no_exact_place_by_direct_read(
     assert "46.65,10.25" in answer.text and "46.66" not in answer.text
     study = httpx.get(path, params={"entity_type": "study"}, auth=guest, trust_env=False).text
     assert ",true,true,1" in study  # there are data which a guest cannot see
+
+
+def test_direct_read_says_what_it_cannot_read(address: str, key: str) -> None:
+    path, me = f"{address}/movebank/service/direct-read", ("anybody", key)
+    for name, asked in {
+        "entity_type": {"entity_type": "herd"},
+        "study_id": {"entity_type": "individual", "study_id": "x"},
+        "timestamp_start": {"entity_type": "event", "study_id": 1, "timestamp_start": "2026"},
+    }.items():
+        problem = httpx.get(path, params=asked, auth=me, trust_env=False)
+        assert (problem.status_code, problem.json()["parameter"]) == (400, name)
