@@ -217,6 +217,6 @@ def rows(quick: bool = False) -> list[dict]:
         return found + replay_figures(server, Path(folder), days)
 
 
-def figures() -> list[dict]:
+def figures(quick: bool = False) -> list[dict]:
     """What `python -m tests.bench link` asks for."""
-    return rows(quick=False)
+    return rows(quick)

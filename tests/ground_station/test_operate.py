@@ -64,6 +64,14 @@ def test_printed_configuration_is_toml(capsys: pytest.CaptureFixture[str]) -> No
     assert tomllib.loads(capsys.readouterr().out)["receiver"][0]["kind"] == "bridge"
 
 
+def test_replay_of_no_file_ends_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys, spool = ["--keys", str(tmp_path / "k")], ["--spool", str(tmp_path / "s")]
+    assert main(["replay", str(tmp_path / "none.jsonl"), *keys, *spool]) == 2
+    assert "none.jsonl: no such file, expected receptions" in capsys.readouterr().err
+
+
 def test_a_stick_carries_frames_to_another_station_once(tmp_path: Path) -> None:
     one, two = heard(tmp_path / "a", Collar(1)), heard(tmp_path / "b", Collar(2))
     assert keep.export(one, tmp_path / "stick") == 3
