@@ -138,7 +138,9 @@ def _check_errors(animal: AnimalTrack, track: Track, method_name: str) -> None:
     """Proves, before anything is computed, that a file states location errors."""
     if track.error is None:
         hint = ", or --uere METRES: it has HDOP" if animal.hdop is not None else ""
-        expected = f"for {method_name} metres: the file has no column of location error{hint}"
+        expected = (
+            f"for {method_name} a number of metres: the file has no column of location error{hint}"
+        )
         raise ParameterError("error_m", FROM_FILE, expected)
     if wrong := int((~(track.error.axis_m > 0)).sum()):
         expected = f"for {method_name} one above 0 at every fix: {animal.animal} lacks {wrong}"

@@ -167,7 +167,7 @@ def test_the_golden_track_has_its_golden_area():
         (["{herd}", "-o", "out.shp"], "out.shp: expected a name ending in .geojson or .parquet"),
         (["{herd}", "--plot", "out.bmp"], "out.bmp: expected a name ending in .png, .svg, .pdf"),
         (["{herd}", "--set", "k=3"], "k is '3', expected for akde: cell_m, error_m"),
-        (["{herd}", "--method", "bridge"], "error_m is 'file', expected a number of metres"),
+        (["{herd}", "--method", "bridge"], "error_m is 'file', expected for bridge a number"),
         (["{herd}", "--from", "2030-01-01"], "no fixes between --from and --to"),
         (["{herd}", "--method", "mcp", "--raster", "x.tif"], "none of these methods makes a dens"),
         (
