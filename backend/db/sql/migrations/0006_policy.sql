@@ -108,8 +108,26 @@ as $$
 $$;
 comment on function worn is 'Who wore a collar at a time, and which rule holds; on no animal it counts as extreme.';
 
--- The same in one row, by "study sensitivity". A join with it keeps the order of the fixes, so that a
--- page is read by its index; never inlined, so that it is made once for a query.
+-- The same over all time: periods on an animal, and those between them.
+create or replace function worn_periods(of_collar integer)
+returns table (during tstzrange, animal bigint, study bigint, sensitivity text)
+language sql stable
+as $$
+    select d.during, d.animal, p.study, p.sensitivity
+    from deployment d
+    join animal_policy p on p.animal = d.animal
+    where d.collar = of_collar
+    union all
+    select spare, null, coalesce(c.study, 0), 'extreme'
+    from collar c
+    cross join unnest('{(,)}'::tstzmultirange - coalesce(
+        (select range_agg(d.during) from deployment d where d.collar = of_collar), '{}'
+    )) spare
+    where c.collar = of_collar
+$$;
+comment on function worn_periods is 'Who wore a collar when, and which rule holds.';
+
+-- One row, to look up by "study sensitivity"; never inlined, so that it is made once for a query.
 create or replace function access_map(viewer jsonb)
 returns table (cells jsonb, until jsonb)
 language plpgsql stable
@@ -124,6 +142,9 @@ end
 $$;
 comment on function access_map is 'What a viewer may see, to look up by study and sensitivity.';
 
+-- What holds for a collar is found once for all its fixes: as one row of arrays, into which the
+-- planner carries no condition on a fix. The fixes stay in the order of their index, so that a page
+-- reads no more than itself.
 create or replace function seen_fix(viewer jsonb)
 returns table (
     collar integer, generation integer, record bigint, recorded_at timestamptz,
@@ -138,15 +159,20 @@ as $$
         case when g.cells = 0 then f.altitude_m end,
         case when g.cells = 0 then f.accuracy_m end,
         case when g.cells = 0 then f.reason end,
-        f.outlier, w.animal, nullif(w.study, 0), g.cells
+        f.outlier, g.animal, nullif(g.study, 0), g.cells
     from fix f
-    cross join lateral worn(f.collar, f.recorded_at) w
-    cross join access_map(viewer) m
     cross join lateral (
-        select (m.cells ->> (w.study || ' ' || w.sensitivity))::integer as cells,
-            (m.until ->> (w.study || ' ' || w.sensitivity))::timestamptz as until
-    ) g
-    where g.cells is not null and f.recorded_at < g.until
+        select array_agg(w.during) as during, array_agg(w.animal) as animal,
+            array_agg(w.study) as study,
+            array_agg((m.cells ->> (w.study || ' ' || w.sensitivity))::integer) as cells,
+            array_agg((m.until ->> (w.study || ' ' || w.sensitivity))::timestamptz) as until
+        from worn_periods(f.collar) w
+        cross join access_map(viewer) m
+    ) periods
+    cross join lateral unnest(
+        periods.during, periods.animal, periods.study, periods.cells, periods.until
+    ) as g (during, animal, study, cells, until)
+    where g.during @> f.recorded_at and g.cells is not null and f.recorded_at < g.until
 $$;
 comment on function seen_fix is 'Fixes as a viewer may see them.';
 
@@ -158,33 +184,39 @@ returns table (
 )
 language sql stable
 as $$
+    with newest as (
+        select l.*, d.animal, coalesce(p.study, c.study, 0) as study, g.cells_per_degree as cells
+        from latest_fix l
+        join collar c on c.collar = l.collar
+        left join deployment d on d.collar = l.collar and d.during @> l.recorded_at
+        left join animal_policy p on p.animal = d.animal
+        left join access(viewer) g
+            on g.study = coalesce(p.study, c.study, 0)
+            and g.sensitivity = coalesce(p.sensitivity, 'extreme')
+            and l.recorded_at < g.until
+    )
     select
-        l.collar, l.generation, l.record, l.recorded_at,
-        given(l.lat, g.cells_per_degree, 90), given(l.lon, g.cells_per_degree, 180),
-        case when g.cells_per_degree = 0 then l.altitude_m end,
-        case when g.cells_per_degree = 0 then l.accuracy_m end,
-        case when g.cells_per_degree = 0 then l.reason end,
-        0::smallint, w.animal, nullif(g.study, 0), g.cells_per_degree
-    from latest_fix l
-    cross join lateral worn(l.collar, l.recorded_at) w
-    join access(viewer) g on g.study = w.study and g.sensitivity = w.sensitivity
-    where l.recorded_at < g.until
+        n.collar, n.generation, n.record, n.recorded_at,
+        given(n.lat, n.cells, 90), given(n.lon, n.cells, 180),
+        case when n.cells = 0 then n.altitude_m end,
+        case when n.cells = 0 then n.accuracy_m end,
+        case when n.cells = 0 then n.reason end,
+        0::smallint, n.animal, nullif(n.study, 0), n.cells
+    from newest n
+    where n.cells is not null
     union all
     -- the newest may not be seen, or not yet: the newest that may, by fix_once backwards
     select older.*
-    from latest_fix l
-    cross join lateral worn(l.collar, l.recorded_at) w
-    left join access(viewer) g
-        on g.study = w.study and g.sensitivity = w.sensitivity and l.recorded_at < g.until
+    from newest n
     cross join (select max(until) as until from access(viewer)) bound
     cross join lateral (
         select s.*
         from seen_fix(viewer) s
-        where s.collar = l.collar and s.recorded_at < bound.until and visible(s.outlier)
+        where s.collar = n.collar and s.recorded_at < bound.until and visible(s.outlier)
         order by s.recorded_at desc, s.generation desc, s.record desc
         limit 1
     ) older
-    where g.study is null
+    where n.cells is null
 $$;
 comment on function seen_latest is 'The newest fix of each collar that a viewer may see.';
 
