@@ -23,6 +23,23 @@ select exists (
 -- name: export_events
 -- What a viewer may see of a study. Words beyond place and time only where the place is exact, and
 -- searches without a place only of animals that may be seen exactly, now.
+-- Both are found once, before they meet: the planner would ask anew for each row.
+with exact as materialized (
+    select animal, until from seen_animal(%(viewer)s) where cells_per_degree = 0
+), failed as materialized (
+    select e.collar, e.recorded_at, e.attributes
+    from imported_event e
+    join collar c on c.collar = e.collar
+    where c.study = %(study)s
+      and (%(from_time)s::timestamptz is null or e.recorded_at >= %(from_time)s)
+      and (%(to_time)s::timestamptz is null or e.recorded_at < %(to_time)s)
+      and not exists (
+        select
+        from fix f
+        where f.collar = e.collar and f.recorded_at = e.recorded_at and f.generation = 0
+            and f.record = e.record
+      )
+)
 select
     f.recorded_at, f.lat, f.lon, f.altitude_m, f.accuracy_m, f.outlier, f.cells_per_degree,
     case when f.cells_per_degree = 0 then e.attributes end as attributes,
@@ -41,22 +58,12 @@ union all
 select
     e.recorded_at, null, null, null, null, 0, 0, e.attributes,
     coalesce(c.serial, c.name), a.name, a.taxon, s.name
-from imported_event e
+from failed e
 join collar c on c.collar = e.collar
 join study s on s.study = c.study
 join deployment d on d.collar = e.collar and d.during @> e.recorded_at
 join animal a on a.animal = d.animal
-join seen_animal(%(viewer)s) v on v.animal = a.animal
-    and v.cells_per_degree = 0 and e.recorded_at < v.until
-where c.study = %(study)s
-  and (%(from_time)s::timestamptz is null or e.recorded_at >= %(from_time)s)
-  and (%(to_time)s::timestamptz is null or e.recorded_at < %(to_time)s)
-  and not exists (
-    select
-    from fix f
-    where f.collar = e.collar and f.recorded_at = e.recorded_at and f.generation = 0
-        and f.record = e.record
-  )
+join exact v on v.animal = a.animal and e.recorded_at < v.until
 order by tag, recorded_at
 
 -- name: export_reference
