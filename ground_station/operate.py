@@ -29,8 +29,8 @@ The station of this spool must not run. Importing the same file twice changes no
   capra station order 17 set fix_interval_min_s=3600 --spool spool.sqlite
 
 Orders: locate; mortality-clear; set NAME=VALUE ...; send-again FIRST LAST; hibernate SECONDS;
-arm, which prints a number; fire NUMBER, within a day; next-epoch EPOCH. The running station sends it in the collar's
-next window, again until the collar has said what became of it.""",
+arm, which prints a number; fire NUMBER, within a day; next-epoch EPOCH. The running station sends
+it in the collar's next window, again until the collar has said what became of it.""",
     "backup": """example:
   capra station backup /backup/hut-2026-06-01 --spool spool.sqlite --keys keys.json
 
