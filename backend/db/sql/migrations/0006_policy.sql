@@ -162,17 +162,24 @@ as $$
         f.outlier, g.animal, nullif(g.study, 0), g.cells
     from fix f
     cross join lateral (
-        select array_agg(w.during) as during, array_agg(w.animal) as animal,
-            array_agg(w.study) as study,
-            array_agg((m.cells ->> (w.study || ' ' || w.sensitivity))::integer) as cells,
-            array_agg((m.until ->> (w.study || ' ' || w.sensitivity))::timestamptz) as until
+        select
+            array_agg(coalesce(lower(w.during), '-infinity') order by w.during) as since,
+            array_agg(w.animal order by w.during) as animal,
+            array_agg(w.study order by w.during) as study,
+            array_agg((m.cells ->> (w.study || ' ' || w.sensitivity))::integer order by w.during)
+                as cells,
+            array_agg((m.until ->> (w.study || ' ' || w.sensitivity))::timestamptz order by w.during)
+                as until
         from worn_periods(f.collar) w
         cross join access_map(viewer) m
     ) periods
-    cross join lateral unnest(
-        periods.during, periods.animal, periods.study, periods.cells, periods.until
-    ) as g (during, animal, study, cells, until)
-    where g.during @> f.recorded_at and g.cells is not null and f.recorded_at < g.until
+    cross join lateral (
+        select periods.animal[n] as animal, periods.study[n] as study, periods.cells[n] as cells,
+            periods.until[n] as until
+        from width_bucket(f.recorded_at, periods.since) n
+        offset 0
+    ) g
+    where g.cells is not null and f.recorded_at < g.until
 $$;
 comment on function seen_fix is 'Fixes as a viewer may see them.';
 
