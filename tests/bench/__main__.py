@@ -48,7 +48,9 @@ def main(argv: list[str] | None = None) -> int:
     args.rooms = [room for room in args.rooms if room != "quick"]
     if not known or set(args.rooms) - set(known):
         parser.error(f"rooms of {args.name!r}: {', '.join(known) or 'none'}")
-    console, gathered = Console(), []
+    # a pipe has no width of its own: rows stay rows
+    console = Console(width=None if sys.stdout.isatty() else 180)
+    gathered: list[dict] = []
     for room in args.rooms or known:
         console.print(f"{args.name}: {room} ...")
         figures = importlib.import_module(f"tests.bench.{args.name}_{room}").figures
