@@ -253,3 +253,36 @@ def test_rows_read_together_mean_what_they_mean_one_by_one(
         assert together == apart
         assert readers[1].report == readers[0].report
         assert readers[1].backwards == readers[0].backwards
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (b'"comments": "a\\u0000b"', "comments: expected at most 10000 characters of Unicode"),
+        (b'"comments": "\\ud800"', "comments: expected at most 10000 characters of Unicode"),
+        (b'"location-lat": 1', "location-lat: twice"),
+        (b'"comments": {}', "comments: a list or an object, expected one value"),
+        (b'"comments": ' + b"[" * 100_000, "not JSON"),
+    ],
+)
+def test_a_line_that_no_database_could_hold_is_rejected(more: bytes, reason: str) -> None:
+    line = (
+        b'{"timestamp": "2019-05-04 12:00:00", "location_long": 10.2, "location_lat": 46.6, '
+        b'"tag_local_identifier": "T1", ' + more + b"}\n"
+    )
+    report = Report()
+    assert [
+        one for block in events.read_ndjson(io.BytesIO(line), report, NOW) for one in block
+    ] == []
+    (found,) = reasons(report)
+    assert found.startswith(reason)
+
+
+def test_the_terms_of_lines_of_json_are_known_for_the_next_export() -> None:
+    line = (
+        b'{"timestamp": "2019-05-04 12:00:00", "location_long": 10.2, "location_lat": 46.6, '
+        b'"tag_local_identifier": "T1", "collar colour": "red"}\n'
+    )
+    report = Report()
+    list(events.read_ndjson(io.BytesIO(line), report, NOW))
+    assert "collar colour" in report.columns
