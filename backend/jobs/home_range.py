@@ -15,7 +15,8 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from analytics.errors import AnalyticsError, ParameterError
-from analytics.methods import DEFAULT_METHOD, FROM_FILE, METHODS, MethodName, RangeResult
+from analytics.methods import DEFAULT_METHOD as DEFAULT_METHOD
+from analytics.methods import FROM_FILE, METHODS, MethodName, RangeResult
 from analytics.results import software_version
 from analytics.selection import Selection
 from analytics.study import Job
