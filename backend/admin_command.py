@@ -185,8 +185,8 @@ def _verify(connection: psycopg.Connection[Any], args: argparse.Namespace) -> in
             f"the audit is broken at row {found.broken_at}: it was changed, or rows before it"
         )
     if args.head:
-        known = "select from audit where hash = decode(%s, 'hex')"
-        if not connection.execute(known, (args.head,)).fetchone():
+        known = "select from audit where encode(hash, 'hex') = %s"
+        if connection.execute(known, (args.head,)).fetchone() is None:  # found: an empty row
             return _fail(f"the audit no longer holds the head {args.head}: rows were removed")
     print(f"{found.rows} rows, the chain is whole; head {found.head}")
     return 0
