@@ -132,7 +132,7 @@ def _add_key(connection: psycopg.Connection[Any], args: argparse.Namespace) -> i
     scopes = [scope.strip() for scope in args.scopes.split(",")]
     if unknown := set(scopes) - set(accounts.SCOPES):
         return _fail(f"--scopes {sorted(unknown)[0]!r}: expected {', '.join(accounts.SCOPES)}", 2)
-    known = "select from study where study = %s"
+    known = "select study from study where study = %s"
     if args.study is not None and not connection.execute(known, (args.study,)).fetchone():
         return _fail(f"--study {args.study}: there is no such study", 2)
     with connection.transaction():
@@ -185,7 +185,7 @@ def _verify(connection: psycopg.Connection[Any], args: argparse.Namespace) -> in
             f"the audit is broken at row {found.broken_at}: it was changed, or rows before it"
         )
     if args.head:
-        known = "select from audit where encode(hash, 'hex') = %s"
+        known = "select audit from audit where encode(hash, 'hex') = %s"
         if connection.execute(known, (args.head,)).fetchone() is None:  # found: an empty row
             return _fail(f"the audit no longer holds the head {args.head}: rows were removed")
     print(f"{found.rows} rows, the chain is whole; head {found.head}")

@@ -57,7 +57,9 @@ def add_key(
         caller.require("admin", ADMINS)
     if more := set(wanted.scopes) - caller.scopes:
         raise Forbidden(f"this key has not itself the scope {', '.join(sorted(more))}")
-    if not database.execute("select from account where account = %s", (account,)).fetchone():
+    if not database.execute(
+        "select account from account where account = %s", (account,)
+    ).fetchone():
         raise NotFound("account", account)
     lasts = timedelta(days=wanted.days) if wanted.days else None
     made = accounts.add_key(database, account, wanted.name, wanted.scopes, lasts)

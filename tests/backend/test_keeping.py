@@ -66,6 +66,16 @@ def test_the_audit_tells_its_head_and_misses_a_head_it_never_had(
     assert "no longer holds the head" in capsys.readouterr().err
 
 
+def test_a_key_may_be_of_one_study_that_is_there(
+    migrated_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with psycopg.connect(migrated_url) as connection:
+        connection.execute("insert into study (name) values ('ibex')")
+    words = ("keys", "add", "Anna", "--role", "guest", "--study")
+    assert [command(migrated_url, *words, study) for study in ("1", "2")] == [0, 2]
+    assert "there is no such study" in capsys.readouterr().err
+
+
 def test_the_doctor_looks_for_who_administers(
     migrated_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
