@@ -104,7 +104,7 @@ def test_every_earlier_version_comes_to_the_present(
     assert migrate.migrate(database_url) == NAMES[version:]
     with psycopg.connect(database_url) as connection:
         seen = connection.execute(
-            "select collar, lat, visible(outlier) from seen_fix('[{\"role\": \"admin\"}]')"
+            'select collar, lat, visible(outlier) from seen_fix(\'[{"role": "admin"}]\')'
         )
         assert seen.fetchall() == [(1, 46.66, True)]
 
@@ -138,7 +138,9 @@ def test_series_are_hypertables_where_the_server_has_them(database_url: str) -> 
     with psycopg.connect(database_url) as connection:
         query = "select from pg_available_extensions where name = 'timescaledb'"
         available = connection.execute(query).fetchone() is not None
-    assert hypertables(database_url) == ({"fix", "status", "reception", "activity"} if available else set())
+    assert hypertables(database_url) == (
+        {"fix", "status", "reception", "activity"} if available else set()
+    )
 
 
 def test_no_job_runs_that_the_licence_of_timescaledb_forbids(server_folder: Path) -> None:
