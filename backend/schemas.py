@@ -404,7 +404,7 @@ class CorridorRequest(FixChoice):
     )
     error_m: float | None = Field(
         default=None,
-        gt=0,
+        ge=0.01,
         le=100_000,
         description="Standard deviation of a fix in each direction [m]; null: by the fixes' "
         "accuracies",
@@ -418,7 +418,7 @@ class CorridorRequest(FixChoice):
     )
     cell_m: float | None = Field(
         default=None,
-        gt=0,
+        ge=0.1,
         le=100_000,
         description="Width of the grid's cells [m]; null: by tracks",
     )
