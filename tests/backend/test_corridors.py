@@ -253,7 +253,7 @@ def test_computations_are_found_by_an_animal_of_the_herd(client: httpx.Client) -
     [
         ({"animals": [1]}, "animals = [1]: expected List should have at least 2 items"),
         ({"animals": [1, 0]}, "animals.1 = 0: expected greater than or equal to 1"),
-        ({"error_m": 0}, "error_m = 0: expected greater than 0"),
+        ({"error_m": 0}, "error_m = 0: expected greater than or equal to 0.01"),
         ({"shares_percent": [101]}, "shares_percent.0 = 101: expected less than or equal to 100"),
         ({"motion_variance": "guess"}, "expected 'likelihood' or 'dynamic'"),
         ({"herd": [1, 2]}, "herd = [1, 2]: expected no member of this name"),
