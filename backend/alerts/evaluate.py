@@ -60,14 +60,6 @@ def _held(connection: Connection[Any]) -> bool:
     return row is not None and bool(row[0])
 
 
-def evaluate_rule(connection: Connection[Any], rule: int, since: datetime, now: datetime) -> int:
-    """Look at the past for one rule, as a new or changed one asks for; returns new alerts."""
-    with connection.transaction(), connection.cursor(row_factory=namedtuple_row) as cursor:
-        cursor.execute("select pg_advisory_xact_lock(x'416c6572'::integer, 0)")
-        found = cursor.execute(query("rule_alone"), {"rule": rule, "since": since}).fetchall()
-        return sum(_apply(connection, row, now) for row in found)
-
-
 def _apply(connection: Connection[Any], rule: Any, now: datetime) -> int:
     return sum(
         _reconcile(connection, rule, found, now) for found in rules.find(connection, rule, now)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -16,6 +17,8 @@ from pydantic import ValidationError
 from backend import deps, fix_columns, geojson
 from backend.alerts import models, rules
 from backend.auth import WATCHERS, WORKERS, Principal, Viewer, get_principal, get_viewer
+from backend.db import resources
+from backend.db.queries import query
 from backend.deps import Database
 from backend.errors import BadRequest, NotFound
 from backend.params import Number, Query_, clamp_limit
@@ -31,6 +34,7 @@ _STREAM: deps.Responses = {
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }
+_PAST = timedelta(days=30)  # that a new rule looks at
 _HEARTBEAT_S = 15.0
 _AT_MOST_EVERY_S = 1.0
 _IDENTIFY_EVERY_S = 60.0
@@ -62,11 +66,19 @@ def _expected(kind: str, fault: Any) -> str:
     return str(fault["msg"]).replace("Input should be ", "").lower()
 
 
+def _add(database: Connection[Any], values: dict[str, Any]) -> Any:
+    """Add a rule, and let it look at the last month."""
+    rule = resources.add(database, "alert_rule", values)
+    about = {"study": values["study"], "animals": values["animals"]}
+    database.execute(query("note_rule"), {**about, "since": datetime.now(UTC) - _PAST})
+    return rule
+
+
 RULES = Resource(
     "alert_rule", "alert-rules", models.AlertRule, models.AlertRules,
     models.NewAlertRule, models.AlertRuleChange,
     of_table("alert_rule", _COLUMNS, WORKERS, "study"), WORKERS,
-    adapt=_adapt, removable=True,
+    add=_add, adapt=_adapt, removable=True,
 )  # fmt: skip
 
 router = APIRouter()

@@ -99,6 +99,14 @@ def test_an_alert_is_seen_by_who_sees_the_animal_exactly(
     assert client.get(f"/api/v1/alerts/{alert['alert']}", headers=guest).status_code == 404
 
 
+def test_a_new_rule_looks_at_the_last_month(
+    client: Client, study: int, alva: int, migrated_url: str
+) -> None:
+    leave(migrated_url)
+    watch(client, study)
+    assert raised(client)["fixes"] == ["1-0-1", "1-0-2"]
+
+
 def test_settings_of_another_kind_are_refused_by_name(client: Client, study: int) -> None:
     answer = client.post(
         "/api/v1/alert-rules",

@@ -10,9 +10,10 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from backend.alerts.evaluate import evaluate, evaluate_rule
+from backend.alerts.evaluate import evaluate
 from backend.db import ingest, registry
 from backend.db.ingest import AlarmRow, FixRow
+from backend.db.queries import query
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR_US = 3_600_000_000
@@ -171,8 +172,9 @@ def test_what_ended_long_ago_is_recorded_and_told_to_nobody(
 
 def test_a_new_rule_can_look_at_the_past(connection: Connection, alva: int) -> None:
     load(connection, fix(0, 20_000), fix(1))
-    number = rule(connection, "fence", event="enter", fence=FENCE)
-    assert evaluate_rule(connection, number, START, later(3)) == 1
+    rule(connection, "fence", event="enter", fence=FENCE)
+    connection.execute(query("note_rule"), {"study": None, "animals": None, "since": START})
+    assert evaluate(connection, later(3)) == 1
 
 
 def test_a_fix_marked_as_an_outlier_causes_no_alert(connection: Connection, alva: int) -> None:

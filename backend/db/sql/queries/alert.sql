@@ -24,6 +24,23 @@ with noted as (
 )
 select pg_notify('capra_arrival', '') from noted limit 1
 
+-- name: note_rule
+-- A new rule looks at the past: as if all it is about had come anew.
+with noted as (
+    insert into arrival (collar, earliest)
+    select distinct c.collar, %(since)s::timestamptz
+    from collar c
+    left join deployment d on d.collar = c.collar
+    left join animal a on a.animal = d.animal
+    where (%(study)s::bigint is null or coalesce(a.study, c.study) = %(study)s)
+        and (%(animals)s::bigint[] is null or d.animal = any(%(animals)s))
+    order by c.collar
+    on conflict (collar) do update
+    set earliest = least(arrival.earliest, excluded.earliest)
+    returning collar
+)
+select pg_notify('capra_arrival', '') from noted limit 1
+
 -- name: take_arrivals
 -- Aside, in a short transaction: a loader must not wait until what is taken has been looked at.
 with taken as (
@@ -70,14 +87,6 @@ select r.alert_rule, r.kind, r.study, r.settings, r.animals, r.deliver, r.name, 
 from alert_rule r
 where r.active and r.kind in ('silence', 'station-down')
 order by r.alert_rule
-
--- name: rule_alone
-select r.alert_rule, r.kind, r.study, r.settings, r.animals, r.deliver, r.name, r.added_at,
-    f.geometry, %(since)s::timestamptz as earliest, null::integer[] as collars,
-    null::bigint[] as moved
-from alert_rule r
-left join fence f on f.fence = r.fence and (f.study is null or f.study = r.study)
-where r.alert_rule = %(rule)s and r.active and (r.fence is null or f.active)
 
 -- name: rule_animals
 select a.animal
