@@ -110,12 +110,6 @@ def search_uj(state: "State", costs: "Costs", duration_ms: int) -> int:
     return int(power_uw * duration_ms // 1000 * state.search_permille // 1000)
 
 
-def fix_uj(costs: "Costs", duration_ms: int) -> int:
-    """Return the tabled cost of a search of `duration_ms`, waited out in Sleep, and its wake."""
-    power_uw = costs.gnss_search_uw + costs.processor_sleep_uw
-    return int(costs.boot_uj + power_uw * duration_ms // 1000)
-
-
 def send_uj(costs: "Costs", airtime_us: int, listened_ms: int) -> int:
     """Return the cost of one frame, its window and the wake it needs.
 

@@ -3,6 +3,7 @@
 import pytest
 
 from firmware import energy
+from firmware.block import State
 from firmware.boards._costs_collar_l476 import COSTS
 from firmware.drivers.radio import Radio
 from firmware.wire import region
@@ -72,10 +73,10 @@ def test_a_search_costs_what_the_firmware_books(make_world):
     def step(board):
         board.gnss.power(True)
         for _ in range(25):
-            board.clock.sleep_ms(1000)
+            board.clock.stop_ms(1000)  # as it waits for the receiver
         board.gnss.power(False)
 
-    booked_j = (energy.fix_uj(COSTS, 25_000) - COSTS.boot_uj) / 1e6
+    booked_j = energy.search_uj(State(), COSTS, 25_000) / 1e6
     assert difference_j(make_world, step) == pytest.approx(booked_j, rel=0.02)
 
 
