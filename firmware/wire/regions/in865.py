@@ -1,6 +1,6 @@
-"""IN865: India. No duty cycle, 30 dBm EIRP, which are 27.85 dBm ERP.
+"""IN865: India. No duty cycle; 29.2 dBm EIRP by default, which are 27.05 dBm ERP.
 
-Source: LoRaWAN regional parameters RP002, IN865-867.
+Source: LoRaWAN regional parameters RP002-1.0.5, IN865 (earlier issues: 30 dBm EIRP).
 """
 
 from . import Channel, SubBand
