@@ -11,15 +11,16 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from backend import problems, schemas
+from backend.alerts import watch
 from backend.alerts.bulletin import Bulletin
 from backend.alerts.deliver import Mail
-from backend.alerts.watch import Watch
 from backend.audit import AuditLog
 from backend.compat import direct_read, sensors
 from backend.conditional import Conditional
 from backend.db import embedded
 from backend.db.pool import open_pool
 from backend.deps import PROBLEMS
+from backend.forward import step
 from backend.guard import Guard
 from backend.limits import Limits
 from backend.ogc import routes as ogc
@@ -29,6 +30,7 @@ from backend.routes import (
     corridors,
     files,
     fixes,
+    forwarders,
     health,
     home_ranges,
     page,
@@ -72,12 +74,16 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.audit = AuditLog(writer)
         app.state.bulletin = Bulletin(dsn)
         app.state.bulletin.start()
-        watch = Watch(dsn, _mail(settings))
-        watch.start()
+        workers = [*watch.workers(dsn, _mail(settings)), step.worker(dsn)]
+        for worker in workers:
+            worker.start()
         try:
             yield
         finally:
-            watch.close()
+            for worker in workers:
+                worker.end()
+            for worker in workers:
+                worker.close()
             await app.state.bulletin.close()
             app.state.audit.close()
             writer.close()
@@ -108,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
         records,
         files,
         alerts,
+        forwarders,
         people,
         session,
         health,

@@ -16,12 +16,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-import httpx
 from psycopg import Connection
 from psycopg.rows import namedtuple_row
 
+from backend import outgoing
 from backend.db.queries import query
 
 log = logging.getLogger(__name__)
@@ -121,19 +120,15 @@ def _deliver(row: Any, mail: Mail | None, now: datetime) -> None:
 def _post(channel: Mapping[str, str], what: dict[str, Any], now: datetime) -> None:
     body = json.dumps(what, sort_keys=True).encode()
     headers = {
-        "Content-Type": "application/json",
         "Capra-Alert": str(what["alert"]),
         "Capra-Signature": signature(channel["secret"], int(now.timestamp()), body),
     }
     try:
-        answer = httpx.post(
-            channel["url"], content=body, headers=headers, timeout=_TIMEOUT_S, trust_env=False
-        )
-    except httpx.HTTPError as error:
-        host = urlsplit(channel["url"]).hostname
-        raise DeliveryFailed(f"{host}: {type(error).__name__}") from error
-    if not answer.is_success:
-        raise DeliveryFailed(f"{urlsplit(channel['url']).hostname} answered {answer.status_code}")
+        answer = outgoing.post(channel["url"], body, headers)
+    except outgoing.Unreached as error:
+        raise DeliveryFailed(str(error)) from error
+    if not answer.good:
+        raise DeliveryFailed(f"{outgoing.host_of(channel['url'])} answered {answer.status}")
 
 
 def _send(channel: Mapping[str, str], what: dict[str, Any], mail: Mail) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from backend.outgoing import Url
 from backend.params import AnimalNumber, NoQuery, Number, Period
 from backend.registry_models import Input, Name, Text, change_of, page_of
 from backend.schemas import Answer, Link, Utc
@@ -18,26 +17,11 @@ Kind = Literal[
 ]  # fmt: skip
 
 
-def _checked_url(url: str) -> str:
-    """HTTPS anywhere, HTTP on this machine: what is told is not for others to read."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = host == "localhost"
-    if not host or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not local):
-        raise ValueError("expected an address that begins with https://")
-    if parts.username or parts.password:
-        raise ValueError("expected an address without a password")
-    return url
-
-
 class Webhook(Input):
     """An address that is sent each alert as JSON, signed."""
 
     kind: Literal["webhook"]
-    url: Annotated[str, Field(max_length=2000), AfterValidator(_checked_url)]
+    url: Url
     secret: Annotated[str, Field(min_length=16, max_length=200)] = Field(
         description="Signs each message (HMAC-SHA-256); never answered again"
     )

@@ -41,6 +41,7 @@ def set_flags(
     with connection.transaction():
         # first the lock that the loader takes last: what it adds meanwhile is seen, or comes after
         connection.execute(query("lock_latest"), {"collars": sorted(set(collars))})
-        changed = connection.execute(query("flag_fixes"), values).rowcount
+        row = connection.execute(query("flag_fixes"), values).fetchone()
         connection.execute(query("renew_latest"), {"collars": sorted(set(collars))})
-    return changed
+    assert row is not None  # a count always answers
+    return int(row[0])

@@ -43,17 +43,32 @@ select pg_notify('capra_arrival', '') from noted limit 1
 
 -- name: take_arrivals
 -- Aside, in a short transaction: a loader must not wait until what is taken has been looked at.
+-- Forwarders hear of it here, each by its mark of the collar.
 with taken as (
     delete from arrival
     where collar in (
         select collar from arrival order by collar limit 500 for update skip locked
     )
     returning collar, earliest
+), kept as (
+    insert into arrival_taken (collar, earliest)
+    select collar, earliest from taken
+    on conflict (collar) do update
+    set earliest = least(arrival_taken.earliest, excluded.earliest)
+), marked as (
+    select m.forwarder, m.collar, t.earliest
+    from forward_mark m
+    join taken t using (collar)
+    order by m.forwarder, m.collar
+    for update of m
+), told as (
+    update forward_mark m
+    set since = least(m.since, k.earliest), arrivals = m.arrivals + 1
+    from marked k
+    where (m.forwarder, m.collar) = (k.forwarder, k.collar)
+    returning m.collar
 )
-insert into arrival_taken (collar, earliest)
-select collar, earliest from taken
-on conflict (collar) do update
-set earliest = least(arrival_taken.earliest, excluded.earliest)
+select pg_notify('capra_forward', '') from told limit 1
 
 -- name: arrivals_taken
 delete from arrival_taken returning collar, earliest

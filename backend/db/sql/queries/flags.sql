@@ -4,16 +4,27 @@
 select from latest_fix where collar = any(%(collars)s::integer[]) order by collar for update
 
 -- name: flag_fixes
--- By fix_once, the collar only.
-update fix
-set outlier = (fix.outlier | %(on)s::smallint) & ~%(off)s::smallint
-from unnest(%(collars)s::integer[], %(generations)s::integer[], %(records)s::bigint[])
-    as wanted (collar, generation, record)
-where (fix.collar, fix.generation, fix.record)
-    = (wanted.collar, wanted.generation, wanted.record)
-  and fix.outlier <> (fix.outlier | %(on)s::smallint) & ~%(off)s::smallint
-  and (%(studies)s::bigint[] is null
-       or (select study from worn(fix.collar, fix.recorded_at)) = any(%(studies)s))
+-- By fix_once, the collar only. What changes is looked at as if it had come anew.
+with changed as (
+    update fix
+    set outlier = (fix.outlier | %(on)s::smallint) & ~%(off)s::smallint
+    from unnest(%(collars)s::integer[], %(generations)s::integer[], %(records)s::bigint[])
+        as wanted (collar, generation, record)
+    where (fix.collar, fix.generation, fix.record)
+        = (wanted.collar, wanted.generation, wanted.record)
+      and fix.outlier <> (fix.outlier | %(on)s::smallint) & ~%(off)s::smallint
+      and (%(studies)s::bigint[] is null
+           or (select study from worn(fix.collar, fix.recorded_at)) = any(%(studies)s))
+    returning fix.collar, fix.recorded_at
+), noted as (
+    insert into arrival (collar, earliest)
+    select collar, min(recorded_at) from changed group by collar order by collar
+    on conflict (collar) do update
+    set earliest = least(arrival.earliest, excluded.earliest)
+    returning collar
+)
+select count(*) as changed, (select pg_notify('capra_arrival', '') from noted limit 1) is null
+from changed
 
 -- name: renew_latest
 with newest as (

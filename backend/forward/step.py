@@ -1,0 +1,154 @@
+"""One request of one forwarder: what is next, what was said, what that means for the fixes.
+
+A fix is marked in the same transaction that notes the answer. What was sent and not marked (a
+crash, a lost answer) is sent again as the same observation, which the other side knows by source
+and time.
+
+A refused batch is halved until one fix is left, which is then at fault and marked with the error;
+what is taken doubles the batch again. Where several in a row are refused, the newest of all is
+tried: if that is refused too, it is not the fixes, and nothing more is marked until it goes again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import namedtuple_row
+
+from backend.db import audit
+from backend.db.queries import query
+from backend.forward import remote
+from backend.worker import Worker
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT = timedelta(seconds=10)
+_LONGEST_WAIT = timedelta(hours=1)
+_IN_A_ROW = 3
+
+
+def worker(dsn: str) -> Worker:
+    """The thread that forwards, for as long as the API runs."""
+    return Worker(dsn, "forwarding", "capra_forward", forward)
+
+
+def forward(connection: Connection[Any]) -> bool:
+    """Let every forwarder that is due send one batch; returns whether any did something.
+
+    Args:
+        connection: idle, autocommit; no transaction is open while a request is under way.
+    """
+    return sum(_alone(connection, one) for one in _rows(connection, "forwarders_due")) > 0
+
+
+def _alone(connection: Connection[Any], forwarder: Any) -> bool:
+    """The step of one forwarder, unless another process is at it."""
+    key = {"forwarder": forwarder.forwarder}
+    (held,) = _rows(connection, "lock_forwarder", **key)
+    if not held.held:
+        return False
+    try:
+        # anew: another may have been at it since it was listed
+        due = [f for f in _rows(connection, "forwarders_due") if f.forwarder == key["forwarder"]]
+        return bool(due) and _step(connection, due[0])
+    finally:
+        connection.execute(query("unlock_forwarder"), key)
+
+
+def _step(connection: Connection[Any], forwarder: Any) -> bool:
+    viewer = json.dumps([{"study": forwarder.study, "role": forwarder.role}])
+    values = {"forwarder": forwarder.forwarder, "study": forwarder.study, "viewer": viewer}
+    if forwarder.settings != forwarder.planned_as:
+        renewed = values | {"settings": forwarder.settings}
+        with connection.transaction():
+            connection.execute(query("renew_forwarder"), renewed)
+            connection.execute(query("plan_forwarder"), values)
+        return True
+    if forwarder.to_plan:
+        connection.execute(query("plan_forwarder"), values)
+    marks = _rows(connection, "forward_due", **values)
+    if not marks:
+        return False
+    newest = forwarder.refusals >= _IN_A_ROW
+    size = 1 if newest else forwarder.size
+    asked = {"collars": [mark.collar for mark in marks], "since": forwarder.since}
+    fixes = _rows(connection, "forward_batch", **values, **asked, size=size, newest=newest)
+    if not fixes:
+        _done(connection, forwarder, marks)
+        return True
+    audit.append(connection, [_entry(forwarder, fixes)])
+    outcome = remote.post(forwarder, fixes)
+    with connection.transaction():
+        _note(connection, forwarder, fixes, outcome)
+        if outcome.verdict == "taken" and len(fixes) < size:
+            _done(connection, forwarder, marks)
+    return outcome.verdict != "later"
+
+
+def _note(
+    connection: Connection[Any], forwarder: Any, fixes: Sequence[Any], outcome: remote.Outcome
+) -> None:
+    """Mark the fixes and say how to go on.
+
+    A duplicate among several is sought like one at fault: EarthRanger says 409 also where another
+    request stored some of a batch at the same time, and then none of this one.
+    """
+    size, refusals, attempts = forwarder.size, forwarder.refusals, 0
+    wait, sent, error = timedelta(seconds=forwarder.every_s), 0, outcome.error
+    if outcome.verdict == "taken":
+        _mark(connection, forwarder, fixes, None)
+        size, refusals, sent = min(2 * len(fixes), forwarder.batch), 0, len(fixes)
+        size = max(size, forwarder.size)
+    elif outcome.verdict != "later" and len(fixes) > 1:
+        size, error = len(fixes) // 2, None
+    elif outcome.verdict == "known":
+        _mark(connection, forwarder, fixes, None)
+        sent, error = 1, None
+    elif outcome.verdict == "refused" and refusals < _IN_A_ROW:
+        _mark(connection, forwarder, fixes, error)
+        refusals += 1
+    else:
+        attempts = forwarder.attempts + 1
+        wait = outcome.wait or min(_FIRST_WAIT * 2 ** min(attempts - 1, 12), _LONGEST_WAIT)
+        log.warning("forwarder %d: %s", forwarder.forwarder, error)
+    connection.execute(query("note_forwarder"), {
+        "forwarder": forwarder.forwarder, "size": size, "refusals": refusals,
+        "attempts": attempts, "wait": wait, "sent": sent, "error": error,
+    })  # fmt: skip
+
+
+def _mark(
+    connection: Connection[Any], forwarder: Any, fixes: Sequence[Any], error: str | None
+) -> None:
+    connection.execute(query("note_forwarded"), {
+        "forwarder": forwarder.forwarder, "error": error,
+        "collars": [fix.collar for fix in fixes], "times": [fix.recorded_at for fix in fixes],
+        "generations": [fix.generation for fix in fixes],
+        "records": [fix.record for fix in fixes],
+    })  # fmt: skip
+
+
+def _done(connection: Connection[Any], forwarder: Any, marks: Sequence[Any]) -> None:
+    """Nothing is left of what the marks knew of."""
+    connection.execute(query("done_marks"), {
+        "forwarder": forwarder.forwarder, "collars": [mark.collar for mark in marks],
+        "arrivals": [mark.arrivals for mark in marks], "bounds": [mark.bound for mark in marks],
+    })  # fmt: skip
+
+
+def _entry(forwarder: Any, fixes: Sequence[Any]) -> audit.Entry:
+    """Who is told how much: it is written before it is said."""
+    return audit.Entry(f"forwarder {forwarder.forwarder}", "read", {
+        "study": forwarder.study, "role": forwarder.role, "to": forwarder.address,
+        "fixes": len(fixes), "exact": sum(fix.cells_per_degree == 0 for fix in fixes),
+    })  # fmt: skip
+
+
+def _rows(connection: Connection[Any], name: str, **values: object) -> list[Any]:
+    with connection.cursor(row_factory=namedtuple_row) as cursor:
+        return list(cursor.execute(query(name), values))
