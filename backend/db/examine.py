@@ -59,4 +59,7 @@ def examine(connection: Connection[Any]) -> list[Finding]:
         )
     else:
         found.append(Finding(f"{admins} administrators"))
+    for name, error in connection.execute(query("troubled_forwarders")):
+        what = f"the forwarder {name!r} does not get through: {error}"
+        found.append(Finding(what, False, "see /api/v1/forwarders"))
     return found

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
+from psycopg import Connection
 
 from backend.auth import ADMINS
+from backend.db import resources
 from backend.errors import BadRequest
 from backend.forward import models
 from backend.routes.registry import of_table
@@ -37,7 +39,8 @@ _COLUMNS = """forwarder, study, name, kind, address, provider, subject_type, rol
             from seen_fix(jsonb_build_array(
                 jsonb_build_object('study', forwarder.study, 'role', forwarder.role))) s
             where s.collar = w.collar and s.study = forwarder.study and s.animal is not null
-                and visible(s.outlier) and s.recorded_at >= greatest(m.since, forwarder.since)
+                and visible(s.outlier)
+                and s.recorded_at >= greatest(m.since, forwarder.since, '-infinity')
                 and not exists (
                     select
                     from forwarded d
@@ -67,11 +70,18 @@ def _adapt(values: dict[str, Any], current: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _add(database: Connection[Any], values: dict[str, Any]) -> Any:
+    """Add one, and let it begin at once."""
+    forwarder = resources.add(database, "forwarder", values)
+    database.execute("notify capra_forward")
+    return forwarder
+
+
 FORWARDERS = Resource(
     "forwarder", "forwarders", models.Forwarder, models.Forwarders,
     models.NewForwarder, models.ForwarderChange,
     of_table("forwarder", _COLUMNS, ADMINS, "study"), ADMINS,
-    adapt=_adapt, removable=True, scope="admin",
+    add=_add, adapt=_adapt, removable=True, scope="admin",
 )  # fmt: skip
 
 router = APIRouter()

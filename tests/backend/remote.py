@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Body = list[dict[str, Any]]
-Mood = Callable[[Body], "tuple[int, dict[str, str]] | str | None"]
+Mood = Callable[[Body], Any]
 """What to do with a body: a status and headers, "cut" (take it and hang up), or None: take it"""
 
 

@@ -60,7 +60,7 @@ def load(connection: Connection, *records: int, **changes: Any) -> None:
 
 def run(connection: Connection) -> None:
     """Go on until there is nothing to do, waiting for nothing."""
-    connection.execute("update forwarder set planned_at = '-infinity'")
+    connection.execute("update forwarder set planned_at = 'epoch'")
     for _ in range(200):
         connection.execute("update forwarder set next_try_at = now()")
         if not forward(connection) and state(connection)[2] == 0:

@@ -460,7 +460,7 @@ create table forwarder (
     refusals integer not null default 0,
     attempts integer not null default 0,
     next_try_at timestamptz not null default now(),
-    planned_at timestamptz not null default '-infinity',
+    planned_at timestamptz not null default 'epoch',
     planned_as text not null default '',
     sent bigint not null default 0,
     last_sent_at timestamptz,
