@@ -156,12 +156,16 @@ class Life:
         self.diary.processor_s += (us["boot"] + us["wake"] + us["gauge"]) / 1e6
         self._spend(self.boot_j, self.parts.costs.processor_uw / 1e6)
 
-    def search(self, limit_s: float, restored: bool = True) -> tuple[float, bool]:
+    def search(
+        self, limit_s: float, restored: bool = True, stay_s: float = 0.0
+    ) -> tuple[float, bool]:
         """Receiver on until a fix, until it is hopeless, or for `limit_s`.
 
         Args:
             limit_s: Patience.
-            restored: Whether what the collar saved is told to the receiver.
+            restored: Whether what the collar saved, or a station gave, is told to the receiver.
+            stay_s: At the earliest it ends so long after its begin when there is a fix, so that
+                orbits are heard anew.
 
         Returns:
             Seconds it was on, and whether there was a fix.
@@ -177,8 +181,8 @@ class Life:
         if heard < _HEARD_LEAST:
             limit_s = min(limit_s, math.ceil(settled_s))
         fixed = needs_s <= limit_s
-        on_s = needs_s if fixed else limit_s
-        if fixed and on_s >= search.DOWNLOAD_S:
+        on_s = max(needs_s, stay_s) if fixed else limit_s
+        if fixed and search.hears(self.receiver, orbits, on_s):
             on_s += SAVE_S
             self.own_at_s = self.t_s + on_s
         began_s = self.t_s

@@ -1,7 +1,8 @@
 """What the clairvoyant optimum may do, at mean costs: from the twin's parts to a graph of moves.
 
 The state of knowledge is the age of the orbits the receiver could be told, in half hours; a fix
-with them keeps their age, a cold or aided one starts them anew. Under closed sky a search gives
+with them keeps their age, a cold or aided one starts them anew. So does a fix with them whose
+receiver stays on until it has heard new ones. Under closed sky a search gives
 nothing until it is recognised as hopeless; the mean cost of a fix carries its share of those.
 """
 
@@ -18,18 +19,19 @@ _WAKES_PER_DAY = 4  # that do nothing else
 _SPARE_J = 2.0  # kept above the lower limit, for the sag of a search in the cold
 
 
-def fix_j(parts: Parts, receiver: SearchParts, orbits: float, frame_j: float) -> float:
+def fix_j(
+    parts: Parts, receiver: SearchParts, orbits: float, frame_j: float, stay_s: float = 0.0
+) -> float:
     """Mean joules of a fix with so many usable orbits, its wake and its share of a frame."""
     costs = parts.costs
     power_w = (costs.gnss_search_uw + costs.processor_stop_uw) / 1e6
-    startup_s = parts.gnss.startup_s
-    warm = orbits >= receiver.least
-    start_s = startup_s + (life.RESTORE_S if warm else 0.0)
-    on_s = start_s + search.median_s(receiver, orbits) * receiver.mean_factor + life.POLL_S / 2
-    if on_s >= search.DOWNLOAD_S:
+    mean_s = search.median_s(receiver, orbits) * receiver.mean_factor
+    told_s = parts.gnss.startup_s + (life.RESTORE_S if orbits >= receiver.least else 0.0)
+    on_s = max(told_s + mean_s + life.POLL_S / 2, stay_s)
+    if search.hears(receiver, orbits, on_s):
         on_s += life.SAVE_S
     closed = receiver.closed_share / (1.0 - receiver.closed_share)
-    hopeless_s = start_s + life.SETTLED * receiver.cold_s / 9.0 + life.POLL_S / 2
+    hopeless_s = told_s + life.SETTLED * receiver.cold_s / 9.0 + life.POLL_S / 2
     boot_j = costs.boot_uj / 1e6
     tried_j = boot_j + power_w * on_s + closed * (boot_j + power_w * hopeless_s)
     return float(tried_j + (boot_j + frame_j) / _RECORDS_PER_FRAME)
@@ -43,22 +45,19 @@ def moves(parts: Parts, receiver: SearchParts, frame_j: float, aid_j: float | No
         aided_j = aid_j + fix_j(parts, receiver, parts.gnss.view, frame_j)
         if aided_j < cold_j:
             satellites, open_j = parts.gnss.view, aided_j
-    by_age = []
-    for age in range(1, int(receiver.valid_s // SLOT_S) + 1):
-        orbits = search.usable(receiver, [age * SLOT_S] * satellites)
-        if orbits < receiver.least:
-            break
-        by_age.append(fix_j(parts, receiver, orbits, frame_j))
+    ages_s = [age * SLOT_S for age in range(1, int(receiver.valid_s // SLOT_S) + 1)]
+    by_age = [search.usable(receiver, [age_s] * satellites) for age_s in ages_s]
+    by_age = [orbits for orbits in by_age if orbits >= receiver.least]
     states = len(by_age) + 1
     idle = np.array([0, *range(2, states), 0])
-    cost_j = np.full((states, 2), np.inf)
+    cost_j = np.full((states, 2), np.inf)  # new orbits, or those there are
     cost_j[:, 0] = open_j
-    cost_j[1:, 1] = by_age
     then = np.stack([np.ones(states, dtype=np.int64), idle], axis=1)
-    for age in range(1, states):  # so long a search hears orbits anew
-        orbits = search.usable(receiver, [age * SLOT_S] * satellites)
-        if search.median_s(receiver, orbits) >= search.DOWNLOAD_S:
-            then[age, 1] = 1
+    for state, orbits in enumerate(by_age, 1):
+        cost_j[state, 1] = fix_j(parts, receiver, orbits, frame_j)
+        if satellites == receiver.decoded:
+            stayed_j = fix_j(parts, receiver, orbits, frame_j, receiver.download_s)
+            cost_j[state, 0] = min(open_j, stayed_j)
     return Moves(idle, cost_j, then)
 
 

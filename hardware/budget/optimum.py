@@ -5,15 +5,16 @@ the whole income. A receiver's knowledge is a small graph: states, and in each w
 which state follows (`Moves`). Two answers:
 
     upper bound   Lagrange dual of the linear relaxation (the storage's balance is priced, the
-                  graph stays exact): no plan, whatever its luck with rounding, can do better
-    plan          dynamic programme over half hours, states and stored energy, carried out with
-                  the exact balance: so much can be done
+                  graph stays exact): no plan, whatever its luck with rounding, can do better.
+                  It may search a little in every slot, which keeps orbits young for ever
+    plan          dynamic programme over half hours: for each state and number of fixes so far the
+                  most energy that can be left, since more is never worse; it is carried out with
+                  the exact balance
 
 Leakage is a parallel resistance, so it is linear in the energy and both answers pay it exactly.
 Everything is joules above the storage's lower limit.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -21,15 +22,15 @@ from typing import TypeVar, cast
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
+from scipy.optimize import linprog, minimize_scalar
 from scipy.sparse import csr_array
 
 Array = NDArray[np.float64]
 SLOT_S = 1800
 PER_DAY = 86_400 // SLOT_S
-_GRID = 385  # energies of the dynamic programme
-_SPARE_J = 12.0  # above what the relaxation stores
-_LATE = 3.0  # joules missing, at the end or ever, cost so many times their price
+_SPARE_J = 12.0  # the plan may store so much more than the relaxation does
+_SPARE_FIXES = 50  # and be so many more or fewer fixes ahead
+_SCALES = (0.98, 1.05)  # of the relaxation's prices
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
@@ -77,7 +78,7 @@ class Plan:
 
     Attributes:
         bound: No plan has more fixes.
-        fixes: The plan's fixes, less those that pay for joules missing at the end.
+        fixes: The plan's fixes.
         taken: (slots,) whether a fix is taken in this half hour.
         energy_j: (slots + 1,) stored energy.
         wasted_j: What a full store refused.
@@ -101,24 +102,27 @@ def best_cycle_j(moves: Moves) -> float:
 
 
 def clairvoyant(income_j: Array, moves: Moves, store: Store) -> Plan:
-    """Return the best plan for `income_j`, the joules of each half hour of whole days."""
-    rate = store.leak_per_s
-    leak0 = store.leak_w + rate * store.low_j
-    net_j = income_j - (store.always_w + leak0) * SLOT_S
-    prices, most_j = _prices(net_j, rate * SLOT_S, best_cycle_j(moves), store)
-    bound = _dual(net_j, 1.0 - rate * SLOT_S, prices, moves, store)
-    top_j = min(store.high_j, most_j + _SPARE_J)  # the plan need not look higher
-    grid_j = np.linspace(0.0, top_j - store.low_j, _GRID)
-    leak_j = (leak0 + rate * grid_j) * SLOT_S
-    by_grid_j = (income_j - store.always_w * SLOT_S)[:, None] - leak_j
-    start_j = store.start_j - store.low_j
-    end_fixes = _LATE * prices[-1] * np.minimum(0.0, grid_j - start_j)
+    """Return the best plan for `income_j`, the joules of each half hour of whole days.
+
+    Raises:
+        ValueError: No plan keeps the storage within its limits.
+    """
+    leak = store.leak_per_s * SLOT_S
+    low_leak_j = (store.leak_w + store.leak_per_s * store.low_j) * SLOT_S
+    net_j = income_j - store.always_w * SLOT_S - low_leak_j
+    per_fix_j = best_cycle_j(moves)
+    prices, most_j = _prices(net_j, leak, per_fix_j, store)
+    bound = _bound(net_j, 1.0 - leak, prices, moves, store)
+    most_j = min(store.high_j, most_j + _SPARE_J) - store.low_j  # no need to look higher
+    width = int(most_j / per_fix_j) + _SPARE_FIXES
     graph = (moves.idle, moves.cost_j, moves.then)
-    value = _values(by_grid_j, *graph, end_fixes, grid_j[1], _LATE * prices[-1])
-    taken, energy_j, wasted_j = _carry_out(value, by_grid_j, *graph, start_j, grid_j[1])
-    missing_j = max(0.0, start_j - float(energy_j[-1]))
-    fixes = int(taken.sum()) - math.ceil(missing_j / float(np.min(moves.cost_j)) - 1e-9)
-    return Plan(bound, fixes, taken, energy_j + store.low_j, float(wasted_j))
+    start_j = store.start_j - store.low_j
+    way = _best_ways(net_j, 1.0 - leak, *graph, start_j, most_j, width)
+    energy_j, wasted_j = _carry_out(way, net_j, 1.0 - leak, *graph, start_j, most_j)
+    if energy_j.min() < -1e-9 or energy_j[-1] < start_j:
+        raise ValueError("no plan keeps the storage within its limits")
+    taken = way >= 0
+    return Plan(bound, int(taken.sum()), taken, energy_j + store.low_j, float(wasted_j))
 
 
 def _prices(net_j: Array, leak: float, per_fix_j: float, store: Store) -> tuple[Array, float]:
@@ -158,6 +162,15 @@ def _prices(net_j: Array, leak: float, per_fix_j: float, store: Store) -> tuple[
     return prices, max(store.start_j, float(answer.x[days : 2 * days].max()))
 
 
+def _bound(net_j: Array, keep: float, prices: Array, moves: Moves, store: Store) -> float:
+    """The least Lagrange dual for multiples of `prices`; it is convex in the multiple."""
+
+    def dual(scale: float) -> float:
+        return _dual(net_j, keep, scale * prices, moves, store)
+
+    return float(minimize_scalar(dual, bounds=_SCALES, method="bounded").fun)
+
+
 def _dual(net_j: Array, keep: float, prices: Array, moves: Moves, store: Store) -> float:
     """Value of the Lagrange dual: the balance of half hour t is priced with `prices[t]`."""
     income = net_j - store.low_j * (keep - 1.0)
@@ -186,77 +199,93 @@ def _gain(idle: NDArray[np.int64], cost_j: Array, then: NDArray[np.int64], price
 
 
 @_jit
-def _values(
+def _best_ways(
     net_j: Array,
-    idle: NDArray[np.int64],
-    cost_j: Array,
-    then: NDArray[np.int64],
-    end_fixes: Array,
-    step_j: float,
-    short: float,
-) -> NDArray[np.float32]:
-    """Fixes to come by half hour, state and energy on a grid, backwards from the end."""
-    slots, grid = len(net_j), len(end_fixes)
-    states, ways = cost_j.shape
-    value = np.zeros((slots + 1, states, grid), dtype=np.float32)
-    for s in range(states):
-        value[slots, s] = end_fixes
-    for t in range(slots - 1, -1, -1):
-        for i in range(grid):
-            rest = i * step_j + net_j[t, i]
-            for s in range(states):
-                best = _at(value[t + 1, idle[s]], rest / step_j)
-                for w in range(ways):
-                    after = rest - cost_j[s, w]
-                    if after >= 0.0:
-                        best = max(best, 1.0 + _at(value[t + 1, then[s, w]], after / step_j))
-                value[t, s, i] = best + short * min(rest, 0.0)
-    return value
-
-
-@_jit
-def _carry_out(
-    value: NDArray[np.float32],
-    net_j: Array,
+    keep: float,
     idle: NDArray[np.int64],
     cost_j: Array,
     then: NDArray[np.int64],
     start_j: float,
-    step_j: float,
-) -> tuple[NDArray[np.bool_], Array, float]:
-    """Take what the values call best, with the exact balance; energies above the lower limit."""
+    high_j: float,
+    width: int,
+) -> NDArray[np.int64]:
+    """The way taken in each half hour, -1 for none, of the plan with most fixes.
+
+    It ends with no less than `start_j`. Few fixes leave a full storage: a window of `width`
+    numbers of fixes holds what is left of them.
+    """
     slots = len(net_j)
-    ways = cost_j.shape[1]
-    high_j = (value.shape[2] - 1) * step_j
-    taken = np.zeros(slots, dtype=np.bool_)
-    energy = np.empty(slots + 1)
-    energy[0] = start_j
-    wasted, s = 0.0, 0
+    states, ways = cost_j.shape
+    came = np.zeros((slots, states, width), dtype=np.uint8)  # state before, and way + 1
+    shifts = np.zeros(slots, dtype=np.int64)  # of the window
+    energy = np.full((states, width), -np.inf)
+    energy[0, 0] = start_j
+    top = 0
     for t in range(slots):
-        rest = energy[t] + _at(net_j[t], energy[t] / step_j)
-        best, way = _at(value[t + 1, idle[s]], rest / step_j), -1
-        for w in range(ways):
-            after = rest - cost_j[s, w]
-            if after >= 0.0:
-                worth = 1.0 + _at(value[t + 1, then[s, w]], after / step_j)
-                if worth > best:
-                    best, way = worth, w
-        if way >= 0:
-            rest -= cost_j[s, way]
-            taken[t] = True
-            s = then[s, way]
-        else:
-            s = idle[s]
-        wasted += max(0.0, rest - high_j)
-        energy[t + 1] = min(rest, high_j)
-    return taken, energy, wasted
+        shifts[t] = shift = max(_beaten(energy, top), top + 2 - width)
+        after = np.full((states, width), -np.inf)
+        for s in range(states):
+            for n in range(shift, top + 1):
+                if energy[s, n] < 0.0:
+                    continue
+                rest = energy[s, n] * keep + net_j[t]
+                for w in range(-1, ways):
+                    there = idle[s] if w < 0 else then[s, w]
+                    left = min(rest if w < 0 else rest - cost_j[s, w], high_j)
+                    m = n - shift + (w >= 0)
+                    if left >= 0.0 and left > after[there, m]:
+                        after[there, m] = left
+                        came[t, there, m] = s * (ways + 1) + w + 1
+        energy = after
+        top += 1 - shift
+        while top > 0 and energy[:, top].max() < 0.0:
+            top -= 1
+    taken = np.full(slots, -1)
+    n = top
+    while n > 0 and energy[:, n].max() < start_j:
+        n -= 1
+    s = int(np.argmax(energy[:, n]))
+    for t in range(slots - 1, -1, -1):
+        code = came[t, s, n]
+        s, taken[t] = code // (ways + 1), code % (ways + 1) - 1
+        n += shifts[t] - (taken[t] >= 0)
+    return taken
 
 
 @_jit
-def _at(values: Array, index: float) -> float:
-    """Value at a fractional index, linear between the grid's points; beyond its end the last."""
-    if index >= len(values) - 1:
-        return float(values[len(values) - 1])
-    i = int(max(index, 0.0))
-    share = max(index, 0.0) - i
-    return float(values[i] * (1.0 - share) + values[i + 1] * share)
+def _beaten(energy: Array, top: int) -> int:
+    """How many numbers of fixes are beaten in every state: a larger one leaves as much energy."""
+    count = top
+    for s in range(len(energy)):
+        most = energy[s, : top + 1].max()
+        if most >= 0.0:
+            n = top
+            while energy[s, n] < most:
+                n -= 1
+            count = min(count, n)
+    return count
+
+
+@_jit
+def _carry_out(
+    way: NDArray[np.int64],
+    net_j: Array,
+    keep: float,
+    idle: NDArray[np.int64],
+    cost_j: Array,
+    then: NDArray[np.int64],
+    start_j: float,
+    high_j: float,
+) -> tuple[Array, float]:
+    """Energies above the lower limit, and what a full storage refused."""
+    energy = np.empty(len(way) + 1)
+    energy[0] = start_j
+    wasted, s = 0.0, 0
+    for t in range(len(way)):
+        rest = energy[t] * keep + net_j[t]
+        if way[t] >= 0:
+            rest -= cost_j[s, way[t]]
+        s = idle[s] if way[t] < 0 else then[s, way[t]]
+        wasted += max(0.0, rest - high_j)
+        energy[t + 1] = min(rest, high_j)
+    return energy, wasted

@@ -93,8 +93,8 @@ class Ours:
         now_s = life.now_s
         measured_uj = energy.stored_uj(costs, life.read_uv())
         self._note()
-        energy.balance(state, costs, settings, now_s, measured_uj)
         self._feel(now_s, measured_uj)
+        energy.balance(state, costs, settings, now_s, measured_uj)
         if schedule.activity_at_s(state, settings, now_s) <= now_s:
             motion.take_interval(state)
             state.activity_uj, state.activity_at_s = 0, now_s
@@ -179,7 +179,10 @@ class Ours:
             schedule.end_aid(state, life.now_s, self._aid_uj(), True)
             knows = energy.knows(state, life.now_s)
         before_uv = life.read_uv()
-        on_s, fixed = life.search(decision.limit_ms / 1000, restored=knows != energy.COLD)
+        on_s, fixed = life.search(
+            decision.limit_ms / 1000,
+            restored=knows > energy.STALE,
+        )
         on_ms = round(on_s * 1000)
         energy.learn_search_power(state, costs, before_uv, life.read_uv(), on_ms)
         schedule.end_fix(state, costs, self.settings, decision, knows, life.now_s, on_ms, fixed)

@@ -254,15 +254,16 @@ class GnssReceiver:
         return (now_us + self._start_utc_us) / 1e6
 
     def _hear(self, now_us: int) -> None:
-        """With a cold start's fix the receiver has orbits of its own."""
+        """With a cold start's fix, or some time later, the receiver has orbits of its own."""
         session = self._session
         assert session is not None
-        fixed = now_us >= session.on_us + session.ttff_us
-        if not fixed or session.decoded:
+        on_us = now_us - session.on_us
+        if on_us < session.ttff_us or session.decoded:
             return
-        session.decoded = True
-        if session.ttff_us >= search.DOWNLOAD_S * 1e6:
-            session.knowledge.decode(self._utc_s(now_us), self._parts.search.decoded)
+        parts, utc_s = self._parts.search, self._utc_s(now_us)
+        if search.hears(parts, session.knowledge.orbits(utc_s), on_us / 1e6):
+            session.decoded = True
+            session.knowledge.decode(utc_s, parts.decoded)
 
     def _assist(self, kind: tuple[int, int], payload: bytes, now_us: int) -> bytes:
         """Answer an UBX-MGA message."""

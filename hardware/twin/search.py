@@ -8,8 +8,10 @@ One model for the receiver that speaks UBX (`hardware.twin.gnss`) and for the fa
     and orbits               hot x (full / usable)^2 from `full` down to `least`, below that cold
     closed sky               everything takes `closed_factor` times as long, few signals are heard
 
-Orbits lose their worth in two ways: they hold for `valid_s` (curve fit interval of broadcast GPS
-ephemerides, IS-GPS-200), and the satellites they belong to set, all within `pass_s`.
+A search hears orbits anew (`hears`) when it must, from cold, or when the receiver stays on for as
+long as that takes; what a shorter one uses keeps its age. Orbits lose their worth in two ways:
+they hold for `valid_s` (curve fit interval of broadcast GPS ephemerides, IS-GPS-200), and the
+satellites they belong to set, all within `pass_s`.
 """
 
 import math
@@ -18,7 +20,6 @@ from dataclasses import dataclass
 
 from hardware.twin.seeded import normal, uniform
 
-DOWNLOAD_S = 18.0  # three subframes of 6 s: a search so long has heard whole orbits
 _SKY_S = 3600  # open or closed, for an hour at a time
 HEARD_OPEN = 10.0  # satellites heard under open sky once the search has settled
 HEARD_CLOSED = 3.0
@@ -51,6 +52,15 @@ class SearchParts:
     closed_factor: float
 
     @property
+    def download_s(self) -> float:
+        """Time to hear orbits [s]: what a cold start takes longer than a hot one.
+
+        A GPS satellite repeats its own in frames of 30 s (IS-GPS-200): under open sky they are
+        there after 18 to 36 s, whatever the frame's phase.
+        """
+        return self.cold_s - self.hot_s
+
+    @property
     def mean_factor(self) -> float:
         """Mean of a time to fix over its median, under open sky."""
         return math.exp(0.5 * self.spread**2)
@@ -66,6 +76,17 @@ def median_s(parts: SearchParts, orbits: float) -> float:
     if orbits < parts.least:
         return parts.cold_s
     return min(parts.hot_s * (parts.full / min(orbits, parts.full)) ** 2, parts.cold_s)
+
+
+def hears(parts: SearchParts, orbits: float, on_s: float) -> bool:
+    """Whether a search that gave a fix has heard new orbits.
+
+    Args:
+        parts: Facts.
+        orbits: Usable at its start.
+        on_s: How long the receiver has been on [s].
+    """
+    return orbits < parts.least or on_s >= parts.download_s
 
 
 def is_closed(parts: SearchParts, seed: int, t_s: float) -> bool:
