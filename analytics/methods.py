@@ -184,14 +184,14 @@ class Method:
 
         values = self.complete(options)
         if isinstance(values.get("error_m"), str):
-            values["error_m"] = _stated_errors(track)
+            values["error_m"] = stated_errors(track)
         if values.get("weights") != "optimal":
             warn_of_sampling(track)
         levels = self.levels_percent if levels_percent is None else levels_percent
         return self.compute(track, levels, values)
 
 
-def _stated_errors(track: Track) -> Any:
+def stated_errors(track: Track) -> Any:
     """Returns the location errors that the track's source states [m], in each direction."""
     if track.error is None:
         expected = "a number of metres: the track's source states no location error"
@@ -324,12 +324,20 @@ def _akde(track: Track, levels: Sequence[float], options: Options) -> RangeResul
     from analytics.ctmm.select import select
     from analytics.ranges.akde import area_interval, autocorrelated_ud
     from analytics.ranges.akde_bootstrap import bootstrap_areas
+    from analytics.steps import part
 
-    fitted = select(track, error_m=options["error_m"]).best
-    found = autocorrelated_ud(track, fitted, options["weights"], options["cell_m"])
-    areas, kind = found.home_range(levels), options["interval"]
+    kind = options["interval"]
+    density = 0.3 if kind == "bootstrap" else 1.0
+    with part(0, density / 2):
+        fitted = select(track, error_m=options["error_m"]).best
+    with part(density / 2, density, "density"):
+        found = autocorrelated_ud(track, fitted, options["weights"], options["cell_m"])
+        areas = found.home_range(levels)
     if kind == "bootstrap":
-        drawn = bootstrap_areas(track, found, levels, CONFIDENCE_PERCENT, options["replicates"])
+        with part(density, 1):
+            drawn = bootstrap_areas(
+                track, found, levels, CONFIDENCE_PERCENT, options["replicates"]
+            )
         intervals = {level: one.area_km2 for level, one in drawn.items()}
     else:
         intervals = {

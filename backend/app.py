@@ -22,17 +22,20 @@ from backend.db.pool import open_pool
 from backend.deps import PROBLEMS
 from backend.forward import step
 from backend.guard import Guard
+from backend.jobs.runner import Runner
 from backend.limits import Limits
 from backend.ogc import routes as ogc
 from backend.oidc import Tokens
 from backend.routes import (
     alerts,
+    analyses,
     corridors,
     files,
     fixes,
     forwarders,
     health,
     home_ranges,
+    overlaps,
     page,
     people,
     records,
@@ -77,9 +80,12 @@ def create_app(settings: Settings) -> FastAPI:
         workers = [*watch.workers(dsn, _mail(settings)), step.worker(dsn)]
         for worker in workers:
             worker.start()
+        app.state.runner = Runner(dsn)
+        app.state.runner.start()
         try:
             yield
         finally:
+            app.state.runner.close()
             for worker in workers:
                 worker.end()
             for worker in workers:
@@ -110,7 +116,9 @@ def create_app(settings: Settings) -> FastAPI:
         fixes,
         tracks,
         home_ranges,
+        overlaps,
         corridors,
+        analyses,
         records,
         files,
         alerts,

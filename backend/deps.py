@@ -58,10 +58,10 @@ def require_exact(connection: Connection[Any], viewer: str, animals: Sequence[in
         NotFound: one is not to be seen at all.
         Forbidden: one is seen coarsely, or late.
     """
-    for animal in animals:
-        require(connection, viewer, "animal", animal)
-        if not rows(connection, "seen_animal_exactly", viewer=viewer, value=animal):
-            raise Forbidden(f"animal {animal}: its exact positions are not for this key")
+    for one in rows(connection, "not_seen_exactly", viewer=viewer, animals=list(animals)):
+        if not one["seen"]:
+            raise NotFound("animal", one["animal"])
+        raise Forbidden(f"animal {one['animal']}: its exact positions are not for this key")
 
 
 def require_order(from_time: datetime | None, to_time: datetime | None) -> None:

@@ -9,6 +9,7 @@ BackendError
 ├── Unauthenticated         no credential, or one that is not good
 ├── Forbidden               known, but not allowed to do this
 ├── TooMany                 more requests than allowed; says when to come again
+│   └── TooManyWaiting      more computations asked for than one may have waiting
 ├── Conflict                it contradicts what is stored (overlap, a name taken)
 ├── Changed                 another changed it since it was read (If-Match)
 └── NotReady                the database has no tables yet
@@ -69,6 +70,16 @@ class TooMany(BackendError):
         self.retry_after_s = retry_after_s
         super().__init__(
             f"more than {per_minute} requests a minute: expected the next after {retry_after_s} s"
+        )
+
+
+class TooManyWaiting(TooMany):
+    """More computations asked for than one caller may have waiting."""
+
+    def __init__(self, most: int, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        BackendError.__init__(
+            self, f"{most} computations wait for this caller: expected one of them to end first"
         )
 
 

@@ -90,18 +90,26 @@ def problem(
     kind: Kind, detail: str, instance: str, headers: dict[str, str] | None = None, **more: Any
 ) -> JSONResponse:
     """A problem document as a response."""
-    content = {
+    content = {**_document(kind, detail, instance), **more}
+    headers = dict(headers or {})
+    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    return JSONResponse(content, kind.status, headers, MEDIA_TYPE)
+
+
+def document(name: str, detail: str, instance: str) -> dict[str, Any]:
+    """A problem that was kept by the name of its kind, as a document."""
+    return _document(next(kind for kind in TABLE.values() if kind.name == name), detail, instance)
+
+
+def _document(kind: Kind, detail: str, instance: str) -> dict[str, Any]:
+    return {
         "type": f"urn:capra:problem:{kind.name}",
         "title": kind.title,
         "status": kind.status.value,
         "detail": detail,
         "instance": instance,
-        **more,
     }
-    headers = dict(headers or {})
-    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
-    return JSONResponse(content, kind.status, headers, MEDIA_TYPE)
 
 
 def _kind_of(error: Exception) -> Kind:

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     import_bytes: int = Field(
         default=2 << 30, gt=0, description="largest file that is imported, unpacked [bytes]"
     )
+    analyses_waiting: int = Field(
+        default=20, ge=1, description="computations that one caller may have waiting"
+    )
     allowed_hosts: tuple[str, ...] = Field(
         default=("localhost", "127.0.0.1", "::1"),
         description="names this service answers to; '*' is any. Keeps other web sites from "

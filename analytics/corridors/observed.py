@@ -29,6 +29,7 @@ from analytics.ranges.bridges import bridges_within, check_sampling, motion_vari
 from analytics.ranges.dynamic_bridge import dynamic_motion_variance
 from analytics.ranges.isopleth import area_below, volume_percent
 from analytics.results import Estimate, UtilizationDistribution, software_version
+from analytics.steps import tell
 from analytics.track import Track, check_spread
 
 Floats = NDArray[np.float64]
@@ -124,7 +125,8 @@ def observed_corridors(
     if left_out:
         parameters["tracks_left_out"] = left_out
     estimate = _estimate(tracks, parameters)
-    for several in bridges.values():
+    for number, several in enumerate(bridges.values()):
+        tell(len(animals) + number, len(animals) + len(bridges), "where each animal was")
         one = _animal_density(several, grid)
         using += _footprint(one, grid, footprint_percent, estimate)
         values += one / len(bridges)
@@ -182,7 +184,8 @@ def _herd_bridges(
     """Returns the bridges of each animal's tracks, and why others have none."""
     bridges: dict[str, list[Bridges]] = {}
     left_out: dict[str, str] = {}
-    for name, tracks in animals.items():
+    for number, (name, tracks) in enumerate(animals.items()):
+        tell(number, 2 * len(animals), "how each animal moves")
         for track in tracks:
             try:
                 bridges.setdefault(name, []).append(

@@ -9,6 +9,7 @@ from analytics.ctmm.fit import FittedModel, Method, fit_to
 from analytics.ctmm.likelihood import Likelihood
 from analytics.ctmm.model import Process
 from analytics.errors import FitError, NoRangeError
+from analytics.steps import tell
 from analytics.track import Track, check_spread
 
 PROCESSES: tuple[Process, ...] = ("IID", "OU", "OUf", "OUF")
@@ -62,8 +63,9 @@ def select(
     check_spread(track)
     likelihood = Likelihood.of(track, error_m)
     candidates, refused, leaving = [], {}, []
-    for process in processes:
+    for number, process in enumerate(processes):
         for isotropic in (True, False):
+            tell(2 * number + (not isotropic), 2 * len(processes), "movement models")
             try:
                 candidates.append(fit_to(likelihood, track, process, isotropic, method))
             except FitError as error:

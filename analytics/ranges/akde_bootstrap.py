@@ -19,6 +19,7 @@ from analytics.ctmm.likelihood import Likelihood, shape_of
 from analytics.ctmm.simulate import simulate
 from analytics.errors import FitError, ParameterError
 from analytics.ranges.akde import AutocorrelatedRange, range_of
+from analytics.steps import tell
 from analytics.track import Track
 
 Floats = NDArray[np.float64]
@@ -85,6 +86,7 @@ def bootstrap_areas(
     truth = np.log([model.gaussian_area_km2(level) for level in levels_percent])
     errors, scaled = [], []
     for number in range(replicates):
+        tell(number, replicates, "bootstrap of the areas")
         try:
             drawn = _replicate(track, found, seed + number)
         except FitError:

@@ -51,6 +51,7 @@ class Bulletin:
                 ) as connection:
                     await connection.execute("listen capra_arrival")
                     await connection.execute("listen capra_alert")
+                    await connection.execute("listen capra_analysis")
                     self._tell()  # something may have come while nobody listened
                     async for _ in connection.notifies():
                         self._tell()

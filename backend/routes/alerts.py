@@ -22,6 +22,7 @@ from backend.db.queries import query
 from backend.deps import Database
 from backend.errors import BadRequest, NotFound
 from backend.params import Number, Query_, clamp_limit
+from backend.routes import computed
 from backend.routes.registry import of_table
 from backend.routes.resource import Resource, routes
 
@@ -125,7 +126,8 @@ async def stream(
 ) -> StreamingResponse:
     """Server-sent events: `fix` (a GeoJSON feature, the newest of its collar) and `alert`.
 
-    A client that was cut off sends the last alert's number as `Last-Event-ID` and misses none.
+    Also `analysis`, when a computation that who listens has asked for is over. A client that was
+    cut off sends the last alert's number as `Last-Event-ID` and misses no alert.
     """
     told = _Told(request, wanted.study)
     await run_in_threadpool(told.begin)
@@ -143,6 +145,7 @@ class _Told:
         self.identified_s = 0.0
         self.alert = 0
         self.newest: dict[int, int] = {}
+        self.since = datetime.now(UTC)
 
     def begin(self) -> None:
         """Know who listens, and where they are.
@@ -185,11 +188,21 @@ class _Told:
                 self.alert = alert["alert"]
                 shown = models.Alert.model_validate(alert).model_dump_json()
                 found.append(_event("alert", shown, self.alert))
+            found += [_event("analysis", one) for one in self._analyses(database)]
         return found
 
     def _identify(self, database: Connection[Any]) -> None:
         self.viewer = get_viewer(self.request, database, get_principal(self.request, database))
         self.identified_s = time.monotonic()
+
+    def _analyses(self, database: Connection[Any]) -> list[str]:
+        """Computations of who listens that are over now, the oldest first."""
+        if self.viewer.account is None:
+            return []
+        wanted = {"finished_after": self.since, "limit": 100}
+        over = computed.shown(database, self.request, self.viewer, **wanted)
+        self.since = max([self.since, *(one.finished_at for one in over if one.finished_at)])
+        return [one.model_dump_json() for one in reversed(over)]
 
     def _fixes(self, database: Connection[Any]) -> list[str]:
         """Features of collars whose newest fix is newer than what was told."""

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
+from psycopg import Connection
 
 from backend import deps, geojson, schemas
+from backend.analysis_models import Prefer
 from backend.auth import WORKERS, Principal, Viewer
 from backend.deps import Database
 from backend.errors import NotFound
@@ -12,6 +14,7 @@ from backend.geojson import GeoJSONResponse
 from backend.jobs import corridor as job
 from backend.jobs.fixes import selection
 from backend.params import CorridorQuery, Number, Query_, clamp_corridors
+from backend.routes import computed
 
 router = APIRouter(prefix="/corridors", tags=["corridors"], default_response_class=GeoJSONResponse)
 
@@ -61,15 +64,15 @@ def get_corridor(
     summary="Compute corridors",
     status_code=201,
     response_model=schemas.Corridors,
-    responses=deps.NOT_FOUND | deps.FORBIDDEN | deps.CANNOT_COMPUTE | _KNOWN,
+    responses=computed.COMPUTED | _KNOWN,
 )
-def compute_corridors(
+async def compute_corridors(
     wanted: schemas.CorridorRequest,
-    database: Database,
     request: Request,
-    viewer: Viewer,
+    asker: computed.Asker,
     _: Query_,
-) -> GeoJSONResponse:
+    prefer: Prefer = None,
+) -> Response:
     """Find the land that animals of a herd pass through, by how many of them, and store it.
 
     Meant for migrations: on the ranges at their ends animals spend most of their time, so give
@@ -77,9 +80,7 @@ def compute_corridors(
     stored result (status 200).
     """
     if wanted.animals is None:  # all there are, of whatever study
-        viewer.require("write", WORKERS)
-    viewer.require_anywhere("write", WORKERS)
-    deps.require_exact(database, viewer.viewer, wanted.animals or [])
+        asker.require("write", WORKERS)
     deps.require_order(wanted.from_time, wanted.to_time)
     asked = job.Asked(
         tuple(wanted.shares_percent) if wanted.shares_percent else None,
@@ -87,24 +88,22 @@ def compute_corridors(
         wanted.motion_variance,
         wanted.max_gap_s,
         wanted.cell_m,
-        selection(wanted.backbone_only, wanted.max_speed_mps, wanted.spike_speed_mps),
     )
-    stored = job.compute(database, wanted.animals, wanted.from_time, wanted.to_time, asked)
-    place = f"{request.url}/{stored.corridor}"
-    answer = _one(database, viewer, stored.corridor, place)
-    answer.status_code = 201 if stored.created else 200
-    answer.headers["Location"] = place
-    return answer
+    chosen = selection(wanted.backbone_only, wanted.max_speed_mps, wanted.spike_speed_mps)
+    question = job.ask(wanted.animals, wanted.from_time, wanted.to_time, asked, chosen)
+    return await computed.answer(request, asker, prefer, question, _one)
 
 
-def _one(database: Database, viewer: Principal, corridor: int, place: object) -> GeoJSONResponse:
+def _one(
+    database: Connection[Any], viewer: Principal, corridor: int, place: object
+) -> GeoJSONResponse:
     found = _rows(database, viewer, corridor=corridor, limit=1)
     if not found:
         raise NotFound("corridor", corridor)
     return _answer(found, [geojson.link("self", place)])
 
 
-def _rows(database: Database, viewer: Principal, **wanted: Any) -> list[dict[str, Any]]:
+def _rows(database: Connection[Any], viewer: Principal, **wanted: Any) -> list[dict[str, Any]]:
     values = {"viewer": viewer.viewer, "corridor": None, "animal": None, "after": None} | wanted
     return deps.rows(database, "corridors", **values)
 

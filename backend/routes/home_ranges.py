@@ -2,16 +2,19 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
+from psycopg import Connection
 
 from backend import deps, geojson, schemas
-from backend.auth import WORKERS, Principal, Viewer
+from backend.analysis_models import Prefer
+from backend.auth import Principal, Viewer
 from backend.deps import Database
 from backend.errors import NotFound
 from backend.geojson import GeoJSONResponse
 from backend.jobs import home_range as job
 from backend.jobs.fixes import selection
 from backend.params import HomeRangeQuery, Number, Query_
+from backend.routes import computed
 
 router = APIRouter(
     prefix="/home-ranges", tags=["home ranges"], default_response_class=GeoJSONResponse
@@ -53,27 +56,24 @@ def get_home_range(
     summary="Compute a home range",
     status_code=201,
     response_model=schemas.HomeRanges,
-    responses=deps.NOT_FOUND | deps.FORBIDDEN | deps.CANNOT_COMPUTE | _KNOWN,
+    responses=computed.COMPUTED | _KNOWN,
 )
-def compute_home_range(
+async def compute_home_range(
     wanted: schemas.HomeRangeRequest,
-    database: Database,
     request: Request,
-    viewer: Viewer,
+    asker: computed.Asker,
     _: Query_,
-) -> GeoJSONResponse:
+    prefer: Prefer = None,
+) -> Response:
     """Estimate the home range of an animal from its fixes and store it.
 
     The same question on the same fixes is answered by the stored result (status 200).
     """
-    viewer.require_anywhere("write", WORKERS)
-    deps.require_exact(database, viewer.viewer, [wanted.animal])
     deps.require_order(wanted.from_time, wanted.to_time)
     options = dict(wanted.options)
     if wanted.bandwidth_m is not None:
         options["bandwidth_m"] = wanted.bandwidth_m
-    stored = job.compute(
-        database,
+    question = job.ask(
         wanted.animal,
         wanted.method,
         wanted.from_time,
@@ -82,15 +82,15 @@ def compute_home_range(
         options,
         selection(wanted.backbone_only, wanted.max_speed_mps, wanted.spike_speed_mps),
     )
-    place = f"{request.url}/{stored.home_range}"
-    answer = _answer(database, viewer, place, home_range=stored.home_range)
-    answer.status_code = 201 if stored.created else 200
-    answer.headers["Location"] = place
-    return answer
+    return await computed.answer(request, asker, prefer, question, _shown)
+
+
+def _shown(database: Connection[Any], viewer: Principal, number: int, place: str) -> Response:
+    return _answer(database, viewer, place, home_range=number)
 
 
 def _answer(
-    database: Database, viewer: Principal, place: object, **wanted: Any
+    database: Connection[Any], viewer: Principal, place: object, **wanted: Any
 ) -> GeoJSONResponse:
     values = {
         "viewer": viewer.viewer,

@@ -266,6 +266,6 @@ def _area_km2(connection: psycopg.Connection, animal: int) -> float | None:
         return None
     row = connection.execute(
         "select area_km2 from home_range_isopleth where home_range = %s and level_percent = %s",
-        (stored.home_range, _AREA_PERCENT),
+        (stored.number, _AREA_PERCENT),
     ).fetchone()
     return None if row is None else float(row[0])

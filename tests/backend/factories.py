@@ -122,7 +122,8 @@ def serving(
             key = key_for(database_url)
         except psycopg.Error:
             key = None  # no database, or no tables: the test is about that
-    headers = bearer(key) if key else {}
+    headers = {"Prefer": "wait=25"}  # as long as kernels take to compile
+    headers |= bearer(key) if key else {}
     with listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

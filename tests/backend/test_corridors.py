@@ -16,6 +16,7 @@ from backend.db import ingest
 from backend.errors import CannotCompute, NotFound
 from backend.jobs import corridor
 from backend.jobs.fixes import selection
+from backend.jobs.question import Stored
 from tests.backend.factories import HOUR_US, START, START_US, march, settle_marchers, walk
 
 pytestmark = pytest.mark.db
@@ -125,18 +126,18 @@ def test_new_fixes_or_another_question_make_a_new_row(connection: Connection) ->
         connection, ingest.Batch([march(1)[-1]._replace(record=97, recorded_at_us=LATER_US)])
     )
     later = corridor.compute(connection)
-    assert len({first.corridor, other.corridor, later.corridor}) == 3
+    assert len({first.number, other.number, later.number}) == 3
 
 
 @pytest.mark.usefixtures("marchers")
 def test_two_at_once_store_one(migrated_url: str) -> None:
-    def compute(_: int) -> corridor.Stored:
+    def compute(_: int) -> Stored:
         with psycopg.connect(migrated_url, autocommit=True) as connection:
             return corridor.compute(connection, HERD)
 
     with ThreadPoolExecutor(2) as pool:
         stored = list(pool.map(compute, range(2)))
-    assert stored[0].corridor == stored[1].corridor
+    assert stored[0].number == stored[1].number
     assert sorted(one.created for one in stored) == [False, True]
 
 
@@ -178,7 +179,7 @@ def test_a_track_too_sparse_for_bridges_is_refused_by_name(connection: Connectio
         corridor.compute(connection, [1, 2, 3, 4])
     stored = corridor.compute(connection)
     sql = "select herd, parameters->'left_out'->0 from corridor where corridor = %s"
-    row = connection.execute(sql, (stored.corridor,)).fetchone()
+    row = connection.execute(sql, (stored.number,)).fetchone()
     assert row is not None
     assert row[0] == [1, 2, 3]
     assert row[1]["animal"] == 4
@@ -192,7 +193,7 @@ def test_what_analytics_warns_of_is_stored(connection: Connection) -> None:
     ingest.load(connection, ingest.Batch([*way, gap]))
     stored = corridor.compute(connection)
     sql = "select parameters->'warnings' from corridor where corridor = %s"
-    row = connection.execute(sql, (stored.corridor,)).fetchone()
+    row = connection.execute(sql, (stored.number,)).fetchone()
     assert row is not None
     triggered, gaps = row[0]
     assert triggered.startswith("animal 4: movement-triggered sample: 21 of 61 fixes")
@@ -202,10 +203,9 @@ def test_what_analytics_warns_of_is_stored(connection: Connection) -> None:
 @pytest.mark.usefixtures("marchers")
 def test_the_backbone_alone_is_used_where_asked_for(connection: Connection) -> None:
     connection.execute("update fix set reason = 2 where record % 2 = 0")
-    asked = corridor.Asked(wanted=selection(backbone_only=True))
-    stored = corridor.compute(connection, asked=asked)
+    stored = corridor.compute(connection, wanted=selection(backbone_only=True))
     sql = "select fixes, parameters->'warnings' from corridor where corridor = %s"
-    assert connection.execute(sql, (stored.corridor,)).fetchone() == (144, [])
+    assert connection.execute(sql, (stored.number,)).fetchone() == (144, [])
 
 
 def test_a_share_that_nobody_has_is_a_level_without_land(

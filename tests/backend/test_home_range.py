@@ -14,6 +14,7 @@ from backend.db import ingest
 from backend.errors import CannotCompute, NotFound
 from backend.jobs import home_range
 from backend.jobs.fixes import selection
+from backend.jobs.question import Stored
 from tests.backend.conftest import Herd
 from tests.backend.factories import START, walk
 
@@ -59,7 +60,7 @@ def test_new_fixes_or_parameters_make_a_new_row(connection: Connection, own_herd
     wider = home_range.compute(connection, own_herd.flurina, "kde", options={"bandwidth_m": 900.0})
     ingest.load(connection, ingest.Batch(walk(1, 70, seed=1)))
     later = home_range.compute(connection, own_herd.flurina, "kde")
-    assert len({first.home_range, wider.home_range, later.home_range}) == 3
+    assert len({first.number, wider.number, later.number}) == 3
     assert later.created
 
 
@@ -77,13 +78,13 @@ def test_the_list_shows_the_newest_unless_asked_for_history(
 
 
 def test_two_who_ask_at_once_get_one_row(migrated_url: str, own_herd: Herd) -> None:
-    def compute(_: int) -> home_range.Stored:
+    def compute(_: int) -> Stored:
         with psycopg.connect(migrated_url, autocommit=True) as connection:
             return home_range.compute(connection, own_herd.flurina)
 
     with ThreadPoolExecutor(3) as threads:
         stored = list(threads.map(compute, range(3)))
-    assert {one.home_range for one in stored} == {stored[0].home_range}
+    assert {one.number for one in stored} == {stored[0].number}
     assert sum(one.created for one in stored) == 1
 
 
@@ -91,7 +92,7 @@ def test_two_collars_at_one_time_count_as_one_fix(connection: Connection, own_he
     connection.execute("update deployment set animal = %s", (own_herd.flurina,))
     stored = home_range.compute(connection, own_herd.flurina)
     query = "select fixes from home_range where home_range = %s"
-    assert connection.execute(query, (stored.home_range,)).fetchone() == (60,)
+    assert connection.execute(query, (stored.number,)).fetchone() == (60,)
 
 
 def test_too_few_fixes_are_refused_with_the_reason(connection: Connection, own_herd: Herd) -> None:
@@ -163,7 +164,7 @@ def test_a_spike_is_flagged_and_counted(connection: Connection, own_herd: Herd) 
     asked = selection(max_speed_mps=3.0)
     stored = home_range.compute(connection, own_herd.flurina, "mcp", wanted=asked)
     sql = "select fixes, parameters->'flagged' from home_range where home_range = %s"
-    row = connection.execute(sql, (stored.home_range,)).fetchone()
+    row = connection.execute(sql, (stored.number,)).fetchone()
     assert row == (59, {"speed": 1})
 
 

@@ -1,16 +1,5 @@
 -- Observed corridors: what they are computed from, what is stored of them.
 
--- name: corridor_fixes
--- By animal, oldest first; one fix per time, should two collars have recorded at once.
-select distinct on (d.animal, f.recorded_at)
-    d.animal, extract(epoch from f.recorded_at)::float8, f.lat, f.lon, f.accuracy_m, f.reason
-from deployment d
-join fix f on f.collar = d.collar
-where (%(animals)s::bigint[] is null or d.animal = any(%(animals)s)) and visible(f.outlier)
-  and f.recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
-  and f.recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
-order by d.animal, f.recorded_at, f.collar, f.generation, f.record
-
 -- name: corridor_by_hash
 select corridor from corridor where input_hash = %(input_hash)s
 

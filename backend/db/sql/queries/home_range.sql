@@ -1,16 +1,5 @@
 -- Home ranges: what they are computed from, what is stored of them.
 
--- name: home_range_fixes
--- Oldest first; one fix per time, should two collars have recorded at once.
-select distinct on (recorded_at)
-    extract(epoch from f.recorded_at)::float8, f.lat, f.lon, f.accuracy_m, f.reason
-from deployment d
-join fix f on f.collar = d.collar
-where d.animal = %(animal)s and visible(f.outlier)
-  and f.recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
-  and f.recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
-order by recorded_at, f.collar, f.generation, f.record
-
 -- name: home_range_by_hash
 select home_range from home_range where input_hash = %(input_hash)s
 

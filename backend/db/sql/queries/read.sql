@@ -12,10 +12,14 @@ select exists (
 -- name: seen_animal
 select from seen_animal(%(viewer)s) where animal = %(value)s
 
--- name: seen_animal_exactly
-select
-from seen_animal(%(viewer)s)
-where animal = %(value)s and cells_per_degree = 0 and until = 'infinity'
+-- name: not_seen_exactly
+-- The first of some animals that a viewer does not see exactly and at once, in their order.
+select named.animal, s.animal is not null as seen
+from unnest(%(animals)s::bigint[]) with ordinality as named (animal, place)
+left join seen_animal(%(viewer)s) s on s.animal = named.animal
+where s.animal is null or s.cells_per_degree <> 0 or s.until <> 'infinity'
+order by named.place
+limit 1
 
 -- name: seen_collar
 select from seen_collar(%(viewer)s) where collar = %(value)s
