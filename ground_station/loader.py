@@ -12,18 +12,10 @@ from psycopg.types.json import Jsonb
 
 from backend.db.embedded import EmbeddedError, resolve
 from backend.db.errors import BadRow, DatabaseError, describe
-from backend.db.ingest import (
-    ActivityRow,
-    AlarmRow,
-    Batch,
-    FixRow,
-    HealthRow,
-    ReceptionRow,
-    StatusRow,
-    load,
-)
+from backend.db.ingest import Batch, load
 from backend.db.migrate import migrate
 from backend.db.queries import query
+from backend.db.rows import ActivityRow, AlarmRow, FixRow, HealthRow, ReceptionRow, StatusRow
 from firmware.wire import activity, alarm, fix, frame, health, status
 from firmware.wire.errors import WireError
 from ground_station.clock import error_us, system_utc_us

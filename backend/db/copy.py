@@ -1,4 +1,4 @@
-"""Columns to PostgreSQL's binary COPY format, through numpy.
+"""Columns to PostgreSQL's binary COPY format, through numpy; and to its arrays.
 
 Each row is a count of fields and, per field, a length and big-endian bytes (PostgreSQL manual,
 COPY, "Binary Format"); binary COPY casts nothing, so every width here is the column's own. A null
@@ -37,7 +37,7 @@ class Column(NamedTuple):
     null: NDArray[np.bool_] | None = None
     """Where there is no value; None: nowhere"""
 
-    def take(self, rows: NDArray[np.intp] | slice) -> Column:
+    def take(self, rows: NDArray[np.integer] | slice) -> Column:
         """Return the column of some of the rows."""
         null = None if self.null is None else self.null[rows]
         return Column(self.kind, self.values[rows], null)
@@ -51,6 +51,15 @@ class Column(NamedTuple):
         if self.null is not None:
             widths[self.null] = -1
         return widths
+
+
+def array(values: NDArray[Any], null: NDArray[np.bool_] | None = None) -> str:
+    """Numbers as an array that PostgreSQL reads; the driver takes each by itself, and longer."""
+    texts = list(map(str, values.tolist()))
+    if null is not None:
+        for row in np.flatnonzero(null).tolist():
+            texts[row] = "null"
+    return "{" + ",".join(texts) + "}"
 
 
 def columns(kinds: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[Column]:
@@ -90,12 +99,14 @@ def _numbers(kind: str, values: NDArray[np.object_]) -> NDArray[Any]:
     return values.astype(_WIDE.get(kind, np.float64))
 
 
-def blocks(table: Sequence[Column]) -> Iterator[bytes]:
-    """The blocks of a binary COPY, header and trailer included; the order of rows is not kept."""
+def blocks(table: Sequence[Column], rows: NDArray[np.integer]) -> Iterator[bytes]:
+    """The blocks of a binary COPY of some rows, header and trailer included.
+
+    The order of rows is kept but for those that have nulls, or texts of different lengths.
+    """
     yield HEADER
-    rows = len(table[0].values)
-    for start in range(0, rows, _BLOCK_ROWS):
-        part = [column.take(slice(start, start + _BLOCK_ROWS)) for column in table]
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        part = [column.take(rows[start : start + _BLOCK_ROWS]) for column in table]
         for widths, chosen in _layouts(part):
             same = part if chosen is None else [column.take(chosen) for column in part]
             yield _block(same, widths)

@@ -6,49 +6,59 @@ it lets pass inside a transaction is committed with it, or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from backend.db.copy import array
 from backend.db.queries import query
 
 Integers = NDArray[np.int64]
-
-
-def array(values: Iterable[object]) -> str:
-    """An array of numbers, multiranges and None as PostgreSQL reads it; the driver is slower."""
-    texts = ("null" if value is None else f'"{value}"' for value in values)
-    return "{" + ",".join(texts) + "}"
 
 
 class NoGate(Exception):
     """A gate is missing; nothing was changed."""
 
 
+class Passed(NamedTuple):
+    """What the gates let pass, to be noted in them before the transaction ends."""
+
+    new: list[Integers]
+    """Per kind the positions of the new records, in the order of collar, generation and record"""
+    gates: tuple[Integers, Integers]
+    """Collars and generations, ascending"""
+    ranges: dict[int, list[str]]
+    """Ranges of new records, by the position of their gate"""
+
+    def note(self, cursor: psycopg.Cursor[Any]) -> None:
+        """Note the records in their gates, which this transaction has locked."""
+        if self.ranges:
+            collars, generations = (part[list(self.ranges)] for part in self.gates)
+            multiranges = ",".join(f'"{{{",".join(one)}}}"' for one in self.ranges.values())
+            values = {"collars": array(collars), "generations": array(generations)}
+            cursor.execute(query("pass_gates"), {**values, "ranges": f"{{{multiranges}}}"})
+
+
 def add_missing(connection: psycopg.Connection[Any], kinds: Sequence[Sequence[Integers]]) -> None:
     """Make the gates of some records, in a transaction of its own: an empty one does no harm."""
-    names = {
-        name for kind in kinds for name in zip(kind[0].tolist(), kind[1].tolist(), strict=True)
-    }
-    collars, generations = zip(*sorted(names), strict=True)
-    parameters = {"collars": array(collars), "generations": array(generations)}
+    collar, generation = (np.concatenate(part) for part in list(zip(*kinds, strict=True))[:2])
+    names = np.unique(np.stack([collar, generation]), axis=1)
+    parameters = {"collars": array(names[0]), "generations": array(names[1])}
     with connection.transaction():
         connection.execute(query("add_missing_gates"), parameters)
 
 
-def let_pass(cursor: psycopg.Cursor[Any], kinds: Sequence[Sequence[Integers]]) -> list[Integers]:
-    """Lock the gates of some records, and note these as stored.
+def let_pass(cursor: psycopg.Cursor[Any], kinds: Sequence[Sequence[Integers]]) -> Passed:
+    """Lock the gates of some records, in ascending order, and find the new ones.
+
+    Of records with one name, the first kind's with the earliest time is new.
 
     Args:
         cursor: inside a transaction.
         kinds: per kind of record its columns collar, generation, record and time.
-
-    Returns:
-        Per kind the positions of the new ones, in the order of collar, generation and record. Of
-        records with one name, the first kind's with the earliest time is new.
 
     Raises:
         NoGate: one is missing; `add_missing` makes it.
@@ -56,28 +66,20 @@ def let_pass(cursor: psycopg.Cursor[Any], kinds: Sequence[Sequence[Integers]]) -
     sizes = [len(columns[0]) for columns in kinds]
     kind = np.repeat(np.arange(len(kinds)), sizes)
     position = np.concatenate([np.arange(size) for size in sizes])
-    parts = (np.concatenate(one) for one in zip(*kinds, strict=True))
-    collar, generation, record, time = parts
+    collar, generation, record, time = (np.concatenate(part) for part in zip(*kinds, strict=True))
     order = np.lexsort((time, kind, record, generation, collar))
     kind, position, collar, generation, record = (
         values[order] for values in (kind, position, collar, generation, record)
     )
-    if not len(order):
-        return [position for _ in kinds]
-    starts = np.flatnonzero(_changes(collar) | _changes(generation))
-    names = {"collars": array(collar[starts]), "generations": array(generation[starts])}
-    known = _lock(cursor, names, len(starts))
-    wanted = np.empty(len(order), bool)
-    staged: list[str] = []
-    for i, (start, end) in enumerate(
-        zip(starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True)
-    ):
-        part = record[start:end]
-        first = _changes(part)
-        wanted[start:end] = first & ~_within(part, known[i])
-        staged.append(_multirange(part[first]))
-    cursor.execute(query("pass_gates"), {**names, "staged": array(staged)})
-    return [position[wanted & (kind == number)] for number in range(len(kinds))]
+    begins = _changes(collar) | _changes(generation)
+    starts = np.flatnonzero(begins)
+    gates = collar[starts], generation[starts]
+    # One ascending number for each name: the gate's among these, then the record's.
+    name = (np.cumsum(begins) - 1 << 32) | record
+    stored = _lock(cursor, *gates)
+    wanted = _changes(name) & ~_within(name, stored)
+    new = [position[wanted & (kind == number)] for number in range(len(kinds))]
+    return Passed(new, gates, _ranges(name[wanted]))
 
 
 def _changes(values: Integers) -> NDArray[np.bool_]:
@@ -87,41 +89,41 @@ def _changes(values: Integers) -> NDArray[np.bool_]:
     return changes
 
 
-def _lock(
-    cursor: psycopg.Cursor[Any], names: dict[str, str], gates: int
-) -> list[list[tuple[int, int]]]:
-    """Lock gates in ascending order; returns [first, end) of the records that each holds."""
-    cursor.execute(query("lock_gates"), names)
-    if cursor.rowcount < gates:
+def _lock(cursor: psycopg.Cursor[Any], collars: Integers, generations: Integers) -> Integers:
+    """Lock gates in ascending order; returns the ranges [first, end) of names that they hold."""
+    if not len(collars):
+        return np.empty((0, 2), np.int64)
+    values = {"collars": array(collars), "generations": array(generations)}
+    stored = cursor.execute(query("lock_gates"), values).fetchall()
+    if len(stored) < len(collars):
         raise NoGate
-    return [
-        [] if text == "{}" else [_bounds(part) for part in text[2:-2].split("),[")]
-        for (text,) in cursor
+    ranges = [
+        (number, *part.split(","))
+        for number, (text,) in enumerate(stored)
+        if text != "{}"
+        for part in text[2:-2].split("),[")
     ]
+    number, first, end = np.array(ranges, np.int64).reshape(-1, 3).T
+    return np.stack([(number << 32) + first, (number << 32) + end], axis=1)
 
 
-def _bounds(text: str) -> tuple[int, int]:
-    first, end = text.split(",")
-    return int(first), int(end)
-
-
-def _within(records: Integers, stored: list[tuple[int, int]]) -> NDArray[np.bool_]:
-    """Which of some records lie in ranges [first, end), both ascending."""
-    if not stored or records[0] >= stored[-1][1]:
-        return np.zeros(len(records), bool)
-    first, end = np.array(stored).T
-    at = np.searchsorted(first, records, side="right") - 1
-    inside: NDArray[np.bool_] = (at >= 0) & (records < end[at])
+def _within(names: Integers, ranges: Integers) -> NDArray[np.bool_]:
+    """Which of some names lie in ranges [first, end), both ascending."""
+    at = np.searchsorted(ranges[:, 0], names, side="right") - 1
+    inside: NDArray[np.bool_] = at >= 0
+    inside[inside] = names[inside] < ranges[at[inside], 1]
     return inside
 
 
-def _multirange(records: Integers) -> str:
-    """Ascending records as the text of a multirange."""
-    first, last = int(records[0]), int(records[-1])
-    if last - first == len(records) - 1:
-        return f"{{[{first},{last + 1})}}"
-    breaks = np.flatnonzero(np.diff(records) > 1)
-    firsts = records[np.concatenate([[0], breaks + 1])].tolist()
-    lasts = records[np.concatenate([breaks, [len(records) - 1]])].tolist()
-    ranges = (f"[{first},{last + 1})" for first, last in zip(firsts, lasts, strict=True))
-    return "{" + ",".join(ranges) + "}"
+def _ranges(names: Integers) -> dict[int, list[str]]:
+    """The ranges of records that some ascending names are, by the position of their gate."""
+    firsts = names[np.diff(names, prepend=-1) != 1]
+    lasts = names[np.diff(names, append=-1) != 1]
+    records = firsts & 0xFFFFFFFF
+    ends = records + (lasts - firsts) + 1
+    ranges: dict[int, list[str]] = {}
+    for gate, first, end in zip(
+        (firsts >> 32).tolist(), records.tolist(), ends.tolist(), strict=True
+    ):
+        ranges.setdefault(gate, []).append(f"[{first},{end})")
+    return ranges

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ FORMATS = {"i2": ">h", "i4": ">i", "i8": ">q", "f4": ">f", "f8": ">d"}
 
 
 def binary_rows(kinds: tuple[str, ...], rows: list[tuple[object, ...]]) -> Iterator[bytes]:
-    return blocks(columns(kinds, rows))
+    return blocks(columns(kinds, rows), np.arange(len(rows)))
 
 
 MAYBE_ROW = st.tuples(

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.db.errors import BadRow, BusyConnection
-from backend.db.ingest import Batch, FixRow, LoadReport, ReceptionRow, StatusRow, load
+from backend.db.ingest import Batch, LoadReport, load
+from backend.db.rows import FixRow, ReceptionRow, StatusRow
 from tests.backend.factories import (
     DAY_US,
     HOUR_US,

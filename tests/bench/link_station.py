@@ -12,13 +12,15 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from backend.db import copy, embedded
-from backend.db.ingest import _TABLES, Batch, FixRow, load
+from backend.db.ingest import Batch, load
 from backend.db.migrate import migrate
+from backend.db.rows import RECORDS, FixRow
 from firmware.wire import data, fix
 from ground_station.receivers import replay
 from tests.bench.rows import row
@@ -53,7 +55,7 @@ def empty_database(server: str, name: str) -> str:
     return dsn
 
 
-STATEMENT = sql.SQL("copy fix ({}) from stdin (format binary)").format(_TABLES[0].columns)
+STATEMENT = f"copy fix ({RECORDS[0].columns}) from stdin (format binary)".encode()
 TYPES = ("int4", "int4", "int8", "timestamptz", "float8", "float8", "float4", "float4", "int2")
 
 
@@ -100,7 +102,8 @@ def loader_figures(server: str, batches: int = 20, rounds: int = 3) -> list[dict
     hours = {one.recorded_at_us for part in rows for one in part}
     utc = {at_us: datetime.fromtimestamp(at_us // 1_000_000, UTC) for at_us in hours}
     tuples = [[(*one[:3], utc[one[3]], *one[4:]) for one in part] for part in rows]
-    encoded = [list(copy.blocks(copy.columns(_TABLES[0].kinds, part))) for part in rows]
+    columns = [copy.columns(RECORDS[0].kinds, part) for part in rows]
+    encoded = [list(copy.blocks(part, np.arange(BATCH))) for part in columns]
     copied, bare, loaded = [], [], []
     for turn in range(rounds):  # in turns, so that all see the same machine
         copied += time_copy(empty_database(server, f"copied_{turn}"), tuples)

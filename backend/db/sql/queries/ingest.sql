@@ -39,11 +39,10 @@ for update of gate
 
 -- name: pass_gates
 update record_gate gate
-set stored = gate.stored + staged.records
-from unnest(%(collars)s::integer[], %(generations)s::integer[], %(staged)s::text[]::int8multirange[])
-    as staged (collar, generation, records)
-where (gate.collar, gate.generation) = (staged.collar, staged.generation)
-  and not staged.records <@ gate.stored
+set stored = gate.stored + new.records
+from unnest(%(collars)s::integer[], %(generations)s::integer[], %(ranges)s::int8multirange[])
+    as new (collar, generation, records)
+where (gate.collar, gate.generation) = (new.collar, new.generation)
 
 -- name: advance_latest
 insert into latest_fix as latest
