@@ -6,6 +6,9 @@ from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 from analytics.ctmm.fit import FittedModel
 from analytics.ctmm.intervals import Interval
@@ -16,7 +19,7 @@ from analytics.methods import METHODS, Options, stated_errors
 from analytics.ranges.akde import autocorrelated_ud
 from analytics.ranges.bridges import brownian_bridge_ud
 from analytics.ranges.kde import kernel_ud
-from analytics.ranges.overlap import NormalRange, bhattacharyya_interval
+from analytics.ranges.overlap import NormalRange, OverlapIndex, bhattacharyya_interval, overlap
 from analytics.results import UtilizationDistribution
 from analytics.steps import part
 from analytics.track import Track, check_spread
@@ -33,16 +36,39 @@ _OPTIONS = {
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """Densities on one grid.
+    """Densities of several animals, on one grid where their ranges come near each other.
 
     Attributes:
         uds: in the order of the animals.
+        groups: places in that order, by the grid they are on.
         affinities: Bhattacharyya's affinity of the ranges' normal forms with its interval, by
-            pair of places in that order; of "akde", which knows how well it knows them.
+            pair of places; of "akde", which knows how well it knows them.
     """
 
     uds: tuple[UtilizationDistribution, ...]
+    groups: tuple[tuple[int, ...], ...]
     affinities: Mapping[tuple[int, int], Interval] = field(default_factory=dict)
+
+    def overlap(
+        self, index: OverlapIndex, level_percent: float = 95.0, conditional: bool = False
+    ) -> NDArray[np.float64]:
+        """Returns an index for every pair, as `analytics.ranges.overlap.overlap`.
+
+        Between groups nothing is shared.
+
+        Raises:
+            ParameterError, GridTooSmall: as there.
+        """
+        size = len(self.uds)
+        values = np.zeros((size, size))
+        if index == "HD":
+            volume = np.diag(self.overlap("VI", level_percent, conditional))
+            values = np.sqrt(volume[:, None] + volume)
+        for group in self.groups:
+            uds = [self.uds[place] for place in group]
+            found = overlap([*uds, *uds[:1]], index, level_percent, conditional).values
+            values[np.ix_(group, group)] = found[:-1, :-1]
+        return values
 
 
 def complete(method: SharedMethod, given: Options) -> dict[str, Any]:
@@ -59,7 +85,7 @@ def complete(method: SharedMethod, given: Options) -> dict[str, Any]:
 
 
 def on_one_grid(tracks: Mapping[str, Track], method: SharedMethod, options: Options) -> Shared:
-    """Returns densities by one method on one grid: as fine as the finest of them calls for.
+    """Returns densities by one method, as fine as the finest that share a grid calls for.
 
     Args:
         tracks: by animal, at least two, on one plane.
@@ -86,17 +112,18 @@ def on_one_grid(tracks: Mapping[str, Track], method: SharedMethod, options: Opti
                 alone.append(_density(track, method, options, models.get(name)).grid)
             except TrackError as error:
                 raise TrackError([f"{name}: {fault}" for fault in error.faults]) from error
-    grid = _around(alone)
+    groups = _groups(alone)
+    grids = {place: _around([alone[i] for i in group]) for group in groups for place in group}
     uds = []
-    for number, (name, track) in enumerate(tracks.items()):
-        at = 0.7 + 0.3 * number / len(tracks)
+    for place, (name, track) in enumerate(tracks.items()):
+        at = 0.7 + 0.3 * place / len(tracks)
         with part(at, at, f"{name} on the common grid"):
-            uds.append(_density(track, method, options, models.get(name), grid))
+            uds.append(_density(track, method, options, models.get(name), grids[place]))
     ranges = {place: _normal(m) for place, m in enumerate(models.values()) if m.area_dof > 1}
     affinities = {
         (i, j): bhattacharyya_interval(ranges[i], ranges[j]) for i, j in combinations(ranges, 2)
     }
-    return Shared(tuple(uds), affinities)
+    return Shared(tuple(uds), groups, affinities)
 
 
 def _normal(fitted: FittedModel) -> NormalRange:
@@ -132,6 +159,14 @@ def _density(
 def _errors(track: Track, options: Options) -> Any:
     given = options["error_m"]
     return stated_errors(track) if isinstance(given, str) else given
+
+
+def _groups(grids: Sequence[Grid]) -> tuple[tuple[int, ...], ...]:
+    """Returns the places of grids that lie over each other, or over one that does."""
+    boxes = [shapely.box(g.x_m[0], g.y_m[0], g.x_m[-1], g.y_m[-1]) for g in grids]
+    near = np.array([shapely.intersects(one, boxes) for one in boxes])
+    count, label = connected_components(near, directed=False)
+    return tuple(tuple(np.flatnonzero(label == one).tolist()) for one in range(count))
 
 
 def _around(grids: Sequence[Grid]) -> Grid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 
@@ -11,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from analytics.errors import AnalyticsError, ParameterError
 from analytics.ranges.one_grid import Shared, SharedMethod, complete, on_one_grid
-from analytics.ranges.overlap import OverlapIndex, overlap
+from analytics.ranges.overlap import OverlapIndex
 from analytics.results import Estimate
 from analytics.sampling import warn_of_sampling
 from analytics.selection import ALL_FIXES, Selection
@@ -86,9 +87,7 @@ def _compare(question: Question, tables: Tables) -> Found:
                 warn_of_sampling(track, name)
             shared = on_one_grid(herd.tracks, asked["method"], asked["options"])
         matrices = {
-            index: overlap(
-                shared.uds, index, asked["level_percent"], asked["conditional"]
-            ).values.tolist()
+            index: shared.overlap(index, asked["level_percent"], asked["conditional"]).tolist()
             for index in INDICES
         }
     except AnalyticsError as error:
@@ -111,10 +110,10 @@ def _intervals(shared: Shared) -> list[list[list[float] | None]] | None:
 def _estimate(shared: Shared) -> Estimate:
     """How all densities together were made."""
     estimates = [ud.estimate for ud in shared.uds]
-    grid = shared.uds[0].grid
+    grids = [shared.uds[group[0]].grid for group in shared.groups]
     return Estimate(
         method=f"overlap of {estimates[0].method}",
-        parameters={"cell_m": grid.cell_m, "columns": grid.columns, "rows": grid.rows},
+        parameters={"grids": [asdict(grid) for grid in grids]},
         fixes=sum(one.fixes for one in estimates),
         from_time_s=min(one.from_time_s for one in estimates),
         to_time_s=max(one.to_time_s for one in estimates),

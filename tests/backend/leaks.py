@@ -116,6 +116,8 @@ def make_world(url: str, seed: int) -> World:
         for animal in range(1, 6):
             body = {"animal": animal, "method": "mcp", "levels_percent": [95]}
             client.post(f"{API}/home-ranges", json=body).raise_for_status()
+            pair = body_of("overlaps", animal)
+            client.post(f"{API}/overlaps", json=pair).raise_for_status()
     return World(url, keys, rules, secrets)
 
 
@@ -215,8 +217,15 @@ def body(method: str, path: str, collar: int) -> dict[str, Any] | None:
     """Computations of what there is; of everything else what is refused, or changes nothing."""
     if method not in ("post", "put", "patch"):
         return None
+    return body_of(path, collar)
+
+
+def body_of(path: str, collar: int) -> dict[str, Any]:
+    """What is asked about an animal, as the world was made with it."""
     if path.endswith("home-ranges"):
         return {"animal": collar, "method": "mcp"}
+    if path.endswith("overlaps"):
+        return {"animals": [collar, 1 + collar % 5], "method": "kde"}
     if path.endswith("corridors"):
         return {"animals": [collar, 1 + collar % 5]}
     return {"fixes": [f"{collar}-0-1"]}

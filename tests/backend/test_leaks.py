@@ -38,8 +38,8 @@ def client(world: World) -> Iterator[httpx.Client]:
 
 
 PRODUCTS = (
-    "fixes", "fixes/export", "fixes/5-0-30", "latest", "tracks", "home-ranges", "corridors",
-    "alerts", "stream", "studies/1/events.csv", "receptions",
+    "fixes", "fixes/export", "fixes/5-0-30", "latest", "tracks", "home-ranges", "overlaps",
+    "corridors", "alerts", "stream", "studies/1/events.csv", "receptions",
 )  # fmt: skip
 
 
