@@ -20,6 +20,7 @@ from backend.params import (
 )
 from backend.schemas import Answer, FixChoice, Link, Problem, Utc
 
+_Ends = Annotated[list[float], Field(min_length=3, max_length=3)]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 Prefer = Annotated[
@@ -173,7 +174,7 @@ class Overlap(Answer):
         "VI: shared volume; BA: Bhattacharyya's affinity; UDOI: utilization distribution overlap "
         "index; HD: Hellinger's distance"
     )
-    affinity_intervals: list[list[tuple[float, float, float] | None]] | None = Field(
+    affinity_intervals: list[list[_Ends | None]] | None = Field(
         description="Low end, estimate and high end of the affinity of the ranges' movement "
         "models, 95 %, by pair; null where the method or the sample does not tell"
     )
