@@ -42,7 +42,7 @@ test: setup-test
 	@CAPRA_MICROPYTHON="$$(.ci/setup/micropython.sh --path)" \
 	CAPRA_MOSQUITTO="$$(.ci/setup/mosquitto.sh --path)" \
 	CAPRA_CHROMIUM="$$(.ci/setup/chromium.sh --path)" \
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 unit:
 	@.ci/setup/python.sh test
