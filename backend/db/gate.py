@@ -17,6 +17,7 @@ from backend.db.copy import array
 from backend.db.queries import query
 
 Integers = NDArray[np.int64]
+Statement = tuple[str, dict[str, str]]  # name of a query, and its values
 
 
 class NoGate(Exception):
@@ -33,13 +34,14 @@ class Passed(NamedTuple):
     ranges: dict[int, list[str]]
     """Ranges of new records, by the position of their gate"""
 
-    def note(self, cursor: psycopg.Cursor[Any]) -> None:
-        """Note the records in their gates, which this transaction has locked."""
-        if self.ranges:
-            collars, generations = (part[list(self.ranges)] for part in self.gates)
-            multiranges = ",".join(f'"{{{",".join(one)}}}"' for one in self.ranges.values())
-            values = {"collars": array(collars), "generations": array(generations)}
-            cursor.execute(query("pass_gates"), {**values, "ranges": f"{{{multiranges}}}"})
+    def note(self) -> Statement | None:
+        """What notes the records in their gates, for the transaction that has locked them."""
+        if not self.ranges:
+            return None
+        collars, generations = (array(part[list(self.ranges)]) for part in self.gates)
+        multiranges = ",".join(f'"{{{",".join(one)}}}"' for one in self.ranges.values())
+        values = {"collars": collars, "generations": generations, "ranges": f"{{{multiranges}}}"}
+        return "pass_gates", values
 
 
 def add_missing(connection: psycopg.Connection[Any], kinds: Sequence[Sequence[Integers]]) -> None:

@@ -14,6 +14,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -129,20 +130,22 @@ def _names(staged: list[list[copy.Column]]) -> list[list[gate.Integers]]:
 def _load_once(
     connection: psycopg.Connection[Any],
     staged: list[list[copy.Column]],
-    store: Callable[[psycopg.Cursor[Any], Table, list[copy.Column], gate.Integers], int],
+    store: Callable[..., int],
 ) -> LoadReport:
     with connection.transaction(), connection.cursor() as cursor:
         passed = gate.let_pass(cursor, _names(staged))
         names = _register(cursor, passed.gates[0], staged[-1])
         rows = [*passed.new, np.arange(len(staged[-1][0].values))]
+        notes = cache(
+            lambda: [passed.note(), _latest(staged[0], rows[0]), _arrivals(staged, rows)]
+        )
         new = [
-            store(cursor, *one) if len(one[2]) else 0
+            store(cursor, *one, notes) if len(one[2]) else 0
             for one in zip(_TABLES, staged, rows, strict=True)
         ]
         with connection.pipeline():
-            passed.note(cursor)
-            _advance_latest(cursor, staged[0], rows[0])
-            _note_arrivals(cursor, staged, rows)
+            for name, values in filter(None, notes()):
+                cursor.execute(query(name), values)
     _registered.setdefault(connection, set()).update(names)
     known = [len(columns[0].values) - count for columns, count in zip(staged, new, strict=True)]
     others_new, others_known = sum(new[2:-1]), sum(known[2:-1])
@@ -164,21 +167,29 @@ def _register(
 
 
 def _copy(
-    cursor: psycopg.Cursor[Any], table: Table, columns: list[copy.Column], rows: gate.Integers
+    cursor: psycopg.Cursor[Any],
+    table: Table,
+    columns: list[copy.Column],
+    rows: gate.Integers,
+    meanwhile: Callable[[], object],
 ) -> int:
     """Store rows that the table does not hold; returns how many."""
-    _copy_into(table.name, cursor, table, columns, rows)
+    _copy_into(table.name, cursor, table, columns, rows, meanwhile)
     return len(rows)
 
 
 def _merge(
-    cursor: psycopg.Cursor[Any], table: Table, columns: list[copy.Column], rows: gate.Integers
+    cursor: psycopg.Cursor[Any],
+    table: Table,
+    columns: list[copy.Column],
+    rows: gate.Integers,
+    meanwhile: Callable[[], object],
 ) -> int:
     """Store the rows that the table does not hold; returns how many."""
     stage, names = f"new_{table.name}", table.columns
     create = f"create temp table {stage} on commit drop as select {names} from {table.name}"
     cursor.execute(f"{create} limit 0".encode())
-    _copy_into(stage, cursor, table, columns, rows)
+    _copy_into(stage, cursor, table, columns, rows, meanwhile)
     merge = f"insert into {table.name} ({names}) select * from {stage}"
     cursor.execute(f"{merge} order by {table.order} on conflict do nothing".encode())
     return cursor.rowcount
@@ -190,30 +201,29 @@ def _copy_into(
     table: Table,
     columns: list[copy.Column],
     rows: gate.Integers,
+    meanwhile: Callable[[], object],
 ) -> None:
     statement = f"copy {target} ({table.columns}) from stdin (format binary)"
     with cursor.copy(statement.encode()) as out:
         for block in copy.blocks(columns, rows):
             out.write(block)
+        meanwhile()  # the server still reads
 
 
-def _advance_latest(
-    cursor: psycopg.Cursor[Any], fixes: list[copy.Column], rows: gate.Integers
-) -> None:
-    """Let `latest_fix` show the newest of some fixes, by time, generation and record."""
+def _latest(fixes: list[copy.Column], rows: gate.Integers) -> gate.Statement | None:
+    """What lets `latest_fix` show the newest of some fixes, by time, generation and record."""
     collar, generation, record, time_us = (column.values[rows] for column in fixes[:4])
     order = np.lexsort((record, generation, time_us, collar))
     newest = rows[order[np.diff(collar[order], append=-1) != 0]]
-    if len(newest):
-        columns = [column.take(newest) for column in fixes]
-        values = [copy.array(column.values, column.null) for column in columns]
-        cursor.execute(query("advance_latest"), dict(zip(FixRow._fields, values, strict=True)))
+    if not len(newest):
+        return None
+    columns = [column.take(newest) for column in fixes]
+    values = [copy.array(column.values, column.null) for column in columns]
+    return "advance_latest", dict(zip(FixRow._fields, values, strict=True))
 
 
-def _note_arrivals(
-    cursor: psycopg.Cursor[Any], staged: list[list[copy.Column]], rows: list[gate.Integers]
-) -> None:
-    """Leave word for the alerts: which collars have something new, and since when."""
+def _arrivals(staged: list[list[copy.Column]], rows: list[gate.Integers]) -> gate.Statement | None:
+    """What leaves word for the alerts: which collars have something new, and since when."""
     came = [
         (columns[0].values[new], columns[3].values[new])
         for columns, new in zip(staged[:-1], rows[:-1], strict=True)
@@ -222,6 +232,7 @@ def _note_arrivals(
     collars, times_us = (np.concatenate(part) for part in zip(*came, strict=True))
     order = np.lexsort((times_us, collars))
     firsts = order[np.diff(collars[order], prepend=-1) != 0]
-    if len(firsts):
-        values = {"collars": copy.array(collars[firsts]), "times_us": copy.array(times_us[firsts])}
-        cursor.execute(query("note_arrival"), values)
+    if not len(firsts):
+        return None
+    values = {"collars": copy.array(collars[firsts]), "times_us": copy.array(times_us[firsts])}
+    return "note_arrival", values

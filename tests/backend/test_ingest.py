@@ -252,3 +252,23 @@ def test_any_sequence_of_batches_ends_in_the_set_of_its_records(
     wanted = sorted({n for batch in batches for n in batch})
     assert [record for _, _, record in stored_records(connection)] == wanted
     assert value(connection, "select max(record) from latest_fix") == max(wanted, default=None)
+
+
+def test_a_load_that_the_server_cancels_is_tried_again(
+    migrated_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with psycopg.connect(migrated_url) as loader, psycopg.connect(migrated_url) as other:
+        load(loader, Batch([fix_row(1)]))
+        loader.execute("set deadlock_timeout = '500ms'")  # so that it is the one cancelled
+        loader.commit()
+        other.execute("set deadlock_timeout = '1min'")
+        other.execute("select from latest_fix for update")
+        with ThreadPoolExecutor(1) as threads:
+            loading = threads.submit(load, loader, Batch([fix_row(2)]))
+            while not value(other, "select count(*) from pg_locks where not granted"):
+                pass
+            other.execute("select from record_gate for update")
+            other.commit()
+            assert loading.result() == LoadReport(1, 0, 0, 0, 0)
+        assert "cancelled by the server" in caplog.text
+        assert stored_records(other) == [(1, 0, 1), (1, 0, 2)]
