@@ -3,182 +3,200 @@
 Imported positions are records of generation 0, which no collar ever counts. Their number is made
 of their time, so that the same row is the same record whenever and however often it is imported:
 milliseconds times 16, plus which of the differing rows of that tag and time it is.
+
+Rows are looked at as columns, some hundred thousand at a time; only those of collars that were
+known before are compared with what is stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+import numpy as np
 import psycopg
 
+from backend.db import copy, imported_deployments
+from backend.db.import_batch import Batch, Header
 from backend.db.queries import query
+from backend.movebank.columns import Events, Integers, Names
 from backend.movebank.report import Report
-from backend.movebank.rows import Event
+from backend.movebank.rows import SEPARATOR
 
-_MOST_ISLANDS = 50  # changes of animal that one tag can have in one file
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_COLUMNS = (
-    "line", "tag", "animal", "taxon", "recorded_at", "lat", "lon", "altitude_m", "accuracy_m",
-    "outlier", "attributes",
-)  # fmt: skip
-
-
-class _Island(NamedTuple):
-    """A stretch of time in which a tag's rows name one animal."""
-
-    collar: int
-    animal: int
-    first: datetime
-    last: datetime
-
-
-class _Deployment(NamedTuple):
-    deployment: int
-    collar: int
-    animal: int
-    first: datetime | None
-    end: datetime | None
+_BATCH_ROWS = 250_000
+_ASKED_AT_ONCE = 5_000  # rows that are compared with what is stored
+_IMPORTED = 7  # reason of a fix (firmware.wire.fix)
+_MOST_NUMBERS = 15  # of differing rows of one tag and time, beside the first
 
 
 def store(
     connection: psycopg.Connection[Any],
     study: int,
-    blocks: Iterable[Iterable[Event]],
+    found: Iterable[Events],
     report: Report,
     dry_run: bool = False,
 ) -> None:
-    """Store blocks of rows in one transaction; what the study lacks (tags, animals) is added.
+    """Store rows in one transaction; what the study lacks (tags, animals) is added.
 
     Args:
         connection: its transaction is made here.
         study: whose tags and animals are meant.
-        blocks: the rows; an error raised by the iterator undoes everything.
+        found: the rows; an error raised by the iterator undoes everything.
         report: gets the counts, and the lines that cannot be stored.
         dry_run: do all of it, then undo it.
     """
     with connection.transaction(force_rollback=dry_run), connection.cursor() as cursor:
         cursor.execute(query("lock_study_for_import"), {"study": study})
-        if cursor.execute(query("has_import_stage")).fetchone() == (False,):
-            cursor.execute(query("create_import_stage"))
-        _stage(cursor, blocks)
-        names = {"study": study}
-        with connection.pipeline():
-            for step in (
-                "analyze_import_stage", "number_import_repeats", "add_imported_collars",
-                "add_imported_animals", "name_import_stage",
-            ):  # fmt: skip
-                cursor.execute(query(step), names)
-        _deploy(cursor)
-        cursor.execute(query("knows_imported_collars"))
-        if cursor.fetchone() is not None:
-            cursor.execute(query("mark_import_known"))
-        cursor.execute(query("count_import"))
-        counted = cursor.fetchone()
-        assert counted is not None
-        report.accepted, report.without_position, report.duplicate = counted
-        for line, reason in cursor.execute(query("import_rejections")):
-            report.reject(line, reason)
-        with connection.pipeline():
-            for step in (
-                "insert_imported_fixes", "insert_imported_events", "advance_latest_imported",
-                "note_imported",
-            ):  # fmt: skip
-                cursor.execute(query(step))
-            cursor.execute(query("note_imported_terms"), {**names, "terms": report.columns})
+        writing = _Import(cursor, study, report)
+        for part in _batches(found):
+            writing.store(part)
+        cursor.execute(query("note_imported_terms"), {"study": study, "terms": report.columns})
 
 
-def _stage(cursor: psycopg.Cursor[Any], blocks: Iterable[Iterable[Event]]) -> None:
-    statement = f"copy import_stage ({', '.join(_COLUMNS)}) from stdin"
-    names: dict[str, str] = {}
-    with cursor.copy(statement.encode()) as out:
-        for block in blocks:
-            out.write("".join([_line(row, names) for row in block]))
+def _batches(found: Iterable[Events]) -> Iterator[list[Events]]:
+    batch, rows = list[Events](), 0
+    for events in found:
+        batch.append(events)
+        rows += len(events.line)
+        if rows >= _BATCH_ROWS:
+            yield batch
+            batch, rows = [], 0
+    if batch:
+        yield batch
 
 
-def _line(row: Event, names: dict[str, str]) -> str:
-    tag, animal, taxon = (
-        names.get(name) or names.setdefault(name, _escaped(name))
-        for name in (row.tag, row.animal, row.taxon)
-    )
-    attributes = row.attributes.replace("\\", "\\\\")  # JSON has no other letter to escape
-    return (
-        f"{row.line}\t{tag}\t{animal}\t{taxon}\t{row.recorded_at.isoformat()}\t"
-        f"{_or_null(row.lat)}\t{_or_null(row.lon)}\t{_or_null(row.altitude_m)}\t"
-        f"{_or_null(row.accuracy_m)}\t{row.outlier}\t{attributes}\n"
-    )
+class _Import:
+    """One import, under the lock of its study."""
 
+    def __init__(self, cursor: psycopg.Cursor[Any], study: int, report: Report) -> None:
+        self._cursor = cursor
+        self._study = study
+        self._report = report
+        self._known: dict[Names, tuple[int, int]] = {}
+        self._headers: dict[tuple[str, ...], Header] = {}
+        self._empty: set[int] = set()
+        """Collars of which nothing can be stored yet"""
 
-def _escaped(text: str) -> str:
-    """Text as COPY reads it (PostgreSQL manual, COPY, "Text Format")."""
-    if not text.isprintable() or "\\" in text:
-        text = text.translate(_ESCAPES)
-    return text
+    def store(self, part: list[Events]) -> None:
+        self._name({name for events in part for name in events.names})
+        self._head({events.terms for events in part})
+        batch = Batch.of(part, self._known, self._headers)
+        batch.number_repeats(self._report, _MOST_NUMBERS)
+        imported_deployments.settle(self._cursor, batch, self._report)
+        self._leave_known(batch)
+        report = self._report
+        report.accepted += int(batch.live.sum())
+        report.without_position += int((batch.live & ~batch.placed).sum())
+        self._insert(batch)
+        self._empty -= set(np.unique(batch.collar).tolist())
 
+    def _name(self, names: set[Names]) -> None:
+        """Find collars and animals by their names; add those that are not there."""
+        unknown = sorted(names - self._known.keys())
+        if not unknown:
+            return
+        tags, animals, taxa = map(list, zip(*unknown, strict=True))
+        values = {"study": self._study, "tags": tags, "animals": animals, "taxa": taxa}
+        for add in (True, False):
+            found = self._cursor.execute(query("imported_names"), values).fetchall()
+            if not add or all(collar and animal is not None for collar, animal in found):
+                break
+            self._cursor.execute(query("add_imported_animals"), values)
+            new = self._cursor.execute(query("add_imported_collars"), values).fetchall()
+            self._empty |= {collar for (collar,) in new}
+        self._known.update(zip(unknown, found, strict=True))
 
-def _or_null(value: float | None) -> str:
-    return "\\N" if value is None else repr(value)
-
-
-def _deploy(cursor: psycopg.Cursor[Any]) -> None:
-    """Put tags on the animals that the rows name; mark rows that contradict what is known."""
-    islands = [_Island(*row) for row in cursor.execute(query("import_islands"))]
-    known: dict[int, list[_Deployment]] = {}
-    for row in map(_Deployment._make, cursor.execute(query("import_deployments"))):
-        known.setdefault(row.collar, []).append(row)
-    per_collar: dict[int, int] = {}
-    for island in islands:
-        per_collar[island.collar] = per_collar.get(island.collar, 0) + 1
-    for island in islands:
-        if per_collar[island.collar] > _MOST_ISLANDS:
-            cursor.execute(query("reject_import_island"), {
-                **island._asdict(), "reason": "the tag changes animals from row to row",
-            })  # fmt: skip
-        else:
-            _deploy_island(cursor, island, known.setdefault(island.collar, []))
-
-
-def _deploy_island(cursor: psycopg.Cursor[Any], island: _Island, known: list[_Deployment]) -> None:
-    others = [d for d in known if d.animal != island.animal]
-    for other in others:
-        if _overlap(other, island.first, island.last):
-            # only the rows inside the other deployment contradict it
-            cursor.execute(query("reject_import_deployed"), other._asdict() | island._asdict())
-            cursor.execute(query("import_island_left"), island._asdict())
-            left = cursor.fetchone()
-            if left is None or left[0] is None:
+    def _head(self, found: set[tuple[str, ...]]) -> None:
+        """Find the headers of rows; add those that are not there."""
+        unknown = {SEPARATOR.join(terms): terms for terms in sorted(found - self._headers.keys())}
+        if not unknown:
+            return
+        values = {"study": self._study, "terms": list(unknown)}
+        for name in ("imported_headers", "add_imported_headers"):
+            for header, text in self._cursor.execute(query(name), values).fetchall():
+                self._headers[unknown.pop(text)] = Header(header, tuple(text.split(SEPARATOR)))
+            if not unknown:
                 return
-            island = island._replace(first=left[0], last=left[1])
-            if any(_overlap(one, island.first, island.last) for one in others):
-                cursor.execute(query("reject_import_island"), {
-                    **island._asdict(), "reason": "the tag is on another animal in between",
-                })  # fmt: skip
-                return
-    own = [d for d in known if d.animal == island.animal]
-    near = next((d for d in own if _may_reach(d, island, others)), None)
-    if near is None:
-        cursor.execute(query("insert_imported_deployment"), island._asdict())
-    else:
-        known.remove(near)
-        cursor.execute(
-            query("extend_deployment"), {**island._asdict(), "deployment": near.deployment}
-        )
-    row = cursor.fetchone()
-    assert row is not None
-    known.append(_Deployment(*row))
+            values["terms"] = list(unknown)
+
+    def _leave_known(self, batch: Batch) -> None:
+        """Leave out what is stored already; what contradicts it is rejected."""
+        old = batch.live & ~np.isin(batch.collar, list(self._empty))
+        rows = np.flatnonzero(old)
+        if len(rows):
+            self._cursor.execute(query("go_by_indexes"))
+        for start in range(0, len(rows), _ASKED_AT_ONCE):
+            part = rows[start : start + _ASKED_AT_ONCE]
+            away = ~batch.placed[part]
+            values = {
+                "row": copy.array(part),
+                "collar": copy.array(batch.collar[part]),
+                "time_us": copy.array(batch.time_us[part]),
+                "lat": copy.array(batch.lat[part], away),
+                "lon": copy.array(batch.lon[part], away),
+                "header": copy.array(batch.header[part]),
+                "words": batch.words.take(part).to_pylist(),
+            }
+            asked = self._cursor.execute(query("known_to_import"), values)
+            for row, same, own, last in asked.fetchall():
+                if not same and own and last < _MOST_NUMBERS:
+                    batch.number[row] = last + 1  # differs from an earlier part of this file
+                    continue
+                batch.live[row] = False
+                if same:
+                    self._report.duplicate += 1
+                else:
+                    why = "other values are stored for this tag and time"
+                    self._report.reject(int(batch.line[row]), why)
+
+    def _insert(self, batch: Batch) -> None:
+        rows = batch.order[batch.live[batch.order]]
+        if not len(rows):
+            return
+        record = batch.record
+        fixes = rows[batch.placed[rows]]
+        with self._cursor.copy(query("copy_imported_fixes")) as out:
+            for block in copy.blocks(_fixes(batch, record), fixes):
+                out.write(block)
+        with self._cursor.copy(query("copy_imported_events")) as out:
+            for data in batch.event_rows(rows, record):
+                out.write(data)
+        seen = fixes[(batch.outlier[fixes] & 8 > 0) | (batch.outlier[fixes] & 7 == 0)]
+        self._advance_latest(batch, record, seen)
+        first = rows[np.flatnonzero(np.diff(batch.collar[rows], prepend=-1))]
+        self._cursor.execute(query("note_arrival"), {
+            "collars": copy.array(batch.collar[first]),
+            "times_us": copy.array(batch.time_us[first]),
+        })  # fmt: skip
+
+    def _advance_latest(self, batch: Batch, record: Integers, rows: Integers) -> None:
+        """Let `latest_fix` show the newest of some rows, which are in order of their time."""
+        newest = rows[np.flatnonzero(np.diff(batch.collar[rows], append=-1))]
+        if not len(newest):
+            return
+        names = (
+            "collar", "generation", "record", "recorded_at_us", "lat_deg", "lon_deg",
+            "altitude_m", "accuracy_m", "reason",
+        )  # fmt: skip
+        columns = (column.take(newest) for column in _fixes(batch, record))
+        self._cursor.execute(query("advance_latest"), {
+            name: copy.array(column.values, column.null)
+            for name, column in zip(names, columns, strict=False)
+        })  # fmt: skip
 
 
-def _overlap(one: _Deployment, first: datetime, last: datetime) -> bool:
-    return (one.first is None or one.first <= last) and (one.end is None or first < one.end)
-
-
-def _may_reach(one: _Deployment, island: _Island, others: list[_Deployment]) -> bool:
-    """Whether a deployment can grow to hold an island without touching another animal's."""
-    first = None if one.first is None else min(one.first, island.first)
-    last = island.last if one.end is None else max(one.end, island.last)
-    return not any(
-        (other.end is None or first is None or first < other.end)
-        and (other.first is None or other.first <= last)
-        for other in others
-    )
+def _fixes(batch: Batch, record: Integers) -> list[copy.Column]:
+    """The columns of `fix`."""
+    same = np.zeros(len(record), np.int64)
+    return [
+        copy.Column("i4", batch.collar),
+        copy.Column("i4", same),
+        copy.Column("i8", record),
+        copy.Column("time", batch.time_us),
+        copy.Column("f8", batch.lat),
+        copy.Column("f8", batch.lon),
+        copy.Column("f4", batch.altitude_m, np.isnan(batch.altitude_m)),
+        copy.Column("f4", batch.accuracy_m, np.isnan(batch.accuracy_m)),
+        copy.Column("i2", same + _IMPORTED),
+        copy.Column("i2", batch.outlier),
+    ]

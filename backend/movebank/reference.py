@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple, TextIO
+from typing import IO, NamedTuple
 
 from backend.movebank import terms
-from backend.movebank.events import bytes_of, csv_rows, header_terms
+from backend.movebank.csv_files import CsvFile
 from backend.movebank.report import Report
-from backend.movebank.rows import FileRefused, RowRejected, TimeReader, number
+from backend.movebank.rows import RowRejected, TimeReader, number
 
 _OWN_PLACE = frozenset({
     "tag-id", "animal-id", "animal-taxon", "animal-sex", "animal-mass", "animal-comments",
@@ -40,36 +39,24 @@ class Deployment(NamedTuple):
     attributes: dict[str, str]
 
 
-def read_reference(file: TextIO, report: Report, now: datetime) -> Iterator[Deployment]:
+def read_reference(file: IO[bytes], report: Report, now: datetime) -> Iterator[Deployment]:
     """The accepted rows of a Movebank file of reference data.
 
     Args:
-        file: text, UTF-8, opened with `newline=""`.
+        file: UTF-8.
         report: rows in and rejected, and warnings, are counted there.
         now: later starts than this (by more than a day) are rejected.
 
     Raises:
         FileRefused: the file cannot be meant as it is.
     """
-    rows = csv.reader(file, strict=True)
-    try:
-        header = [name.strip() for name in next(rows, [])]
-        columns = header_terms(header, report)
-        for needed in ("tag-id", "animal-id"):
-            if needed not in columns:
-                raise FileRefused(1, "columns", ", ".join(header), f"{needed!r} among them")
-        times = TimeReader(now)
-        for line, row in csv_rows(rows, header, report):
-            try:
-                yield _deployment(line, dict(zip(columns, row, strict=True)), times)
-            except RowRejected as reason:
-                report.reject(line, str(reason))
-    except csv.Error as error:
-        raise FileRefused(
-            rows.line_num + 1, "row", str(error), "values apart by commas"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise FileRefused(rows.line_num + 1, "text", bytes_of(error), "text in UTF-8") from error
+    rows = CsvFile(file, report, ("tag-id", "animal-id"))
+    times = TimeReader(now)
+    for line, row in rows.rows():
+        try:
+            yield _deployment(line, dict(zip(rows.columns, row, strict=True)), times)
+        except RowRejected as reason:
+            report.reject(line, str(reason))
 
 
 def _deployment(line: int, values: dict[str, str], times: TimeReader) -> Deployment:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from backend.movebank import terms
+from backend.movebank.rows import SEPARATOR
 
 GENERALISED = "capra:cell-deg"
 """Our own column: the side [deg] of the grid cell whose middle is given; blank: exact."""
@@ -43,20 +44,23 @@ def _in_order(name: str) -> str:
     return name.replace("-", "").replace(":", "")
 
 
-def events(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def events(
+    columns: list[str], rows: Iterable[Mapping[str, Any]], headers: Mapping[int, Sequence[str]]
+) -> Iterator[str]:
     """An event file, in parts.
 
     Args:
         columns: of `event_columns`.
         rows: `recorded_at`, `lat`, `lon` (None: no position), `altitude_m`, `accuracy_m`,
-            `outlier`, `attributes` (or None), `tag`, `animal`, `taxon`, `study`,
+            `outlier`, `header` and `words` (or None), `tag`, `animal`, `taxon`, `study`,
             `cells_per_degree` (0: exact).
+        headers: the terms of words, by `header`.
     """
     writer = _Lines()
     yield writer.line(columns)
     pending = 0
     for row in rows:
-        values = _event(row)
+        values = _event(row, headers)
         writer.row([values.get(name, "") for name in columns])
         pending += 1
         if pending == _BLOCK_ROWS:
@@ -80,8 +84,11 @@ def timestamp(time: datetime) -> str:
     return text[:-3] if text.endswith("000") else text
 
 
-def _event(row: Mapping[str, Any]) -> dict[str, str]:
-    kept: dict[str, str] = dict(row["attributes"] or {})
+def _event(row: Mapping[str, Any], headers: Mapping[int, Sequence[str]]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    if row["header"] is not None:
+        told = zip(headers[row["header"]], row["words"].split(SEPARATOR), strict=True)
+        kept.update((term, word) for term, word in told if word)
     outlier = row["outlier"]
     if "altitude_m" in row and row["altitude_m"] is not None:
         kept.setdefault(terms.ALTITUDE, _text(row["altitude_m"]))

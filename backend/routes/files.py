@@ -1,10 +1,8 @@
 """Files of positions and of reference data, in and out, as Movebank has them."""
 
-import io
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Annotated, Any
@@ -24,7 +22,7 @@ from backend.errors import BadRequest, NotFound
 from backend.movebank import events, reference, write
 from backend.movebank.models import FileQuery, ImportQuery, ImportReport
 from backend.movebank.report import Report
-from backend.movebank.rows import Event
+from backend.movebank.rows import SEPARATOR
 from backend.params import Number, Query_
 from backend.uploads import receive
 
@@ -64,7 +62,9 @@ async def import_events(
     """
     kind = _media_type(request, "text/csv", _NDJSON)
     run = partial(
-        _stored, store=imports.store, read=_read_csv if kind == "text/csv" else _read_ndjson
+        _stored,
+        store=imports.store,
+        read=events.read_csv if kind == "text/csv" else events.read_ndjson,
     )
     return await _import(request, database, caller, study, wanted.dry_run, run)
 
@@ -84,7 +84,7 @@ async def import_reference(
     What a row says replaces what was known; blank values replace nothing.
     """
     _media_type(request, "text/csv")
-    run = partial(_stored, store=references.store, read=_read_reference)
+    run = partial(_stored, store=references.store, read=reference.read_reference)
     return await _import(request, database, caller, study, wanted.dry_run, run)
 
 
@@ -140,46 +140,22 @@ async def _import(
     return answer
 
 
-def _read_csv(file: IO[bytes], report: Report) -> Iterator[list[Event]]:
-    with _text(file) as text:
-        yield from events.read_csv(text, report, datetime.now(UTC))
-
-
-def _read_ndjson(file: IO[bytes], report: Report) -> Iterator[list[Event]]:
-    return events.read_ndjson(file, report, datetime.now(UTC))
-
-
-def _read_reference(file: IO[bytes], report: Report) -> Iterator[reference.Deployment]:
-    with _text(file) as text:
-        yield from reference.read_reference(text, report, datetime.now(UTC))
-
-
 def _stored(
     database: Connection[Any], study: int, file: IO[bytes], dry_run: bool,
-    store: Callable[..., None], read: Callable[[IO[bytes], Report], Iterator[Any]],
+    store: Callable[..., None], read: Callable[[IO[bytes], Report, datetime], Iterator[Any]],
 ) -> Report:  # fmt: skip
     """The report of a file; what another writer crossed is tried again from its beginning."""
     for attempt in range(_TRIES):
         file.seek(0)
         report = Report()
         try:
-            store(database, study, read(file, report), report, dry_run)
+            store(database, study, read(file, report, datetime.now(UTC)), report, dry_run)
             break
         except _CROSSED:
             if attempt == _TRIES - 1:
                 raise
             time.sleep(random.uniform(0.01, 0.05) * 2**attempt)
     return report
-
-
-@contextmanager
-def _text(file: IO[bytes]) -> Iterator[io.TextIOWrapper]:
-    """A file as text; it stays open."""
-    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-    try:
-        yield text
-    finally:
-        text.detach()
 
 
 def _media_type(request: Request, *known: str) -> str:
@@ -202,9 +178,15 @@ def _event_lines(database: Connection[Any], values: dict[str, Any]) -> Iterator[
             general = deps.rows(database, "export_is_general", **values)[0]["general"]
             found = [row["term"] for row in deps.rows(database, "export_terms", **values)]
             columns = write.event_columns([term for term in found if term], general)
+            headers = {
+                row["header"]: row["terms"].split(SEPARATOR)
+                for row in deps.rows(database, "export_headers", **values)
+            }
             with database.cursor("export", row_factory=dict_row) as cursor:
                 cursor.itersize = 2_000
-                yield from write.events(columns, cursor.execute(query("export_events"), values))
+                yield from write.events(
+                    columns, cursor.execute(query("export_events"), values), headers
+                )
     finally:
         database.isolation_level = None
 

@@ -39,7 +39,7 @@ def line(
 
 def store(connection: Connection, study: int, text: str, dry_run: bool = False) -> Report:
     report = Report()
-    blocks = events.read_csv(io.StringIO(HEADER + text, newline=""), report, NOW)
+    blocks = events.read_csv(io.BytesIO((HEADER + text).encode()), report, NOW)
     imports.store(connection, study, blocks, report, dry_run)
     assert report.balanced
     return report
@@ -159,7 +159,7 @@ def test_the_newest_visible_fix_becomes_the_latest(connection: Connection, study
 def refer(connection: Connection, study: int, text: str) -> Report:
     report = Report()
     header = "tag-id,animal-id,animal-taxon,deploy-on-date,deploy-off-date,animal-sex\n"
-    rows = reference.read_reference(io.StringIO(header + text, newline=""), report, NOW)
+    rows = reference.read_reference(io.BytesIO((header + text).encode()), report, NOW)
     references.store(connection, study, rows, report)
     assert report.balanced
     return report

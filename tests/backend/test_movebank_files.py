@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
-import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.movebank import events, reference, terms, write
+from backend.movebank.columns import EventReader, Events, Floats
+from backend.movebank.csv_files import arrow_columns
 from backend.movebank.report import Report, ranges
-from backend.movebank.rows import Event, FileRefused, RowReader
+from backend.movebank.rows import SEPARATOR, FileRefused
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HEADER = (
     "event-id,visible,timestamp,location-long,location-lat,gps:dop,ground-speed,"
     "height-above-msl,manually-marked-outlier,sensor-type,individual-taxon-canonical-name,"
@@ -24,10 +28,45 @@ HEADER = (
 ROW = '1,true,{},10.2,46.6,1.2,0.3,1900,,gps,"Capra ibex","T1","Alva","Ibex"\n'
 
 
-def read(text: str) -> tuple[list[Event], Report]:
+class Row(NamedTuple):
+    """One event, as a reader of rows would have it."""
+
+    line: int
+    tag: str
+    animal: str
+    recorded_at: datetime
+    lat: float | None
+    lon: float | None
+    altitude_m: float | None
+    accuracy_m: float | None
+    outlier: int
+    told: dict[str, str]
+
+
+def rows_of(found: Events) -> list[Row]:
+    def known(values: Floats) -> list[float | None]:
+        return [None if value != value else value for value in values.tolist()]
+
+    names = [found.names[name] for name in found.name]
+    return [
+        Row(
+            line, name.tag, name.animal, EPOCH + timedelta(microseconds=us),
+            lat, lon, altitude, accuracy, outlier,
+            {t: w for t, w in zip(found.terms, words.split(SEPARATOR), strict=True) if w},
+        )
+        for line, name, us, lat, lon, altitude, accuracy, outlier, words in zip(
+            found.line.tolist(), names, found.time_us.tolist(), known(found.lat), known(found.lon),
+            known(found.altitude_m), known(found.accuracy_m), found.outlier.tolist(),
+            found.words.to_pylist(), strict=True,
+        )
+    ]  # fmt: skip
+
+
+def read(content: str | bytes) -> tuple[list[Row], Report]:
     report = Report()
-    blocks = events.read_csv(io.StringIO(text, newline=""), report, NOW)
-    found = [event for block in blocks for event in block]
+    content = content if isinstance(content, bytes) else content.encode()
+    blocks = events.read_csv(io.BytesIO(content), report, NOW)
+    found = sorted(row for block in blocks for row in rows_of(block))
     report.accepted = len(found)
     assert report.balanced
     return found, report
@@ -49,7 +88,7 @@ def test_a_row_keeps_its_place_its_time_and_every_word_beyond() -> None:
         46.6, 10.2, 1900, "T1", "Alva",
     )  # fmt: skip
     assert event.recorded_at == datetime(2019, 5, 4, 12, 0, 0, 123000, UTC)
-    assert json.loads(event.attributes) == {
+    assert event.told == {
         "event-id": "1", "gps:dop": "1.2", "ground-speed": "0.3", "height-above-msl": "1900",
         "sensor-type": "gps",
     }  # fmt: skip
@@ -96,12 +135,8 @@ def test_a_row_without_coordinates_is_a_search_that_found_nothing() -> None:
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
-    text = io.TextIOWrapper(
-        io.BytesIO(b"\xef\xbb\xbf" + rows("2019-05-04 12:00:00").encode()),
-        "utf-8-sig", newline="",
-    )  # fmt: skip
-    (block,) = events.read_csv(text, Report(), NOW)
-    assert json.loads(block[0].attributes)["event-id"] == "1"
+    (event,), _ = read(b"\xef\xbb\xbf" + rows("2019-05-04 12:00:00").encode())
+    assert event.told["event-id"] == "1"
 
 
 def test_a_header_in_the_middle_is_a_rejected_row() -> None:
@@ -117,7 +152,7 @@ def test_a_column_twice_refuses_the_file() -> None:
 
 def test_a_misspelt_term_is_kept_and_warned_of() -> None:
     (event,), report = read(rows("2019-05-04 12:00:00").replace("gps:dop", "gps-dop"))
-    assert json.loads(event.attributes)["gps-dop"] == "1.2"
+    assert event.told["gps-dop"] == "1.2"
     assert report.warnings == ["'gps-dop' is no term of Movebank ('gps:dop' is): kept as it is"]
 
 
@@ -159,8 +194,9 @@ def test_lines_of_json_are_read_in_either_spelling() -> None:
         b'"tag_local_identifier": "T1", "gps_hdop": 1.5}\n\nnot json\n'
     )
     report = Report()
-    ((event,),) = events.read_ndjson(io.BytesIO(text), report, NOW)
-    assert (event.lon, json.loads(event.attributes)) == (10.2, {"gps:hdop": "1.5"})
+    (found,) = events.read_ndjson(io.BytesIO(text), report, NOW)
+    (event,) = rows_of(found)
+    assert (event.lon, event.told) == (10.2, {"gps:hdop": "1.5"})
     assert reasons(report) == {"not JSON": "3"}
 
 
@@ -172,7 +208,7 @@ def test_reference_data_says_which_tag_was_on_which_animal() -> None:
         "T2,Bruna,Capra ibex,,,heavy,f,,\n"
     )
     report = Report()
-    (one,) = reference.read_reference(io.StringIO(text, newline=""), report, NOW)
+    (one,) = reference.read_reference(io.BytesIO(text.encode()), report, NOW)
     assert (one.mass_g, one.sex, one.end_type) == (82000, "f", "fall off")
     assert one.animal_attributes == {"animal-ring-id": "R7"}
     assert reasons(report) == {"animal-mass: expected a number": "3"}
@@ -181,15 +217,15 @@ def test_reference_data_says_which_tag_was_on_which_animal() -> None:
 def test_what_was_read_is_written_in_the_same_words() -> None:
     text = rows("2019-05-04 12:00:00.000", "2019-05-04 13:00:00.250").replace('"', "")
     found, _ = read(text)
-    columns = write.event_columns({*json.loads(found[0].attributes), "manually-marked-outlier"})
-    again = "".join(write.events(columns, [_stored(event) for event in found]))
+    columns = write.event_columns({*found[0].told, "manually-marked-outlier"})
+    again = "".join(write.events(columns, map(_stored, found), {7: tuple(found[0].told)}))
     assert again == text
 
 
-def _stored(event: Event) -> dict[str, object]:
+def _stored(row: Row) -> dict[str, object]:
     return {
-        **event._asdict(), "study": "Ibex", "cells_per_degree": 0,
-        "attributes": json.loads(event.attributes),
+        **row._asdict(), "study": "Ibex", "cells_per_degree": 0, "taxon": "Capra ibex",
+        "header": 7, "words": SEPARATOR.join(row.told.values()),
     }  # fmt: skip
 
 
@@ -241,18 +277,21 @@ _BAD = st.tuples(*(st.sampled_from(cells) for cells in _CELLS.values()))
 def test_rows_read_together_mean_what_they_mean_one_by_one(
     good: list[tuple[str, ...]], bad: list[tuple[str, ...]]
 ) -> None:
-    table, lines = [*good, *bad], range(2, 2 + len(good) + len(bad))
-    readers = [RowReader(NOW, Report()) for _ in range(2)]
+    table = [*good, *bad, *[tuple(cells[0] for cells in _CELLS.values())] * 9]
+    lines, reports = np.arange(2, 2 + len(table)), [Report(), Report()]
+    apart, together = (EventReader(NOW, report) for report in reports)
     with suppress(FileRefused):
-        apart = [
-            event
-            for line, row in zip(lines, table, strict=True)
-            for event in readers[0].events(tuple(_CELLS), [line], [row])
+        one_by_one = [
+            row
+            for line, values in zip(lines, table, strict=True)
+            for found in apart.read(tuple(_CELLS), np.array([line]), arrow_columns([values]))
+            for row in rows_of(found)
         ]
-        together = readers[1].events(tuple(_CELLS), lines, table) if table else []
-        assert together == apart
-        assert readers[1].report == readers[0].report
-        assert readers[1].backwards == readers[0].backwards
+        at_once = together.read(tuple(_CELLS), lines, arrow_columns(table))
+        assert sorted(row for found in at_once for row in rows_of(found)) == one_by_one
+        apart.close()
+        together.close()
+        assert reports[0] == reports[1]
 
 
 @pytest.mark.parametrize(
@@ -271,9 +310,7 @@ def test_a_line_that_no_database_could_hold_is_rejected(more: bytes, reason: str
         b'"tag_local_identifier": "T1", ' + more + b"}\n"
     )
     report = Report()
-    assert [
-        one for block in events.read_ndjson(io.BytesIO(line), report, NOW) for one in block
-    ] == []
+    assert list(events.read_ndjson(io.BytesIO(line), report, NOW)) == []
     (found,) = reasons(report)
     assert found.startswith(reason)
 

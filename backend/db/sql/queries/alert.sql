@@ -11,19 +11,6 @@ with noted as (
 )
 select pg_notify('capra_arrival', '') from noted limit 1
 
--- name: note_imported
-with noted as (
-    insert into arrival (collar, earliest)
-    select collar, min(recorded_at)
-    from import_row
-    group by collar
-    order by collar
-    on conflict (collar) do update
-    set earliest = least(arrival.earliest, excluded.earliest)
-    returning collar
-)
-select pg_notify('capra_arrival', '') from noted limit 1
-
 -- name: note_rule
 -- A new rule looks at the past: as if all it is about had come anew.
 with noted as (

@@ -20,6 +20,17 @@ select exists (
     select from access(%(viewer)s) g where g.study = %(study)s and g.cells_per_degree > 0
 ) as general
 
+-- name: export_headers
+-- Of which terms the words of rows are.
+select header, terms
+from imported_header
+where header in (
+    select distinct e.header
+    from imported_event e
+    join collar c on c.collar = e.collar
+    where c.study = %(study)s
+)
+
 -- name: export_events
 -- What a viewer may see of a study. Words beyond place and time only where the place is exact, and
 -- searches without a place only of animals that may be seen exactly, now.
@@ -27,7 +38,7 @@ select exists (
 with exact as materialized (
     select animal, until from seen_animal(%(viewer)s) where cells_per_degree = 0
 ), failed as materialized (
-    select e.collar, e.recorded_at, e.attributes
+    select e.collar, e.recorded_at, e.header, e.words
     from imported_event e
     join collar c on c.collar = e.collar
     where c.study = %(study)s
@@ -42,7 +53,8 @@ with exact as materialized (
 )
 select
     f.recorded_at, f.lat, f.lon, f.altitude_m, f.accuracy_m, f.outlier, f.cells_per_degree,
-    case when f.cells_per_degree = 0 then e.attributes end as attributes,
+    case when f.cells_per_degree = 0 then e.header end as header,
+    case when f.cells_per_degree = 0 then e.words end as words,
     coalesce(c.serial, c.name) as tag, a.name as animal, a.taxon, s.name as study
 from seen_fix(%(viewer)s) f
 join collar c on c.collar = f.collar
@@ -56,7 +68,7 @@ where f.study = %(study)s
   and (%(to_time)s::timestamptz is null or f.recorded_at < %(to_time)s)
 union all
 select
-    e.recorded_at, null, null, null, null, 0, 0, e.attributes,
+    e.recorded_at, null, null, null, null, 0, 0, e.header, e.words,
     coalesce(c.serial, c.name), a.name, a.taxon, s.name
 from failed e
 join collar c on c.collar = e.collar
