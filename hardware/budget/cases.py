@@ -21,7 +21,7 @@ from hardware.twin import parts
 
 POLICIES = (
     *("ours", "ours, spread", "kinefox", "fixed 24 h", "best fixed"),
-    *("optimum", "its joules, even", "its joules, groups"),
+    *("optimum", "upper bound", "its joules, even", "its joules, groups"),
 )
 _KEEPS = 0.9  # of the optimum's count, by the smallest groups that do
 SPREAD = Settings(group_fixes=1)  # the operator's choice of single fixes for the track's sake
@@ -197,6 +197,18 @@ class Bench:
         made = self._made("optimum", fixes_s)
         return replace(made, wasted_j=plan.wasted_j, kept_j=float(plan.energy_j.mean()))
 
+    def of_bound(self, plan: Plan) -> Outcome:
+        """What no plan can beat."""
+        return replace(
+            self._made("upper bound", []),
+            fixes=plan.bound,
+            per_day=plan.bound / self.year.days,
+            per_joule=plan.bound / (self.year.income_j_per_day * self.year.days),
+            of_optimum=plan.bound / max(plan.fixes, 1),
+            gap_d=float("nan"),
+            error_m=float("nan"),
+        )
+
     def _made(self, policy: str, fixes_s: list[float]) -> Outcome:
         income_j = self.year.income_j_per_day * self.year.days
         return Outcome(
@@ -242,4 +254,4 @@ class Bench:
         plan = self.optimum()
         made = [self.outcome(name, life, plan) for name, life in self.lives().items()]
         even = [self.of_even(plan, 1), self.of_even(plan, self._groups())]
-        return [*made, self.of_plan(plan), *even]
+        return [*made, self.of_plan(plan), self.of_bound(plan), *even]
