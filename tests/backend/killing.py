@@ -25,6 +25,7 @@ from tests.backend.factories import bearer, key_for
 WRITERS, STUDIES = 16, 4
 _BATCH, _STEP = 20, timedelta(days=10)  # a batch goes over several chunks
 _BEGIN = datetime(2010, 1, 1, tzinfo=UTC)
+_PATIENCE_S = 60
 _STORED = """
 select c.study, c.name, f.recorded_at from fix f join collar c using (collar)
 union all
@@ -39,7 +40,9 @@ class Outcome(NamedTuple):
     acknowledged: set[Name]
     stored: Counter[Name]
     odd: list[str]
-    """Answers other than 200 and 503"""
+    """Answers other than 200 and 503, and none within a minute, as of a lock nobody resolves"""
+    deadlocks: int
+    """That the server found and resolved; the writers were not to notice"""
 
     def fault(self) -> str | None:
         """What is wrong with it, if anything is."""
@@ -86,7 +89,9 @@ class _Writer(threading.Thread):
 
     def run(self) -> None:
         """Write until told to stop."""
-        with httpx.Client(headers=bearer(self._key), timeout=60, trust_env=False) as client:
+        with httpx.Client(
+            headers=bearer(self._key), timeout=_PATIENCE_S, trust_env=False
+        ) as client:
             batch = 0
             while not self._stop_asked.is_set() and not self.odd:
                 rows = [*self._rows(f"own {self._number}", batch), *self._rows("shared", batch)]
@@ -111,6 +116,9 @@ class _Writer(threading.Thread):
         while True:
             try:
                 answer = client.post(self._api.url + path, content=content, headers=headers)
+            except httpx.TimeoutException:
+                self.odd.append(f"no answer within {_PATIENCE_S} s")
+                return
             except httpx.TransportError:
                 time.sleep(0.05)
                 continue
@@ -162,7 +170,9 @@ def kill(folder: Path, kills: int, seed: int) -> Outcome:
     finally:
         embedded.stop(folder)
     acknowledged = set().union(*(writer.acknowledged for writer in writers))
-    return Outcome(acknowledged, stored, [odd for writer in writers for odd in writer.odd])
+    odd = [odd for writer in writers for odd in writer.odd]
+    said = "".join(file.read_text(errors="replace") for file in folder.glob("log*"))
+    return Outcome(acknowledged, stored, odd, said.count("deadlock detected"))
 
 
 def _await_progress(writers: list[_Writer]) -> None:

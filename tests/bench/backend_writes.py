@@ -1,9 +1,8 @@
-"""What comes into the backend: files, one fix, hostile files, kills, and any request at all."""
+"""What comes into the backend, and how fast: files, one fix; and a file out again."""
 
 import gzip
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +14,8 @@ import httpx
 import psycopg
 
 from backend.db import ingest
-from tests.backend import any_request, hostile
-from tests.backend.conftest import settle
-from tests.backend.factories import bearer, key_for, serving
-from tests.backend.killing import WRITERS, Api, kill
+from tests.backend.factories import bearer, key_for
+from tests.backend.killing import Api
 from tests.bench.backend_reading import API, database, p95_ms
 from tests.bench.rows import row
 
@@ -150,41 +147,6 @@ def one_fix(times: int) -> list[dict[str, Any]]:
     return [row("one durable fix over HTTP, p95", p95, "ms", "< 25", p95 < 25, given)]
 
 
-def kills(number: int, seed: int = 20261122) -> list[dict[str, Any]]:
-    """The API, the database or one of its processes killed while writers write."""
-    with tempfile.TemporaryDirectory(prefix="capra-", ignore_cleanup_errors=True) as parent:
-        Path(parent).chmod(0o711)  # the server's user must pass through
-        outcome = kill(Path(parent) / "server", number, seed)
-    given = (
-        f"{number} kill -9, {WRITERS} writers, {len(outcome.acknowledged):,} rows acknowledged, "
-        f"seed {seed}"
-    )
-    lost = len(outcome.acknowledged - outcome.stored.keys())
-    twice = sum(times != 2 for times in outcome.stored.values())
-    return [
-        row("acknowledged rows lost", lost, "rows", "0", lost == 0, given),
-        row("rows not stored exactly once", twice, "rows", "0", twice == 0, given),
-        row("deadlocks and faults that a writer saw", len(outcome.odd), "answers", "0",
-            not outcome.odd, given),
-    ]  # fmt: skip
-
-
-def hostile_files() -> list[dict[str, Any]]:
-    """Files as they come, each with its exact refusal or report."""
-    cases = hostile.cases()
-    with database(0, 0) as dsn, serving(dsn) as client:
-        right = 0
-        for case in cases:
-            answer = client.post(f"{_study(client)}/events", content=case.content, headers=_CSV)
-            fault = case.fault(answer.status_code, answer.json())
-            right += fault is None
-            if fault:
-                print(f"{case.name}: {fault}")
-    given = "; ".join(case.name for case in cases)
-    bar = f"{len(cases)}"
-    return [row("hostile files, right answers", right, "files", bar, right == len(cases), given)]
-
-
 @contextmanager
 def _serving(dsn: str) -> Iterator[tuple[httpx.Client, int]]:
     """A client of the API, which is a process of its own, and its number."""
@@ -235,37 +197,10 @@ def export(rows: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def requests(cases: int, seed: int = 1) -> list[dict[str, Any]]:
-    """Schemathesis, all phases, over every operation that both documents describe."""
-    found = []
-    for path in (f"{API}/openapi.json", "/ogc/api"):
-        with database(0, 0) as dsn:
-            settle(dsn)
-            with serving(dsn, key=None) as client:
-                operations = sum(map(len, client.get(path).json()["paths"].values()))
-                each = str(max(1, cases // 2 // operations))
-                said = any_request.ask(
-                    str(client.base_url.join(path)), key_for(dsn),
-                    *("--seed", str(seed), "--max-examples", each),
-                )  # fmt: skip
-        given = f"{path}, {operations} operations, {said.requests:,} requests, seed {seed}"
-        found += [
-            row("Schemathesis, failures", said.failures, "", "0", said.failures == 0, given),
-            row("Schemathesis, answers of 5xx", said.server_errors, "", "0",
-                said.server_errors == 0, given),
-        ]  # fmt: skip
-        if said.failures:
-            print(said.text)
-    return found
-
-
 def figures(quick: bool = False) -> list[dict[str, Any]]:
     """Every row of writing."""
     return [
         *imports(20_000 if quick else 200_000, 1 if quick else 3),
         *one_fix(20 if quick else 200),
-        *kills(4 if quick else 100),
-        *hostile_files(),
         *export(20_000 if quick else 200_000),
-        *requests(1_000 if quick else 40_000),
     ]
