@@ -93,9 +93,10 @@ class Server(uvicorn.Server):
     """Serves the application until told to stop; says when it is ready."""
 
     def __init__(self, settings: Settings, ready: Callable[[], None]) -> None:
+        self.app = create_app(settings)
         super().__init__(
             uvicorn.Config(
-                create_app(settings),
+                self.app,
                 log_level="warning",
                 access_log=False,  # positions are asked for by address: no need to keep who asked
                 server_header=False,
@@ -103,6 +104,11 @@ class Server(uvicorn.Server):
             )
         )
         self._ready = ready
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End; streams of events would else be waited for until their readers go."""
+        self.app.state.bulletin.end()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""

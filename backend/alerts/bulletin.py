@@ -16,6 +16,7 @@ class Bulletin:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self.number = 0
+        self.ended = False
         self._word = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -36,6 +37,11 @@ class Bulletin:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._word.wait(), timeout_s)
         return self.number
+
+    def end(self) -> None:
+        """Let go of everybody who waits: the service ends."""
+        self.ended = True
+        self._tell()
 
     def _tell(self) -> None:
         """Wake all who wait; who comes later compares numbers, so that no word is missed."""

@@ -167,8 +167,10 @@ class _Told:
         yield "retry: 5000\n\n"
         bulletin = self.request.app.state.bulletin
         seen = -1  # what a listener that was cut off has missed comes at once
-        while not await self.request.is_disconnected():
+        while not (bulletin.ended or await self.request.is_disconnected()):
             last = await bulletin.wait(seen, _HEARTBEAT_S)
+            if bulletin.ended:
+                return
             if last == seen:
                 yield ": here\n\n"
                 continue

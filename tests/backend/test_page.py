@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,11 +17,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from backend.db import embedded, ingest
 from backend.db.migrate import migrate
-from tests.backend.conftest import Herd
-from tests.backend.factories import serving, settle_marchers, walk
+from tests.backend.conftest import Herd, migrated_database
+from tests.backend.factories import START, serving, settle_marchers, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.db]
 READY_MS = 30_000
+expect.set_options(timeout=READY_MS)
 
 
 @pytest.fixture(scope="module")
@@ -158,25 +160,58 @@ def test_the_legend_says_by_which_method_ranges_are(seen: Visit) -> None:
     assert seen.page.locator("#methods").is_hidden()
 
 
-@pytest.fixture
-def marching(browser: Browser, client: httpx.Client, migrated_url: str) -> Visit:
+ALERT = """
+insert into alert (kind, collar, animal, began_at, fixes, identity)
+values (%(kind)s, 1, 1, %(at)s, '[[1, 0, 40], [1, 0, 44]]', %(kind)s)
+"""
+
+
+@pytest.fixture(scope="module")
+def marching_url(postgres_server: str) -> str:
+    """DSN of a database of their own."""
+    return migrated_database(postgres_server, "marching")
+
+
+@pytest.fixture(scope="module")
+def marched(marching_url: str) -> Iterator[httpx.Client]:
     """Three ibex that cross a pass and one that stays: corridors, and ranges by two methods."""
-    settle_marchers(migrated_url)
-    with psycopg.connect(migrated_url) as connection:
+    url = marching_url
+    settle_marchers(url)
+    with psycopg.connect(url) as connection:
         ingest.load(connection, ingest.Batch(walk(4, 60, seed=4)))
-    for body in ({"animal": 1, "method": "kde"}, {"animal": 4, "method": "kde"}, {"animal": 4}):
-        client.post("/api/v1/home-ranges", json=body).raise_for_status()
-    client.post("/api/v1/corridors", json={"animals": [1, 2, 3]}).raise_for_status()
-    return visit(browser, client, "ready")
+        connection.execute(ALERT, {"kind": "immobility", "at": START})
+    with serving(url) as client:
+        for body in (
+            {"animal": 1, "method": "kde"},
+            {"animal": 4, "method": "kde"},
+            {"animal": 4},
+        ):
+            client.post("/api/v1/home-ranges", json=body).raise_for_status()
+        client.post("/api/v1/corridors", json={"animals": [1, 2, 3]}).raise_for_status()
+        yield client
 
 
-def test_the_table_says_how_wide_the_corridors_are(marching: Visit, client: httpx.Client) -> None:
+@pytest.fixture(scope="module")
+def marching_page(browser: Browser, marched: httpx.Client) -> Visit:
+    """The page with them on it."""
+    return visit(browser, marched, "ready")
+
+
+@pytest.fixture
+def marching(marching_page: Visit) -> Visit:
+    """The same as at first."""
+    marching_page.page.reload()
+    marching_page.page.wait_for_selector("body[data-state=ready]", timeout=READY_MS)
+    return marching_page
+
+
+def test_the_table_says_how_wide_the_corridors_are(marching: Visit, marched: httpx.Client) -> None:
     expect(marching.page.locator("#herd")).to_have_text(
         "of 3 animals, 1 Jun 2026 to 4 Jun 2026", use_inner_text=True
     )
     rows = [row.inner_text().split("\t") for row in marching.page.query_selector_all("#levels tr")]
     assert [row[0].strip() for row in rows] == ["1 or more", "2 or more", "All 3"]
-    for row, one in zip(rows, client.get("/api/v1/corridors").json()["features"], strict=True):
+    for row, one in zip(rows, marched.get("/api/v1/corridors").json()["features"], strict=True):
         level = one["properties"]
         assert float(row[1]) == pytest.approx(level["area_km2"], abs=0.05)
         told = [float(text.replace(",", "")) for text in row[2:]]
@@ -221,6 +256,70 @@ def test_another_method_is_shown_with_its_intervals(marching: Visit) -> None:
     interval = page.locator("#animals tr:nth-child(4) .interval")
     expect(interval).to_have_text(re.compile(r"^[\d.,]+–[\d.,]+$"))
     expect(page.locator("#animals tr:first-child td:last-child")).to_have_text("–")
+
+
+def test_an_alert_leads_by_keyboard_to_the_fixes_that_caused_it(marching: Visit) -> None:
+    page = marching.page
+    expect(page.locator("#alerts h2")).to_have_text("Alerts 1")
+    alert = page.locator("#alert-list button")
+    expect(alert).to_have_text("ImmobilityIbex 1since 1 Jun 2026, 00:00 UTC")
+    alert.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".popup h2")).to_have_text("Immobility: Ibex 1")
+    assert alert.evaluate("button => button === document.activeElement")
+    expect(page.locator(".maplibregl-ctrl-scale")).to_have_text(re.compile(r"^\d+\sm$"))  # near it
+    page.keyboard.press("Escape")
+    expect(page.locator(".popup")).to_have_count(0)
+    assert marching.complaints == []
+
+
+def test_a_new_alert_comes_by_itself_and_is_announced(marching: Visit, marching_url: str) -> None:
+    with psycopg.connect(marching_url, autocommit=True) as connection:
+        connection.execute(ALERT, {"kind": "mortality", "at": START + timedelta(days=1)})
+        connection.execute("notify capra_alert")
+        expect(marching.page.locator("#alert-list li")).to_have_count(2)
+        expect(marching.page.locator("#alert-news")).to_have_text("New alert: Mortality, Ibex 1")
+        connection.execute("delete from alert where kind = 'mortality'")
+
+
+def test_a_home_range_is_computed_from_the_page(marching: Visit) -> None:
+    page = marching.page
+    area = page.locator("#animals tr:nth-child(2) td:last-child")
+    expect(area).to_have_text("–")
+    page.select_option("#compute-animal", label="Ibex 2")
+    page.select_option("#compute-method", "kde")
+    page.click("#compute button")
+    expect(area).to_have_text(re.compile(r"^[\d.]+$"), timeout=READY_MS)
+    expect(page.locator("#computed")).not_to_be_empty()
+
+
+def test_a_long_computation_is_told_of_and_cancelled(
+    marching: Visit, marched: httpx.Client
+) -> None:
+    options = {"interval": "bootstrap", "replicates": 100_000}
+    asked = {"animal": 4, "options": options}
+    marched.post(
+        "/api/v1/home-ranges", json=asked, headers={"Prefer": "respond-async"}
+    ).raise_for_status()
+    page = marching.page
+    page.reload()
+    row = page.locator("#analysis-list li")
+    expect(row.locator(".what")).to_have_text("Home range of Ibex 4", timeout=READY_MS)
+    expect(row.locator(".step")).to_contain_text("bootstrap of the areas", timeout=READY_MS)
+    assert 0 < float(row.locator("progress").get_attribute("value") or 0) < 1
+    row.get_by_role("button", name="Cancel: Home range of Ibex 4").press("Enter")
+    expect(row).to_have_count(0)
+    expect(page.locator("#computed")).to_have_text("Cancelled.")
+
+
+def test_buttons_at_the_foot_stand_in_one_line(marching: Visit) -> None:
+    for width in (1280, 390):
+        marching.page.set_viewport_size({"width": width, "height": 800})
+        for name in ("#sign-out", "#fit"):
+            box = marching.page.locator(name).bounding_box()
+            assert box is not None
+            assert box["height"] < 45
+    marching.page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def test_dark_and_light_follow_the_system(browser: Browser, served: httpx.Client) -> None:

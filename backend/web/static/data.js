@@ -1,9 +1,11 @@
 // What the page shows, asked of the API and put together per animal.
 
-async function get(path) {
+/** What the API answers to a request that may change something. */
+export async function send(method, path, body, headers = {}) {
   let response;
+  const kind = body ? {'Content-Type': 'application/json'} : {};
   try {
-    response = await fetch(`/api/v1/${path}`);
+    response = await fetch(`/api/v1/${path}`, {method, headers: {...kind, ...headers}, body: body && JSON.stringify(body)});
   } catch {
     throw new Error('The service does not answer. This page keeps trying.');
   }
@@ -11,7 +13,15 @@ async function get(path) {
     const problem = await response.json().catch(() => ({}));
     throw new Error(`${problem.title ?? response.statusText}: ${problem.detail ?? response.status}`);
   }
-  return (await response.json()).features;
+  return response.json();
+}
+
+export async function ask(path) {
+  return send('GET', path);
+}
+
+async function get(path) {
+  return (await ask(path)).features;
 }
 
 /**

@@ -26,7 +26,7 @@ export function color(name) {
 export function emptyStyle() {
   return {
     version: 8,
-    sources: Object.fromEntries(['graticule', 'corridors', 'ranges', 'tracks', 'latest'].map(
+    sources: Object.fromEntries(['graticule', 'corridors', 'ranges', 'tracks', 'latest', 'cause'].map(
       (name) => [name, {type: 'geojson', data: EMPTY}],
     )),
     layers: [
@@ -65,6 +65,10 @@ export function emptyStyle() {
       {
         id: 'latest', type: 'circle', source: 'latest',
         paint: {'circle-radius': 7, 'circle-color': ['get', 'color'], 'circle-stroke-color': color('--panel'), 'circle-stroke-width': 2.5},
+      },
+      {
+        id: 'cause', type: 'circle', source: 'cause',
+        paint: {'circle-radius': 12, 'circle-opacity': 0, 'circle-stroke-color': color('--alert'), 'circle-stroke-width': 3},
       },
       {
         id: 'latest-name', type: 'symbol', source: 'latest',

@@ -1,8 +1,11 @@
 // The page: asks the API, fills the panel, draws the map. Nothing here leads off this machine.
 
+import {alertWords, causeOf, loadAlerts, showAlerts} from '/static/alerts.js';
+import {bindAnalyses, showAnalyses} from '/static/analyses.js';
 import {bounds, interval, load} from '/static/data.js';
 import {area, areas, count, methodName, period, time, users, width} from '/static/format.js';
 import {CLICKABLE, GROUPS, RANGE_OPACITY, color, emptyStyle, graticule} from '/static/layers.js';
+import {listen} from '/static/live.js';
 import {say, show} from '/static/panel.js';
 import {bindSession, identify} from '/static/session.js';
 
@@ -15,6 +18,7 @@ let map = null;
 let maplibregl = null;
 let popup = null;
 let noMap = null;
+let cause = [];
 let wantedMethod;
 
 function setState(state) {
@@ -73,6 +77,7 @@ function draw() {
   }
   map.getSource('tracks').setData(colored(shown.tracks));
   map.getSource('latest').setData(colored(shown.latest));
+  map.getSource('cause').setData({type: 'FeatureCollection', features: cause});
 }
 
 /** Land of each level, and the narrowest place of the innermost that has one. */
@@ -161,17 +166,51 @@ function onClick({point, lngLat}) {
   const feature = featureAt(point);
   if (!feature) return;
   const {lines, position, title} = describe(feature, point);
+  tell(title ?? feature.properties.label, lines, position ?? lngLat);
+}
+
+function tell(title, lines, place, options = {}) {
   const content = document.createElement('div');
   content.className = 'popup';
-  for (const [tag, text] of [['h2', title ?? feature.properties.label], ...lines.map((line) => ['p', line])]) {
+  for (const [tag, text] of [['h2', title], ...lines.map((line) => ['p', line])]) {
     content.append(Object.assign(document.createElement(tag), {textContent: text}));
   }
   popup?.remove();
-  popup = new maplibregl.Popup({maxWidth: '20rem'}).setLngLat(position ?? lngLat).setDOMContent(content).addTo(map);
+  popup = new maplibregl.Popup({maxWidth: '20rem', ...options}).setLngLat(place).setDOMContent(content).addTo(map);
+}
+
+/** Lead to the fixes an alert was concluded from; the focus stays in the list. */
+async function showCause(alert) {
+  try {
+    cause = await causeOf(alert);
+  } catch (error) {
+    say(error.message);
+    return;
+  }
+  if (!map || !cause.length) return;
+  draw();
+  const places = cause.map(({geometry}) => geometry);
+  fit(places);
+  const {what, whom, when} = alertWords(alert, animalNames());
+  tell(`${what}: ${whom}`, [when], places.at(-1).coordinates, {focusAfterOpen: false, offset: 14});
+  popup.on('close', () => { cause = []; draw(); });
+}
+
+function animals() {
+  return shown.tracks.map(({properties: {animal, name}}) => ({animal, name}));
+}
+
+function animalNames() {
+  return new Map(animals().map(({animal, name}) => [animal, name]));
+}
+
+async function refreshAlerts() {
+  showAlerts(await loadAlerts(), animalNames(), showCause);
 }
 
 function bindControls() {
-  bindSession(refresh, say);
+  bindSession(async () => { await refresh(); listenAgain(); }, say);
+  bindAnalyses(refresh);
   document.getElementById('fit').addEventListener('click', () => fit(everything()));
   document.addEventListener('keydown', ({key}) => { if (key === 'Escape') popup?.remove(); });
   document.getElementById('layers').addEventListener('change', applyVisibility);
@@ -192,9 +231,12 @@ function applyVisibility() {
 async function refresh() {
   const first = shown.entries.length === 0;
   let known;
+  let works;
   try {
-    known = await identify();
+    ({known, works} = await identify());
     shown = await load(wantedMethod);
+    await refreshAlerts();
+    await showAnalyses(animals(), works);
   } catch (error) {
     say(error.message, first ? 'No data' : undefined);
     if (first) setState('error');
@@ -217,9 +259,15 @@ async function refresh() {
   return AGAIN_MS;
 }
 
+function listenAgain() {
+  listen(refresh, () => refreshAlerts().catch(() => null));  // away: the next round says so
+}
+
 async function main() {
   bindControls();
   noMap = await makeMap();
+  await identify().catch(() => null);  // else the stream would not know who listens
+  listenAgain();
   for (;;) {
     const wait_ms = await refresh();
     await new Promise((resolve) => setTimeout(resolve, wait_ms));

@@ -6,7 +6,7 @@ import {LEVEL_OPACITY} from '/static/layers.js';
 
 const element = (id) => document.getElementById(id);
 
-function cell(tag, text, attributes = {}) {
+export function cell(tag, text, attributes = {}) {
   const made = document.createElement(tag);
   made.append(text);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);

@@ -12,20 +12,23 @@ async function ask(method, body) {
   return fetch('/api/v1/session', {method, headers, body: body && JSON.stringify(body)});
 }
 
-/** Sign in where a ticket waits, and say who looks; true where somebody is signed in. */
+const WORKERS = ['admin', 'operator', 'ecologist'];
+
+/** Sign in where a ticket waits, and say who looks: whether anybody is known, and may compute. */
 export async function identify() {
   if (pending) {
     const response = await ask('POST', {key: pending});
     if (response.status < 500) pending = null;  // else the service is away: try again
   }
   const response = await ask('GET');
-  if (!response.ok) return true;  // whatever it is, the data's own answer says it
-  const {actor, account} = await response.json();
+  if (!response.ok) return {known: true, works: false};  // whatever it is, the data's own answer says it
+  const {actor, account, roles, scopes} = await response.json();
   form.hidden = account !== null;
   out.hidden = account === null;
   who.hidden = account === null;
   who.textContent = account === null ? '' : `Signed in: ${actor.split(' #')[0]}`;
-  return account !== null;
+  const works = scopes.includes('write') && roles.some(({role}) => WORKERS.includes(role));
+  return {known: account !== null, works: account !== null && works};
 }
 
 /** Call `changed` whenever somebody signs in or out; `say` tells why it failed. */
