@@ -1,12 +1,13 @@
 """What must not happen, tried: brown-outs, deaths unnoticed, an energy book that drifts."""
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from firmware.board import Costs
-from hardware.budget import full, years
+from hardware.budget import full as whole
+from hardware.budget import years
 from hardware.budget.cases import START_V
 from hardware.budget.life import Hardships, Life
 from hardware.budget.ours import Book, Ours
@@ -31,22 +32,46 @@ def harsh_year(seed: int, base: Year) -> tuple[Year, Hardships]:
     return year, Hardships(capacity=0.8, esr=3.0, gauge=0.98 if seed % 2 else 1.02)
 
 
-def pure_brownouts(seed: int, base: Year) -> int:
-    """Brown-outs of the pure modules in a harsh year."""
+@dataclass(frozen=True)
+class Harsh:
+    """What became of a collar in a harsh year.
+
+    Attributes:
+        brownouts: How often its rail was cut.
+        fixes: Found.
+        left_j: Stored at the end, above nothing.
+        lowest_v: Voltage at rest; NaN where it was not kept.
+    """
+
+    brownouts: int
+    fixes: int
+    left_j: float
+    lowest_v: float
+
+
+def pure(seed: int, base: Year, uplink: bool) -> Harsh:
+    """A harsh year of the pure modules, with or without a station in reach."""
     year, hardships = harsh_year(seed, base)
     known = parts.load()
     receiver = known.receivers[27 if seed % 3 else 60]
     life = Life(year, known, receiver, None, START_V, hardships)
-    Ours(life, uplink=seed % 5 > 0).run()
-    return life.diary.brownouts
+    Ours(life, uplink=uplink).run()
+    diary = life.diary
+    return Harsh(
+        diary.brownouts,
+        len(diary.fixes_s),
+        life.energy_j + life.zero_j,
+        life.volts(min(energy_j for _, energy_j in diary.stored)),
+    )
 
 
-def full_brownouts(seed: int, base: Year, days: float | None = None) -> int:
-    """Brown-outs of the whole firmware in the full twin, in the same harsh year."""
+def full(seed: int, base: Year, days: float | None = None) -> Harsh:
+    """The same harsh year of the whole firmware in the full twin, no station in reach."""
     year, hardships = harsh_year(seed, base)
     receiver = parts.load().receivers[27 if seed % 3 else 60]
-    made_of = full.hard_parts(receiver, hardships)
-    return full.live(year, made_of, START_V, days).brownouts
+    made_of = whole.hard_parts(receiver, hardships)
+    result = whole.live(year, made_of, START_V, days)
+    return Harsh(result.brownouts, result.fixes_taken, result.joules_end, math.nan)
 
 
 @dataclass(frozen=True)
@@ -64,21 +89,20 @@ class Death:
         return (self.heard_s - self.died_s - STILL_TIME_S) / 3600
 
 
-def deaths(base: Year, count: int, seed: int) -> Iterator[Death]:
-    """Animals of all incomes that die at some time in the second or third week."""
+def death(base: Year, number: int, seed: int) -> Death:
+    """An animal, of all incomes in turn, that dies at some time in the second or third week."""
     known = parts.load()
-    for number in range(count):
-        income_j = _ANIMALS[number % len(_ANIMALS)][1]
-        day = 8.0 + 12.0 * uniform(seed, "death", number)
-        first = int(uniform(seed, "from", number) * (base.days - 40))
-        year = (
-            some_days(base, first, 30, seed * 10_000 + number).with_income(income_j).dead_from(day)
-        )
-        life = Life(year, known, known.receivers[27], None, START_V)
-        Ours(life).run()
-        died_s = int(day * years.PER_DAY) * float(years.GRID_S)
-        heard = [at_s for at_s in life.diary.heard_s if at_s > died_s]
-        yield Death(died_s, heard[0] if heard else None)
+    income_j = _ANIMALS[number % len(_ANIMALS)][1]
+    day = 8.0 + 12.0 * uniform(seed, "death", number)
+    first = int(uniform(seed, "from", number) * (base.days - 40))
+    lived = some_days(base, first, 30, seed * 10_000 + number)
+    life = Life(
+        lived.with_income(income_j).dead_from(day), known, known.receivers[27], None, START_V
+    )
+    Ours(life).run()
+    died_s = int(day * years.PER_DAY) * float(years.GRID_S)
+    heard = [at_s for at_s in life.diary.heard_s if at_s > died_s]
+    return Death(died_s, heard[0] if heard else None)
 
 
 def false_alarms(base: Year, seed: int) -> int:

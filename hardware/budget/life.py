@@ -130,7 +130,11 @@ class Life:
     @property
     def voltage_v(self) -> float:
         """Voltage at rest [V]."""
-        return math.sqrt(2.0 * max(self.energy_j + self.zero_j, 0.0) / self._farads)
+        return self.volts(self.energy_j)
+
+    def volts(self, energy_j: float) -> float:
+        """Voltage at rest with so much stored above the lower limit [V]."""
+        return math.sqrt(2.0 * max(energy_j + self.zero_j, 0.0) / self._farads)
 
     def read_uv(self) -> int:
         """What the gauge says [uV]."""

@@ -105,8 +105,8 @@ def test_ours_takes_twice_as_many_fixes_as_kinefoxs_rule(bases):
 
 def test_harsh_years_have_no_brownout(bases):
     for number, base in enumerate(bases.values()):
-        assert hardship.pure_brownouts(number, base) == 0
-    assert hardship.full_brownouts(2, bases[11]) == 0
+        assert hardship.pure(number, base, uplink=bool(number)).brownouts == 0
+    assert hardship.full(2, bases[11]).brownouts == 0
 
 
 def test_a_storage_that_is_drained_counts_as_a_brownout(bases):
@@ -119,7 +119,8 @@ def test_a_storage_that_is_drained_counts_as_a_brownout(bases):
 
 
 def test_a_death_is_told_within_six_hours_of_the_still_time(bases):
-    for death in hardship.deaths(bases[13], 10, 1):
+    for number in range(10):
+        death = hardship.death(bases[13], number, 1)
         assert -12.0 <= death.late_h <= 6.0  # an animal may have lain still before
 
 
