@@ -176,5 +176,6 @@ Viewer = Annotated[Principal, Depends(get_viewer)]
 
 def audit(request: Request, caller: Principal, action: str, **what: Any) -> None:
     """Write the audit; returns when the entry is durable."""
-    asked = {"method": request.method, "path": request.url.path, "query": request.url.query}
+    path = request.url.path.replace("\0", "%00")  # no JSON of the database holds it
+    asked = {"method": request.method, "path": path, "query": request.url.query}
     request.app.state.audit.write(Entry(caller.actor, action, asked | what))

@@ -84,7 +84,8 @@ def parse_cursor(text: object) -> Cursor:
     if isinstance(text, Cursor):
         return text
     expected = "expected the value out of a next link, such as 1780293600000000.1.0.42"
-    if not isinstance(text, str) or not re.fullmatch(r"\d{1,18}(\.\d{1,10}){3}", text, re.ASCII):
+    form = r"\d{1,18}(\.\d{1,10}){2}\.\d{1,16}"  # records of imported rows are long
+    if not isinstance(text, str) or not re.fullmatch(form, text, re.ASCII):
         raise ValueError(expected)
     recorded_at_us, collar, generation, record = (int(part) for part in text.split("."))
     if recorded_at_us >= 2**32 * 1_000_000 or collar >= 2**31 or generation >= 2**31:

@@ -361,7 +361,7 @@ class Session(Answer):
 class Flags(Input):
     """Outlier flags for fixes; Movebank's names. Nothing is ever deleted."""
 
-    fixes: list[Annotated[str, Field(pattern=r"^\d{1,5}-\d{1,10}-\d{1,10}$")]] = Field(
+    fixes: list[Annotated[str, Field(pattern=r"^\d{1,10}-\d{1,10}-\d{1,16}$")]] = Field(
         min_length=1, max_length=10_000, examples=[["1-0-42"]]
     )
     algorithm_marked_outlier: bool | None = Field(default=None, description="Null: as it is")

@@ -39,6 +39,8 @@ _EVENT = (
     "individual_taxon_canonical_name", "tag_id", "tag_local_identifier", "sensor_type_id",
     *_ATTRIBUTES,
 )  # fmt: skip
+_U32 = (1 << 32) - 1  # the highest record of a collar's own log
+_FIRST_IMPORTED = 1_000_000
 _STAMP = re.compile(r"\d{17}", re.ASCII)
 
 
@@ -107,24 +109,47 @@ def _events(
     tags: dict[int, dict[str, Any]], period: dict[str, datetime | None],
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     unbounded = dict.fromkeys(("west", "south", "east", "north", "collar", "visible"))
+    number = _Numbers()
     for animal in animals:
         values = {"viewer": viewer.viewer, "animal": animal["id"]} | period | unbounded
         values |= fix_columns.after(None)
         for part in fix_columns.chunks(database, "fix_page_of_animal", values, None):
-            yield from _of_part(part, animal, tags)
+            yield from _of_part(part, animal, tags, number)
+
+
+class _Numbers:
+    """Numbers of events: the same for the same fix, one for each, growing with time.
+
+    42 bits are the time [ms] (to the year 2109), 17 the collar (those of the radio, then 65,536
+    that came as files), 4 tell fixes of one collar and millisecond apart. So clients that go on
+    behind the last number they had miss nothing that is newer.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[int, tuple[int, int]] = {}
+
+    def __call__(self, collar: int, record: int, unix_ms: int) -> int:
+        if record > _U32:  # imported: it holds which of its millisecond it is
+            which = record % 16
+        else:
+            last_ms, last = self._last.get(collar, (None, -1))
+            which = last + 1 if last_ms == unix_ms else 0
+            self._last[collar] = (unix_ms, which)
+        code = collar if collar < 1 << 16 else 1 << 16 | (collar - _FIRST_IMPORTED) % (1 << 16)
+        return unix_ms << 21 | code << 4 | which
 
 
 def _of_part(
-    part: fix_columns.FixColumns, animal: dict[str, Any], tags: dict[int, dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
+    part: fix_columns.FixColumns, animal: dict[str, Any], tags: dict[int, dict[str, Any]],
+    number: _Numbers,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
     for i in range(part.rows):
         unix_us = int(part.time_us[i]) + POSTGRES_EPOCH_US
         collar, cells, mark = (
             int(c[i]) for c in (part.collar, part.cells_per_degree, part.outlier)
         )
         yield {
-            # grows with time, as clients that go on behind the last one expect
-            "event_id": unix_us // 1000 << 20 | collar & 0xFFFFF,
+            "event_id": number(collar, int(part.record[i]), unix_us // 1000),
             "study_id": animal["study_id"],
             "individual_id": animal["id"],
             "individual_local_identifier": animal["local_identifier"],

@@ -1,5 +1,6 @@
 """Clients of EarthRanger, Gundi and Movebank, unmodified, over a real socket."""
 
+import csv
 import json
 import subprocess
 from collections.abc import Iterator
@@ -59,8 +60,21 @@ def observation(hour: int, **more: Any) -> dict[str, Any]:
     }
 
 
+def test_pages_of_imported_fixes_lead_on_and_they_can_be_flagged(address: str, key: str) -> None:
+    post(address, key, "/v2/observations/", [observation(hour) for hour in range(3)])
+    with httpx.Client(headers=bearer(key), trust_env=False, timeout=60) as client:
+        page = client.get(f"{address}/api/v1/fixes?limit=2").json()
+        (onward,) = [link["href"] for link in page["links"] if link["rel"] == "next"]
+        (last,) = client.get(onward).json()["features"]
+        flags = {"fixes": [last["id"]], "manually_marked_outlier": True}
+        told = client.patch(f"{address}/api/v1/fixes", json=flags).json()
+    assert last["properties"]["recorded_at"] == "2026-06-01T02:00:00Z"
+    assert told == {"changed": 1}
+
+
 def fixes(address: str, key: str) -> list[dict[str, Any]]:
-    answer = httpx.get(f"{address}/api/v1/fixes", headers=bearer(key), trust_env=False)
+    path = f"{address}/api/v1/fixes"
+    answer = httpx.get(path, headers=bearer(key), trust_env=False, timeout=60)
     return list(answer.json()["features"])
 
 
@@ -92,6 +106,75 @@ def test_earthrangers_client_signs_in_by_password(address: str, key: str) -> Non
     given = {"provider": "Herd", "posts": [observation(0)]}
     speak("earthranger-password", address, key, given)
     assert len(fixes(address, key)) == 1
+
+
+def test_earthrangers_client_reads_what_it_posted(address: str, key: str) -> None:
+    post(address, key, "/v2/observations/", [observation(hour) for hour in range(5)])
+    other = observation(9, manufacturer_id="ST-7", subject_name="Gian")
+    post(address, key, "/v2/observations/", [other])
+    times = {"start": BEGIN + timedelta(hours=1), "end": BEGIN + timedelta(hours=3)}
+    got = speak("earthranger-reads", address, key, times)
+    assert [one["name"] for one in got["subjects"]] == ["Flurina", "Gian"]
+    assert got["subject"] == got["subjects"][0]
+    assert got["subject"]["last_position"]["geometry"]["coordinates"] == [10.2, 46.664]
+    assert got["missing"] == "not found"
+    assert [one["manufacturer_id"] for one in got["sources"]] == ["ST-42", "ST-7"]
+    assert [got["source"]] == got["subject_sources"] == got["sources"][:1]
+    assert (got["groups"][0]["name"], len(got["groups"][0]["subjects"])) == ("Herd", 2)
+    assert got["provider"]["display_name"] == "Herd"
+    (worn,) = got["assignments"]
+    assert (worn["subject"], worn["source"]) == (got["subject"]["id"], got["source"]["id"])
+    assert [one["recorded_at"][11:13] for one in got["observations"]] == [
+        "00", "01", "02", "03", "04",
+    ]  # fmt: skip
+    assert got["of_time"] == got["observations"][1:4]
+    assert got["of_source"] == got["observations"]
+    assert got["observations"][1]["location"] == {"longitude": 10.2, "latitude": 46.661}
+    assert len({one["id"] for one in got["all"]}) == 6
+    (track,) = got["tracks"]["features"]
+    assert track["geometry"]["coordinates"] == [[10.2, 46.663], [10.2, 46.662], [10.2, 46.661]]
+    assert track["properties"]["coordinateProperties"]["times"][0] == "2026-06-01T03:00:00Z"
+    (track,) = got["source_tracks"]["features"]
+    assert len(track["geometry"]["coordinates"]) == 5
+
+
+def test_earthrangers_async_client_reads_the_same(address: str, key: str) -> None:
+    post(address, key, "/v2/observations/", [observation(hour) for hour in range(5)])
+    given = {"manufacturer_id": "ST-42"}
+    got = speak("earthranger-reads-async", address, key, given)
+    assert [one["name"] for one in got["subjects"]] == ["Flurina"]
+    assert got["subjects"] == got["groups"][0]["subjects"]
+    assert [one["source"] for one in got["assignments"]] == [got["source"]["id"]]
+    assert [one["recorded_at"][11:13] for one in got["observations"]] == [
+        "00", "01", "02", "03", "04",
+    ]  # fmt: skip
+
+
+def test_a_guest_reads_no_exact_place_as_earthranger_gives_it(
+    address: str, key: str, migrated_url: str
+) -> None:
+    post(address, key, "/v2/observations/", [observation(hour) for hour in range(3)])
+    guest = bearer(key_for(migrated_url, "guest", 1))
+    root = f"{address}/api/v1.0"
+    subject = httpx.get(f"{root}/subjects", headers=guest, trust_env=False).json()["data"][0]
+    paths = ("subjects", "observations?include_details=true", f"subject/{subject['id']}/tracks")
+    for path in paths:
+        text = httpx.get(f"{root}/{path}", headers=guest, trust_env=False).text
+        assert "46.65" in text and "46.66" not in text
+    assert httpx.get(f"{root}/observations", trust_env=False).json()["data"]["results"] == []
+
+
+def test_what_earthranger_would_not_find_is_not_found(address: str, key: str) -> None:
+    headers, root = bearer(key), f"{address}/api/v1.0"
+    strange = "63617072-6100-8002-bfff-ffffffffffff"  # a collar of no such number
+    for path in ("subject/x", f"subject/{strange}", f"source/{strange}", "source/%00",
+                 f"observations?source_id={strange}"):  # fmt: skip
+        assert httpx.get(f"{root}/{path}", headers=headers, trust_env=False).status_code == 404
+    for path in ("observations?page=2", "observations?since=2026", "sources?page=x",
+                 "observations?page_size=0"):  # fmt: skip
+        assert httpx.get(f"{root}/{path}", headers=headers, trust_env=False).status_code == 400
+    late = "observations?until=9999-12-31T23:59:59.999999Z"
+    assert httpx.get(f"{root}/{late}", headers=headers, trust_env=False).status_code == 200
 
 
 def test_gundis_client_posts_observations(address: str, key: str) -> None:
@@ -171,6 +254,38 @@ def test_movebanks_client_reads_studies_individuals_and_events(address: str, key
     assert (event["tag_local_identifier"], event["sensor_type_id"]) == ("ST-42", "653")
 
 
+def test_events_have_numbers_of_their_own_that_grow_with_time(
+    address: str, key: str, migrated_url: str
+) -> None:
+    times = ["00:00:00.000+00:00", "00:00:00.001+00:00", "01:00:00+00:00"]
+    for tag, animal in (("ST-42", "Flurina"), ("ST-7", "Flurina")):
+        posts = [
+            observation(
+                0, manufacturer_id=tag, subject_name=animal, recorded_at=f"2026-06-01T{at}"
+            )
+            for at in times
+        ]
+        post(address, key, "/v2/observations/", posts).raise_for_status()
+    with psycopg.connect(migrated_url) as connection:  # a radio collar, begun anew in that second
+        connection.execute("insert into collar (collar, name, study) values (1, 'one', 1)")
+        connection.execute(
+            "insert into deployment (collar, animal, during) values (1, 1, '[2026-01-01,)')"
+        )
+        connection.execute(
+            "insert into fix (collar, generation, record, recorded_at, lat, lon, reason)"
+            " select 1, n % 2, n, '2026-06-01 01:00+0', 46, 10, 0 from generate_series(1, 4) n"
+        )
+    asked: dict[str, str] = {
+        "entity_type": "event", "study_id": "1", "attributes": "event_id,timestamp",
+    }  # fmt: skip
+    path = f"{address}/movebank/service/direct-read"
+    text = httpx.get(path, params=asked, auth=("x", key), trust_env=False).text
+    rows = sorted((int(number), at) for number, at in csv.reader(text.splitlines()[1:]))
+    assert len({number for number, _ in rows}) == 10
+    assert [at for _, at in rows] == sorted(at for _, at in rows)
+    assert rows[-1][0] < 1 << 63
+
+
 def test_a_guest_reads_no_exact_place_by_direct_read(
     address: str, key: str, migrated_url: str
 ) -> None:
@@ -189,7 +304,7 @@ def test_direct_read_says_what_it_cannot_read(address: str, key: str) -> None:
     for name, asked in {
         "entity_type": {"entity_type": "herd"},
         "study_id": {"entity_type": "individual", "study_id": "x"},
-        "timestamp_start": {"entity_type": "event", "study_id": 1, "timestamp_start": "2026"},
+        "timestamp_start": {"entity_type": "event", "study_id": "1", "timestamp_start": "2026"},
     }.items():
         problem = httpx.get(path, params=asked, auth=me, trust_env=False)
         assert (problem.status_code, problem.json()["parameter"]) == (400, name)

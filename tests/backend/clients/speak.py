@@ -1,6 +1,7 @@
 """Lets an unmodified client talk to the service; prints what it got as a line of JSON.
 
-usage: python speak.py earthranger|earthranger-password|gundi|movebank ADDRESS KEY < arguments.json
+usage: python speak.py WHO ADDRESS KEY < arguments.json
+WHO: earthranger, earthranger-password, earthranger-reads, earthranger-reads-async, gundi, movebank
 """
 
 import asyncio
@@ -28,6 +29,56 @@ def earthranger():
         except ERClientException as error:
             answers.append(f"{type(error).__name__}: {error}")
     return answers
+
+
+def earthranger_reads():
+    from erclient import ERClient, ERClientNotFound
+
+    client = ERClient(service_root=address, token=key, max_http_retries=0)
+    subjects = client.get_subjects()
+    sources = list(client.get_sources(page_size=1))
+    subject, source = subjects[0]["id"], sources[0]["id"]
+    times = {name: datetime.fromisoformat(given[name]) for name in given}
+    try:
+        missing = client.get_subject("00000000-0000-0000-0000-000000000000")
+    except ERClientNotFound:
+        missing = "not found"
+    return {
+        "status": client.pulse(),
+        "me": client.get_me(),
+        "subjects": subjects,
+        "subject": client.get_subject(subject),
+        "missing": missing,
+        "groups": client.get_subjectgroups(),
+        "provider": client.get_source_provider("1"),
+        "sources": sources,
+        "source": client.get_source_by_manufacturer_id(sources[0]["manufacturer_id"]),
+        "subject_sources": client.get_subject_sources(subject),
+        "assignments": client.get_subjectsources(subject),
+        "tracks": client.get_subject_tracks(subject, **times),
+        "source_tracks": client.get_subject_source_tracks(subject, source),
+        "observations": list(client.get_subject_observations(subject, page_size=2)),
+        "of_time": list(client.get_subject_observations(subject, **times)),
+        "of_source": list(client.get_source_observations(source)),
+        "all": list(client.get_observations(filter_flag=None, include_details=False)),
+    }
+
+
+async def earthranger_reads_async():
+    from erclient import AsyncERClient
+
+    async with AsyncERClient(service_root=address, token=key) as client:
+        groups = await client.get_subjectgroups()
+        source = await client.get_source_by_manufacturer_id(given["manufacturer_id"])
+        return {
+            "groups": groups,
+            "source": source,
+            "subjects": await client.get_source_subjects(source["id"]),
+            "assignments": await client.get_source_assignments(source_ids=[source["id"]]),
+            "observations": [
+                one async for one in client.get_observations(source_id=source["id"], page_size=2)
+            ],
+        }
 
 
 async def gundi():
@@ -60,7 +111,13 @@ async def movebank():
         }
 
 
-if who.startswith("earthranger"):
-    print(json.dumps(earthranger()))
-else:
-    print(json.dumps(asyncio.run({"gundi": gundi, "movebank": movebank}[who]())))
+speakers = {
+    "earthranger": earthranger,
+    "earthranger-password": earthranger,
+    "earthranger-reads": earthranger_reads,
+    "earthranger-reads-async": earthranger_reads_async,
+    "gundi": gundi,
+    "movebank": movebank,
+}
+answer = speakers[who]()
+print(json.dumps(asyncio.run(answer) if asyncio.iscoroutine(answer) else answer))

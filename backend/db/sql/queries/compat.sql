@@ -64,3 +64,58 @@ join collar c on c.collar = d.collar
 join animal a on a.animal = d.animal
 where a.study = %(study)s
 order by 1
+
+-- name: earthranger_subjects
+with latest as materialized (
+    select distinct on (s.animal) s.animal, s.recorded_at, s.lat, s.lon
+    from seen_latest(%(viewer)s) s
+    where s.animal is not null and (%(animal)s::bigint is null or s.animal = %(animal)s)
+    order by s.animal, s.recorded_at desc
+)
+select a.animal, a.name, a.taxon, a.sex, a.study, l.recorded_at, l.lat, l.lon
+from animal a
+join seen_animal(%(viewer)s) v on v.animal = a.animal
+left join latest l on l.animal = a.animal
+where (%(animal)s::bigint is null or a.animal = %(animal)s)
+    and (%(study)s::bigint is null or a.study = %(study)s)
+order by a.animal
+
+-- name: earthranger_sources
+-- Of animals of which anything may be seen; names of a manufacturer may be in several studies.
+select c.collar, c.name, c.serial, c.maker, c.model, c.study, c.added_at
+from collar c
+where c.collar > %(after)s
+    and (%(collar)s::bigint is null or c.collar = %(collar)s)
+    and (%(manufacturer)s::text is null or %(manufacturer)s in (c.serial, c.name))
+    and exists (
+        select
+        from seen_period(%(viewer)s) d
+        where d.collar = c.collar and (%(animal)s::bigint is null or d.animal = %(animal)s)
+    )
+order by c.collar
+limit %(limit)s
+
+-- name: earthranger_assignments
+select d.deployment, d.collar, d.animal, lower(d.during) as begins, upper(d.during) as ends
+from seen_period(%(viewer)s) d
+where not isempty(d.during)
+    and (%(animals)s::bigint[] is null or d.animal = any(%(animals)s))
+    and (%(collars)s::bigint[] is null or d.collar = any(%(collars)s))
+order by d.deployment
+
+-- name: earthranger_track
+-- Newest first, by fix_once backwards.
+select f.recorded_at, f.lat, f.lon
+from deployment d
+cross join lateral (
+    select s.recorded_at, s.lat, s.lon
+    from seen_fix(%(viewer)s) s
+    where s.collar = d.collar and visible(s.outlier)
+        and s.recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
+        and s.recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
+    order by s.recorded_at desc
+    limit %(limit)s
+) f
+where d.animal = %(animal)s and (%(collar)s::bigint is null or d.collar = %(collar)s)
+order by f.recorded_at desc
+limit %(limit)s
