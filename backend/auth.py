@@ -176,6 +176,11 @@ Viewer = Annotated[Principal, Depends(get_viewer)]
 
 def audit(request: Request, caller: Principal, action: str, **what: Any) -> None:
     """Write the audit; returns when the entry is durable."""
+    request.app.state.audit.write(audited(request, caller, action, **what))
+
+
+def audited(request: Request, caller: Principal, action: str, **what: Any) -> Entry:
+    """What the audit is to remember of a request."""
     path = request.url.path.replace("\0", "%00")  # no JSON of the database holds it
     asked = {"method": request.method, "path": path, "query": request.url.query}
-    request.app.state.audit.write(Entry(caller.actor, action, asked | what))
+    return Entry(caller.actor, action, asked | what)

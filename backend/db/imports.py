@@ -10,7 +10,7 @@ known before are compared with what is stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ def store(
     found: Iterable[Events],
     report: Report,
     dry_run: bool = False,
+    note: Callable[[Report], None] | None = None,
 ) -> None:
     """Store rows in one transaction; what the study lacks (tags, animals) is added.
 
@@ -44,13 +45,17 @@ def store(
         found: the rows; an error raised by the iterator undoes everything.
         report: gets the counts, and the lines that cannot be stored.
         dry_run: do all of it, then undo it.
+        note: the last step of the transaction, which holds only if this succeeds.
     """
     with connection.transaction(force_rollback=dry_run), connection.cursor() as cursor:
         cursor.execute(query("lock_study_for_import"), {"study": study})
         writing = _Import(cursor, study, report)
         for part in _batches(found):
             writing.store(part)
-        cursor.execute(query("note_imported_terms"), {"study": study, "terms": report.columns})
+        if writing.new_terms:
+            cursor.execute(query("note_imported_terms"), {"study": study, "terms": report.columns})
+        if note and not dry_run:
+            note(report)
 
 
 def _batches(found: Iterable[Events]) -> Iterator[list[Events]]:
@@ -74,6 +79,7 @@ class _Import:
         self._report = report
         self._known: dict[Names, tuple[int, int]] = {}
         self._headers: dict[tuple[str, ...], Header] = {}
+        self.new_terms = False
         self._empty: set[int] = set()
         """Collars of which nothing can be stored yet"""
 
@@ -98,7 +104,7 @@ class _Import:
         tags, animals, taxa = map(list, zip(*unknown, strict=True))
         values = {"study": self._study, "tags": tags, "animals": animals, "taxa": taxa}
         for add in (True, False):
-            found = self._cursor.execute(query("imported_names"), values).fetchall()
+            found = self._ask("imported_names", values)
             if not add or all(collar and animal is not None for collar, animal in found):
                 break
             self._cursor.execute(query("add_imported_animals"), values)
@@ -113,11 +119,16 @@ class _Import:
             return
         values = {"study": self._study, "terms": list(unknown)}
         for name in ("imported_headers", "add_imported_headers"):
-            for header, text in self._cursor.execute(query(name), values).fetchall():
+            for header, text in self._ask(name, values):
                 self._headers[unknown.pop(text)] = Header(header, tuple(text.split(SEPARATOR)))
             if not unknown:
                 return
             values["terms"] = list(unknown)
+            self.new_terms = True
+
+    def _ask(self, name: str, values: dict[str, Any]) -> list[Any]:
+        """The rows of a query whose plan is good for any values: it is made once a session."""
+        return self._cursor.execute(query(name), values, prepare=True).fetchall()
 
     def _leave_known(self, batch: Batch) -> None:
         """Leave out what is stored already; what contradicts it is rejected."""
@@ -137,8 +148,7 @@ class _Import:
                 "header": copy.array(batch.header[part]),
                 "words": batch.words.take(part).to_pylist(),
             }
-            asked = self._cursor.execute(query("known_to_import"), values)
-            for row, same, own, last in asked.fetchall():
+            for row, same, own, last in self._ask("known_to_import", values):
                 if not same and own and last < _MOST_NUMBERS:
                     batch.number[row] = last + 1  # differs from an earlier part of this file
                     continue
@@ -162,12 +172,13 @@ class _Import:
             for data in batch.event_rows(rows, record):
                 out.write(data)
         seen = fixes[(batch.outlier[fixes] & 8 > 0) | (batch.outlier[fixes] & 7 == 0)]
-        self._advance_latest(batch, record, seen)
         first = rows[np.flatnonzero(np.diff(batch.collar[rows], prepend=-1))]
-        self._cursor.execute(query("note_arrival"), {
-            "collars": copy.array(batch.collar[first]),
-            "times_us": copy.array(batch.time_us[first]),
-        })  # fmt: skip
+        with self._cursor.connection.pipeline():
+            self._advance_latest(batch, record, seen)
+            self._cursor.execute(query("note_arrival"), {
+                "collars": copy.array(batch.collar[first]),
+                "times_us": copy.array(batch.time_us[first]),
+            })  # fmt: skip
 
     def _advance_latest(self, batch: Batch, record: Integers, rows: Integers) -> None:
         """Let `latest_fix` show the newest of some rows, which are in order of their time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import psycopg
@@ -19,6 +19,7 @@ def store(
     rows: Iterable[Deployment],
     report: Report,
     dry_run: bool = False,
+    note: Callable[[Report], None] | None = None,
 ) -> None:
     """Store rows in one transaction: what a row says replaces what was known, a blank nothing.
 
@@ -31,6 +32,7 @@ def store(
         report: gets the counts (a row that says what was known is a duplicate), and the lines
             that cannot be stored.
         dry_run: do all of it, then undo it.
+        note: the last step of the transaction, which holds only if this succeeds.
     """
     with connection.transaction(force_rollback=dry_run), connection.cursor() as cursor:
         cursor.execute(query("lock_study_for_import"), {"study": study})
@@ -43,6 +45,8 @@ def store(
             else:
                 report.accepted += changed
                 report.duplicate += not changed
+        if note and not dry_run:
+            note(report)
 
 
 def _store_row(cursor: psycopg.Cursor[Any], study: int, row: Deployment) -> bool:

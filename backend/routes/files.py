@@ -14,8 +14,9 @@ from psycopg import Connection, IsolationLevel, errors
 from psycopg.rows import dict_row
 
 from backend import deps
-from backend.auth import KEEPERS, SCIENTISTS, Caller, Viewer, audit
+from backend.auth import KEEPERS, SCIENTISTS, Caller, Viewer, audited
 from backend.db import imports, references
+from backend.db.audit import append
 from backend.db.queries import query
 from backend.deps import Database
 from backend.errors import BadRequest, NotFound
@@ -33,6 +34,7 @@ _REFUSALS = deps.NOT_FOUND | deps.FORBIDDEN
 _TRIES = 6
 _CROSSED = (errors.DeadlockDetected, errors.SerializationFailure, errors.IntegrityError)
 """What another writer's transaction can do to ours; after it, ours finds what that one stored."""
+_COUNTS = ("rows_in", "accepted", "duplicate", "rejected")
 _CSV = "text/csv; charset=utf-8"
 _NDJSON = "application/x-ndjson"
 _EVENT_BODY = {
@@ -131,25 +133,28 @@ async def _import(
     caller.require("ingest", _IMPORTERS, study)
     if not deps.rows(database, "has_study", study=study):
         raise NotFound("study", study)
+
+    def note(report: Report) -> None:
+        """The audit, in the transaction of what it tells of."""
+        rows = {name: getattr(report, name) for name in _COUNTS}
+        append(database, [audited(request, caller, "change", rows=rows)])
+
     with await receive(request, request.app.state.settings.import_bytes) as file:
-        report = await run_in_threadpool(run, database, study, file, dry_run)
-    answer = ImportReport.model_validate(report.as_json() | {"dry_run": dry_run})
-    if not dry_run:
-        counts = answer.model_dump(include={"rows_in", "accepted", "duplicate", "rejected"})
-        await run_in_threadpool(partial(audit, request, caller, "change", rows=counts))
-    return answer
+        report = await run_in_threadpool(run, database, study, file, dry_run, note)
+    return ImportReport.model_validate(report.as_json() | {"dry_run": dry_run})
 
 
 def _stored(
     database: Connection[Any], study: int, file: IO[bytes], dry_run: bool,
-    store: Callable[..., None], read: Callable[[IO[bytes], Report, datetime], Iterator[Any]],
+    note: Callable[[Report], None], *, store: Callable[..., None],
+    read: Callable[[IO[bytes], Report, datetime], Iterator[Any]],
 ) -> Report:  # fmt: skip
     """The report of a file; what another writer crossed is tried again from its beginning."""
     for attempt in range(_TRIES):
         file.seek(0)
         report = Report()
         try:
-            store(database, study, read(file, report, datetime.now(UTC)), report, dry_run)
+            store(database, study, read(file, report, datetime.now(UTC)), report, dry_run, note)
             break
         except _CROSSED:
             if attempt == _TRIES - 1:
