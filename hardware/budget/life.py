@@ -180,7 +180,7 @@ class Life:
         seed = self.year.seed
         needs_s = start_s + search.draw_s(self.receiver, seed, self.t_s, orbits)
         needs_s = math.ceil(needs_s / POLL_S) * POLL_S
-        settled_s = start_s + SETTLED * self.receiver.cold_s / 9.0
+        settled_s = start_s + SETTLED * self.receiver.hear_s
         heard = search.heard(self.receiver, seed, self.t_s, settled_s)
         if heard < _HEARD_LEAST:
             limit_s = min(limit_s, math.ceil(settled_s))

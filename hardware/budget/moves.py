@@ -31,7 +31,7 @@ def fix_j(
     if search.hears(receiver, orbits, on_s):
         on_s += life.SAVE_S
     closed = receiver.closed_share / (1.0 - receiver.closed_share)
-    hopeless_s = told_s + life.SETTLED * receiver.cold_s / 9.0 + life.POLL_S / 2
+    hopeless_s = told_s + life.SETTLED * receiver.hear_s + life.POLL_S / 2
     boot_j = costs.boot_uj / 1e6
     tried_j = boot_j + power_w * on_s + closed * (boot_j + power_w * hopeless_s)
     return float(tried_j + (boot_j + frame_j) / _RECORDS_PER_FRAME)

@@ -170,6 +170,11 @@ def _search(gnss: dict[str, int], cold_ms: int) -> SearchParts:
         pass_s=gnss["pass_s"],
         closed_share=gnss["closed_permille"] / 1e3,
         closed_factor=gnss["closed_factor_permille"] / 1e3,
+        sky_s=gnss["sky_s"],
+        heard_open=gnss["heard_open_count"],
+        heard_closed=gnss["heard_closed_count"],
+        heard_spread=gnss["heard_spread_permille"] / 1e3,
+        hear_s=gnss["hear_ms"] / 1e3 * cold_ms / gnss["cold_start_ms"],
     )
 
 

@@ -20,10 +20,6 @@ from dataclasses import dataclass
 
 from hardware.twin.seeded import normal, uniform
 
-_SKY_S = 3600  # open or closed, for an hour at a time
-HEARD_OPEN = 10.0  # satellites heard under open sky once the search has settled
-HEARD_CLOSED = 3.0
-
 
 @dataclass(frozen=True)
 class SearchParts:
@@ -38,6 +34,10 @@ class SearchParts:
         decoded: Satellites whose orbits a cold start has collected when it has its fix.
         valid_s, pass_s: Orbits older than this are void; satellites in view set within [s].
         closed_share: Share of hours under closed sky.  closed_factor: how much longer there.
+        sky_s: The sky stays open or closed for so long [s].
+        heard_open, heard_closed: Satellites heard once the search has settled.  heard_spread:
+            sigma of the logarithm of both.
+        hear_s: Time constant in which they are heard [s].
     """
 
     cold_s: float
@@ -50,6 +50,11 @@ class SearchParts:
     pass_s: float
     closed_share: float
     closed_factor: float
+    sky_s: float
+    heard_open: int
+    heard_closed: int
+    heard_spread: float
+    hear_s: float
 
     @property
     def download_s(self) -> float:
@@ -91,7 +96,7 @@ def hears(parts: SearchParts, orbits: float, on_s: float) -> bool:
 
 def is_closed(parts: SearchParts, seed: int, t_s: float) -> bool:
     """Whether the sky is closed (rock, trees, a lying animal) at scenario second `t_s`."""
-    return uniform(seed, "sky", int(t_s // _SKY_S)) < parts.closed_share
+    return uniform(seed, "sky", int(t_s // parts.sky_s)) < parts.closed_share
 
 
 def draw_s(parts: SearchParts, seed: int, t_s: float, orbits: float) -> float:
@@ -105,6 +110,6 @@ def draw_s(parts: SearchParts, seed: int, t_s: float, orbits: float) -> float:
 def heard(parts: SearchParts, seed: int, on_s: float, age_s: float) -> int:
     """Satellites heard `age_s` after the start of the search that began at `on_s`."""
     closed = is_closed(parts, seed, on_s)
-    top = HEARD_CLOSED if closed else HEARD_OPEN
-    top *= math.exp(0.15 * normal(seed, "heard", round(on_s * 1e6)))
-    return round(top * (1.0 - math.exp(-max(age_s, 0.0) / (parts.cold_s / 9.0))))
+    top = parts.heard_closed if closed else parts.heard_open
+    drawn = top * math.exp(parts.heard_spread * normal(seed, "heard", round(on_s * 1e6)))
+    return round(drawn * (1.0 - math.exp(-max(age_s, 0.0) / parts.hear_s)))

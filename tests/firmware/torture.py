@@ -17,6 +17,7 @@ class Life:
 
     Attributes:
         cuts: power cuts so far.
+        newest: number of the newest record.
         lost: what was wrong: numbers of records lost, changed or repeated.
     """
 
@@ -30,7 +31,7 @@ class Life:
         for number in range(newest):
             held.append(KIND_FIX, START_S - newest + number, log.pack_fix(number, 0, None, 1, 0))
         held.acknowledge([(1, newest)])
-        self._newest = self._oldest = 0
+        self.newest = self._oldest = 0
         self._known = {}
         self._look()
 
@@ -51,11 +52,11 @@ class Life:
     def _look(self):
         """Read the log as the next wake will, and as one that remembers nothing."""
         held = log.Log(self.desk.memory, GENERATION)
-        if held.newest < self._newest:
-            self.lost.append(("newest", self._newest, held.newest))
-        for record in range(self._newest + 1, held.newest + 1):
+        if held.newest < self.newest:
+            self.lost.append(("newest", self.newest, held.newest))
+        for record in range(self.newest + 1, held.newest + 1):
             self._known[record] = held.read(record)
-        self._newest = held.newest
+        self.newest = held.newest
         for record in range(self._oldest, held.oldest):
             self._known.pop(record, None)
         self._oldest = held.oldest
