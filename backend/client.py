@@ -6,6 +6,7 @@ from backend.client import Client
 with Client("https://capra.example", key="capra_...") as capra:
     fixes = capra.fixes(animal=3, since="2026-06-01T00:00:00Z", progress=print)
     ranges = capra.home_ranges(animal=3)
+    newer = capra.compute_home_range(3, method="akde", progress=print)
 ```
 
 Frames need the extra `client` (geopandas); what is given coarsely says so in `precision_deg`.
@@ -13,40 +14,30 @@ Frames need the extra `client` (geopandas); what is given coarsely says so in `p
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Callable, Iterator
-from datetime import datetime
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 import pyarrow as pa
 
+from backend.client_answers import ServiceError as ServiceError
+from backend.client_answers import Stream, Streamed, Time, checked, query
+
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-Time = datetime | str
 Progress = Callable[[int], object]
 """Is told how many rows have come so far"""
+Share = Callable[[float, str], object]
+"""Is told which part of a computation is done, 0 to 1, and what is being done"""
 Format = Literal["geojson", "csv", "arrow", "parquet"]
 
 _API = "/api/v1"
 _CRS = "OGC:CRS84"
-
-
-class ServiceError(Exception):
-    """The service refused.
-
-    Attributes:
-        status: of HTTP.
-        kind: what went wrong, such as `bad-parameter` or `not-found`.
-        detail: the service's sentence, which names the value and what was expected.
-    """
-
-    def __init__(self, status: int, kind: str, detail: str) -> None:
-        self.status, self.kind, self.detail = status, kind, detail
-        super().__init__(f"{detail} ({status} {kind})")
+_AGAIN_S = 0.5
 
 
 class Client:
@@ -123,10 +114,10 @@ class Client:
     def fix_table(self, *, progress: Progress | None = None, **wanted: Any) -> pa.Table:
         """The same as an Arrow table, with `lat` and `lon` [deg]: as it streams in."""
         batches, rows = [], 0
-        query = _query(**wanted, format="arrow")
+        asked = query(**wanted, format="arrow")
         with (
-            self._stream("fixes/export", query) as answer,
-            pa.ipc.open_stream(_Stream(answer.iter_bytes())) as stream,
+            self._stream("fixes/export", asked) as answer,
+            pa.ipc.open_stream(Stream(answer.iter_bytes())) as stream,
         ):
             schema = stream.schema
             for batch in stream:
@@ -154,6 +145,83 @@ class Client:
         """The land that animals of a herd pass through, of every computation."""
         return self._frame("corridors", animal=animal)
 
+    def compute_home_range(
+        self, animal: int, *, method: str | None = None, since: Time | None = None,
+        until: Time | None = None, levels_percent: Sequence[float] = (50, 95),
+        options: Mapping[str, Any] | None = None, progress: Share | None = None,
+    ) -> GeoDataFrame:  # fmt: skip
+        """The home range of an animal: the stored one if the fixes are still the same, or anew.
+
+        Args:
+            animal: its number.
+            method: such as `akde`, the default, or `kde`.
+            since: fixes from this time on; text is RFC 3339.
+            until: fixes before this time.
+            levels_percent: isopleths.
+            options: of the method, by name.
+            progress: is told how far it is. An interrupt (Ctrl-C) stops the computation too.
+
+        Raises:
+            ServiceError: the fixes do not allow it, or it was cancelled.
+        """
+        asked = {"animal": animal, "levels_percent": list(levels_percent), "options": options}
+        return self._computed(
+            "home-ranges", progress, method=method, since=since, until=until, **asked
+        )
+
+    def compute_corridors(
+        self, animals: Sequence[int] | None = None, *, since: Time | None = None,
+        until: Time | None = None, progress: Share | None = None, **asked: Any,
+    ) -> GeoDataFrame:  # fmt: skip
+        """The land that animals of a herd pass through; None: all there are.
+
+        `asked` as the API names it, such as `error_m`; the rest as `compute_home_range`.
+        """
+        herd = None if animals is None else list(animals)
+        return self._computed(
+            "corridors", progress, animals=herd, since=since, until=until, **asked
+        )
+
+    def compute_overlap(
+        self, animals: Sequence[int] | None = None, *, study: int | None = None,
+        since: Time | None = None, until: Time | None = None, method: str | None = None,
+        progress: Share | None = None, **asked: Any,
+    ) -> dict[str, Any]:  # fmt: skip
+        """How far home ranges overlap, every pair by six indices; of animals, or of a study.
+
+        `asked` as the API names it, such as `level_percent`; the rest as `compute_home_range`.
+        """
+        of = {"animals": animals and list(animals), "study": study, "method": method}
+        found = self._compute("overlaps", progress, since=since, until=until, **of, **asked)
+        return dict(found)
+
+    def _computed(self, path: str, progress: Share | None, **asked: Any) -> GeoDataFrame:
+        return _frame_of(self._compute(path, progress, **asked)["features"])
+
+    def _compute(self, path: str, progress: Share | None, **asked: Any) -> Any:
+        """What was computed, however long it took."""
+        wait = {"Prefer": "wait=2"}
+        begun = checked(self._http.post(f"{_API}/{path}", json=query(**asked), headers=wait))
+        if begun.status_code != httpx.codes.ACCEPTED:
+            return begun.json()
+        now = begun.json()
+        place = f"{_API}/analyses/{now['analysis']}"
+        try:
+            while now["state"] in ("queued", "running"):
+                if progress:
+                    progress(now["progress"], now["step"] or now["state"])
+                time.sleep(_AGAIN_S)
+                now = checked(self._http.get(place)).json()
+        except BaseException:  # nobody waits for it any more
+            self._http.delete(place)
+            raise
+        if now["state"] == "done":
+            if progress:
+                progress(1.0, "done")
+            return checked(self._http.get(f"{_API}/{path}/{now['result']['number']}")).json()
+        error = now["error"] or {"status": 409, "type": "cancelled", "detail": "it was cancelled"}
+        raise ServiceError(error["status"], error["type"].rpartition(":")[2], error["detail"])
+
     def import_events(
         self, study: int, file: str | Path, *, dry_run: bool = False
     ) -> dict[str, Any]:
@@ -170,23 +238,23 @@ class Client:
             place = f"{_API}/studies/{study}/events"
             params = {"dry_run": dry_run}
             answer = self._http.post(place, content=body, headers=headers, params=params)
-        return dict(_checked(answer).json())
+        return dict(checked(answer).json())
 
     def export_events(
         self, study: int, file: str | Path, *, since: Time | None = None,
         until: Time | None = None, progress: Progress | None = None,
     ) -> Path:  # fmt: skip
         """Write a Movebank event file of a study; `progress` is told the bytes so far."""
-        query = _query(since=since, until=until)
-        return self._save(f"studies/{study}/events.csv", query, Path(file), progress)
+        asked = query(since=since, until=until)
+        return self._save(f"studies/{study}/events.csv", asked, Path(file), progress)
 
     def export_fixes(
         self, file: str | Path, *, format: Format = "parquet", progress: Progress | None = None,
         **wanted: Any,
     ) -> Path:  # fmt: skip
         """Write fixes into a file; `wanted` as in `fixes`, `progress` is told the bytes so far."""
-        query = _query(**wanted, format=format)
-        return self._save("fixes/export", query, Path(file), progress)
+        asked = query(**wanted, format=format)
+        return self._save("fixes/export", asked, Path(file), progress)
 
     def _save(
         self, path: str, query: dict[str, Any], file: Path, progress: Progress | None
@@ -208,24 +276,17 @@ class Client:
         return Path(part.name).replace(file)
 
     def _stream(self, path: str, query: dict[str, Any]) -> Any:
-        return _Streamed(self._http.stream("GET", f"{_API}/{path}", params=query))
+        return Streamed(self._http.stream("GET", f"{_API}/{path}", params=query))
 
     def _frame(self, path: str, **wanted: Any) -> GeoDataFrame:
-        from geopandas import GeoDataFrame
-
-        features = list(self._pages(path, "features", _query(**wanted)))
-        if not features:
-            return GeoDataFrame({"id": []}, geometry=[], crs=_CRS)
-        frame = GeoDataFrame.from_features(features, crs=_CRS)
-        frame.insert(0, "id", [one["id"] for one in features])
-        return frame
+        return _frame_of(list(self._pages(path, "features", query(**wanted))))
 
     def _listed(self, member: str, **wanted: Any) -> Iterator[dict[str, Any]]:
-        return self._pages(member, member, _query(**wanted))
+        return self._pages(member, member, query(**wanted))
 
     def _pages(self, path: str, member: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Everything, over all pages."""
-        answer = _checked(self._http.get(f"{_API}/{path}", params=query)).json()
+        answer = checked(self._http.get(f"{_API}/{path}", params=query)).json()
         while True:
             yield from answer[member]
             links = answer.get("links", ())
@@ -234,90 +295,14 @@ class Client:
                 return
             # by its query alone: a service behind a proxy may know itself by another name
             after = httpx.URL(onward).params
-            answer = _checked(self._http.get(f"{_API}/{path}", params=after)).json()
+            answer = checked(self._http.get(f"{_API}/{path}", params=after)).json()
 
 
-class _Streamed:
-    """A streamed answer, checked before it is used."""
+def _frame_of(features: list[dict[str, Any]]) -> GeoDataFrame:
+    from geopandas import GeoDataFrame
 
-    def __init__(self, opening: Any) -> None:
-        self._opening = opening
-
-    def __enter__(self) -> httpx.Response:
-        answer: httpx.Response = self._opening.__enter__()
-        if answer.is_error:
-            answer.read()
-            self._opening.__exit__(None, None, None)
-            _checked(answer)
-        return answer
-
-    def __exit__(self, *error: Any) -> None:
-        self._opening.__exit__(*error)
-
-
-class _Stream:
-    """Bytes that come, as a file that pyarrow reads."""
-
-    closed = False
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._rest = bytearray()
-
-    def read(self, size: int = -1) -> bytes:
-        """The next `size` bytes, or what is left."""
-        while size < 0 or len(self._rest) < size:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            self._rest += block
-        size = len(self._rest) if size < 0 else size
-        taken = bytes(self._rest[:size])
-        del self._rest[:size]
-        return taken
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def writable(self) -> bool:
-        """It is not."""
-        return False
-
-    def seekable(self) -> bool:
-        """It is not."""
-        return False
-
-    def close(self) -> None:
-        """Nothing to do: the answer is closed by who opened it."""
-        self.closed = True
-
-
-def _query(
-    since: Time | None = None, until: Time | None = None,
-    bbox: tuple[float, float, float, float] | None = None, **wanted: Any,
-) -> dict[str, Any]:  # fmt: skip
-    """Parameters as the service names them; what is None is left out."""
-    box = ",".join(f"{edge:.7f}" for edge in bbox) if bbox else None
-    query = wanted | {"from": since or wanted.get("from"), "to": until, "bbox": box}
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in query.items()
-        if value is not None
-    }
-
-
-def _checked(answer: httpx.Response) -> httpx.Response:
-    """The answer.
-
-    Raises:
-        ServiceError: the service refused.
-    """
-    if answer.is_error:
-        try:
-            problem = answer.json()
-            kind, detail = problem["type"].rpartition(":")[2], problem["detail"]
-        except (ValueError, KeyError, TypeError):
-            kind, detail = "unknown", re.sub(r"\s+", " ", answer.text)[:200]
-        raise ServiceError(answer.status_code, kind, detail)
-    return answer
+    if not features:
+        return GeoDataFrame({"id": []}, geometry=[], crs=_CRS)
+    frame = GeoDataFrame.from_features(features, crs=_CRS)
+    frame.insert(0, "id", [one["id"] for one in features])
+    return frame

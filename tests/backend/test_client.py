@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from backend.client import Client, ServiceError
+from tests.backend.conftest import settle
 from tests.backend.factories import key_for, serving
 
 pytestmark = pytest.mark.db
@@ -101,3 +102,43 @@ def test_a_file_goes_in_and_comes_out(migrated_url: str, tmp_path: Path) -> None
         assert [one["name"] for one in capra.studies()] == ["Herd"]
         out = capra.export_events(1, tmp_path / "out.csv")
     assert "2026-06-01 00:00:00.000" in out.read_text()
+
+
+def test_what_takes_its_time_is_followed_to_its_end(migrated_url: str) -> None:
+    herd = settle(migrated_url)
+    told: list[tuple[float, str]] = []
+    with (
+        serving(migrated_url, key=None) as http,
+        Client(str(http.base_url), key_for(migrated_url), trust_env=False) as capra,
+    ):
+        options = {"interval": "bootstrap", "replicates": 150}
+        frame = capra.compute_home_range(
+            herd.flurina, options=options, progress=lambda share, step: told.append((share, step))
+        )
+        assert list(frame["level_percent"]) == [95, 50]
+        assert told == sorted(told, key=lambda one: one[0])
+        assert told[-1] == (1.0, "done")
+        assert len(told) > 2
+        pair = capra.compute_overlap([herd.flurina, herd.gian], method="kde")
+        assert pair["matrices"]["HR"][0][0] == 1
+        assert len(capra.compute_corridors([herd.flurina, herd.gian], error_m=12)) == 2
+        with pytest.raises(ServiceError, match="has no fixes in this time range") as refused:
+            capra.compute_home_range(herd.unseen)
+        assert refused.value.kind == "cannot-compute"
+
+
+def test_who_is_interrupted_leaves_nothing_running(migrated_url: str) -> None:
+    herd = settle(migrated_url)
+
+    def interrupt(share: float, step: str) -> None:
+        raise KeyboardInterrupt
+
+    with (
+        serving(migrated_url, key=None) as http,
+        Client(str(http.base_url), key_for(migrated_url), trust_env=False) as capra,
+    ):
+        options = {"interval": "bootstrap", "replicates": 100_000}
+        with pytest.raises(KeyboardInterrupt):
+            capra.compute_home_range(herd.flurina, options=options, progress=interrupt)
+    with psycopg.connect(migrated_url) as connection:
+        assert connection.execute("select state from analysis").fetchall() == [("cancelled",)]
