@@ -164,10 +164,9 @@ class Client:
         Raises:
             ServiceError: the fixes do not allow it, or it was cancelled.
         """
-        asked = {"animal": animal, "levels_percent": list(levels_percent), "options": options}
-        return self._computed(
-            "home-ranges", progress, method=method, since=since, until=until, **asked
-        )
+        asked = {"animal": animal, "method": method, "options": options}
+        asked |= {"levels_percent": list(levels_percent), "since": since, "until": until}
+        return _frame_of(self._compute("home-ranges", progress, **asked)["features"])
 
     def compute_corridors(
         self, animals: Sequence[int] | None = None, *, since: Time | None = None,
@@ -178,9 +177,8 @@ class Client:
         `asked` as the API names it, such as `error_m`; the rest as `compute_home_range`.
         """
         herd = None if animals is None else list(animals)
-        return self._computed(
-            "corridors", progress, animals=herd, since=since, until=until, **asked
-        )
+        asked |= {"animals": herd, "since": since, "until": until}
+        return _frame_of(self._compute("corridors", progress, **asked)["features"])
 
     def compute_overlap(
         self, animals: Sequence[int] | None = None, *, study: int | None = None,
@@ -195,12 +193,9 @@ class Client:
         found = self._compute("overlaps", progress, since=since, until=until, **of, **asked)
         return dict(found)
 
-    def _computed(self, path: str, progress: Share | None, **asked: Any) -> GeoDataFrame:
-        return _frame_of(self._compute(path, progress, **asked)["features"])
-
     def _compute(self, path: str, progress: Share | None, **asked: Any) -> Any:
         """What was computed, however long it took."""
-        wait = {"Prefer": "wait=2"}
+        wait = {"Prefer": "respond-async" if progress else "wait=2"}
         begun = checked(self._http.post(f"{_API}/{path}", json=query(**asked), headers=wait))
         if begun.status_code != httpx.codes.ACCEPTED:
             return begun.json()
