@@ -158,8 +158,19 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
+_OPEN_CHANGES = ("begin_session", "end_session")
+_CLOSED_READS = ("list_keys", "list_roles", "list_rules", "list_taxa", "list_audit")
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key, or an OIDC token"},
+    "apikey": {"type": "apiKey", "in": "header", "name": "apikey", "description": "A key"},
+}
+
+
 def _described(app: FastAPI) -> Any:
-    """The framework's description, corrected: invalid input answers 400 here, never 422."""
+    """The framework's description, corrected.
+
+    Invalid input answers 400 here, never 422; who may ask is decided beyond the framework's sight.
+    """
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -167,8 +178,12 @@ def _described(app: FastAPI) -> Any:
             return app.openapi_schema
         document = describe()
         for path in document["paths"].values():
-            for operation in path.values():
+            for method, operation in path.items():
                 operation["responses"].pop("422", None)
+                changes = method != "get" and operation["operationId"] not in _OPEN_CHANGES
+                needed = changes or operation["operationId"] in _CLOSED_READS
+                operation["security"] = [*([] if needed else [{}]), *({n: []} for n in _SCHEMES)]
+        document["components"]["securitySchemes"] = _SCHEMES
         models = document["components"]["schemas"]
         for unused in ("HTTPValidationError", "ValidationError"):
             models.pop(unused, None)

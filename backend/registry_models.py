@@ -6,9 +6,9 @@ Each resource has an answer (`Study`), what makes a new one (`NewStudy`) and wha
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
 from backend.params import AnimalNumber, CollarNumber, Number, Time
 from backend.schemas import Answer, Latitude, Link, Longitude, Utc
@@ -17,7 +17,7 @@ Sensitivity = Literal["open", "low", "medium", "high", "extreme"]
 Role = Literal["guest", "ecologist", "operator", "admin"]
 Scope = Literal["read", "write", "ingest", "admin"]
 Sex = Literal["m", "f", "u"]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*\S[^\x00]*$")]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 Text = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")]
 Attributes = Annotated[
     dict[Name, str | int | float | bool | None],
@@ -43,6 +43,22 @@ class Input(BaseModel):
     """Base of all bodies: no member that is not described."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+
+    @model_validator(mode="after")
+    def _check_plain(self) -> Self:
+        if _has_nul(
+            self.model_dump()
+        ):  # in a member of any form: no text of the database holds it
+            raise ValueError("expected no character U+0000")
+        return self
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_nul, (*value, *value.values())))
+    if isinstance(value, list):
+        return any(map(_has_nul, value))
+    return isinstance(value, str) and "\0" in value
 
 
 class NewStudy(Input):
@@ -102,7 +118,7 @@ class NewDeployment(Input):
 class NewStation(Input):
     """A ground station."""
 
-    station: Annotated[Name, Field(pattern=r"^[^\x00/]*\S[^\x00/]*$", examples=["hut"])]
+    station: Annotated[Name, Field(pattern=r"^[^\x00/]*[^\s\x00/][^\x00/]*$", examples=["hut"])]
     lat: Latitude | None = None
     lon: Longitude | None = None
 

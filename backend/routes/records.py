@@ -19,6 +19,7 @@ from backend.params import (
     ReceptionQuery,
     StatusQuery,
     clamp_limit,
+    parse_day,
 )
 
 router = APIRouter()
@@ -80,8 +81,12 @@ def list_days(
     """How many fixes of each collar on each day (UTC), whole days only."""
     days.bring_up_to_date(database)
     limit = clamp_limit(wanted.limit)
-    collar, _, day = (wanted.after or "").partition(".")
-    if collar and int(collar) >= 2**31:
+    collar, _, text = (wanted.after or "").partition(".")
+    try:
+        day = parse_day(text) if text else None
+    except ValueError:
+        day = None
+    if collar and (int(collar) >= 2**31 or day is None):
         raise BadRequest("after", wanted.after, "the value out of a next link")
     values = {
         "viewer": viewer.viewer,
@@ -89,7 +94,7 @@ def list_days(
         "from_day": wanted.from_day,
         "to_day": wanted.to_day,
         "after_collar": int(collar) if collar else None,
-        "after_day": day or None,
+        "after_day": day,
         "limit": limit + 1,
     }
     found = deps.rows(database, "days", **values)

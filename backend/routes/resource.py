@@ -134,7 +134,8 @@ def _post(r: Resource, router: APIRouter, body: type[BaseModel]) -> None:
         summary=f"Add to {r.path}",
         status_code=201,
         response_model=r.answer,
-        responses=deps.FORBIDDEN | deps.CONFLICT,
+        # 404: it was added, and the caller may not see it
+        responses=deps.FORBIDDEN | deps.CONFLICT | deps.NOT_FOUND,
     )(add)
 
 

@@ -163,3 +163,16 @@ def test_a_service_may_start_before_its_database(server_folder: Path) -> None:
         problem(client.get(API + "/latest"), 503)
         embedded.start("herd", server_folder)
         assert client.get(API + "/latest").status_code == 200
+
+
+@pytest.mark.parametrize("after", ["1.0000-01-01", "1.2026-02-30", "3000000000.2026-01-01"])
+def test_a_cursor_of_no_day_is_refused(reader: httpx.Client, after: str) -> None:
+    problem(reader.get(f"{API}/days", params={"after": after}), 400)
+
+
+@pytest.mark.parametrize("attributes", [{"a\0b": 1}, {"a": "\0"}])
+def test_a_body_with_a_character_that_no_text_holds_is_refused(
+    reader: httpx.Client, attributes: dict[str, Any]
+) -> None:
+    body = {"name": "of no text", "attributes": attributes}
+    problem(reader.post(f"{API}/studies", json=body), 400)
