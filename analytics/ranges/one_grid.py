@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
 from analytics.ctmm.fit import FittedModel
 from analytics.ctmm.intervals import Interval
@@ -165,6 +164,9 @@ def _groups(grids: Sequence[Grid]) -> tuple[tuple[int, ...], ...]:
     """Returns the places of grids that lie over each other, or over one that does."""
     boxes = [shapely.box(g.x_m[0], g.y_m[0], g.x_m[-1], g.y_m[-1]) for g in grids]
     near = np.array([shapely.intersects(one, boxes) for one in boxes])
+    # here, for it takes half a second, by which every start of the API would be later
+    from scipy.sparse.csgraph import connected_components
+
     count, label = connected_components(near, directed=False)
     return tuple(tuple(np.flatnonzero(label == one).tolist()) for one in range(count))
 
