@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
+from anyio import CancelScope
 from fastapi import Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 from backend.db.pool import Pool
 from backend.db.queries import query
@@ -30,6 +34,25 @@ def get_connection(request: Request) -> Iterator[Connection[Any]]:
 
 
 Database = Annotated[Connection[Any], Depends(get_connection)]
+
+
+class Stream(StreamingResponse):
+    """A streamed answer whose source ends with it, while its connection is still ours.
+
+    Whoever breaks off would leave it to the garbage collector.
+    """
+
+    def __init__(self, content: Generator[bytes], **about: Any) -> None:
+        super().__init__(content, **about)
+        self._content = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with CancelScope(shield=True):
+                await run_in_threadpool(self._content.close)
 
 
 def rows(connection: Connection[Any], name: str, **values: object) -> list[DictRow]:

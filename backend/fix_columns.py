@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import Connection
+from psycopg import Connection, IsolationLevel
 
 from backend.db.queries import query
 from backend.params import Cursor
@@ -17,7 +18,7 @@ from firmware.wire import fix as wire_fix
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01 as Unix time
-CHUNK = 20_000
+CHUNK = 25_000
 
 REASONS = {
     value: name.removeprefix("REASON_").lower()
@@ -94,20 +95,35 @@ def read(connection: Connection[Any], name: str, values: dict[str, Any]) -> FixC
     return FixColumns(*columns, named_by)  # type: ignore[call-arg, arg-type]
 
 
-def chunks(
-    connection: Connection[Any], name: str, values: dict[str, Any], limit: int | None
-) -> Iterator[FixColumns]:
-    """The answer of a paged query, a part at a time; never more than a part in memory."""
-    left = limit
-    while left is None or left > 0:
-        size = CHUNK if left is None else min(CHUNK, left)
-        part = read(connection, name, values | {"limit": size})
-        if part.rows:
-            yield part
-        if part.rows < size:
+def chunks(connection: Connection[Any], name: str, values: dict[str, Any]) -> Iterator[FixColumns]:
+    """The whole answer of a paged query as of one moment, a part at a time.
+
+    While one part is used the next is read; never are more than two in memory.
+    """
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    try:
+        with connection.transaction(), ThreadPoolExecutor(1, "fixes") as reader:
+            parts = _parts(connection, name, values)
+            coming = reader.submit(next, parts, None)
+            while part := coming.result():
+                coming = reader.submit(next, parts, None)
+                yield part
+    finally:
+        connection.isolation_level = None
+
+
+def _parts(connection: Connection[Any], name: str, values: dict[str, Any]) -> Iterator[FixColumns]:
+    while (part := read(connection, name, values | {"limit": CHUNK})).rows:
+        yield part
+        if part.rows < CHUNK:
             return
         values = values | after(part.cursor())
-        left = None if left is None else left - part.rows
+
+
+def page_of(values: dict[str, Any]) -> str:
+    """The paged query for a selection: of one animal or collar, or of all."""
+    alone = values["animal"] is not None or values["collar"] is not None
+    return "fix_page_of_animal" if alone else "fix_page"
 
 
 def after(cursor: Cursor | None) -> dict[str, Any]:

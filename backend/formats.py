@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,11 +36,10 @@ _SCHEMA = pa.schema(
         pa.field("precision_deg", pa.float64(), nullable=False),
     ]
 )
-_REASON_NAMES = pa.array([REASONS.get(n, f"reason {n}") for n in range(16)])
 _PARQUET_BYTES = 1 << 16
 
 
-def write_geojson(parts: Parts) -> Iterator[bytes]:
+def write_geojson(parts: Parts) -> Generator[bytes]:
     """A FeatureCollection."""
     yield b'{"type":"FeatureCollection","precisionStored":%g,"features":[' % geojson.STORED_DEG
     for number, part in enumerate(parts):
@@ -46,7 +47,7 @@ def write_geojson(parts: Parts) -> Iterator[bytes]:
     yield b"\n]}\n"
 
 
-def write_csv(parts: Parts) -> Iterator[bytes]:
+def write_csv(parts: Parts) -> Generator[bytes]:
     """Comma-separated values with a header; times RFC 3339."""
     yield (",".join(_SCHEMA.names) + "\n").encode()
     options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
@@ -59,7 +60,7 @@ def write_csv(parts: Parts) -> Iterator[bytes]:
         yield out.getvalue()
 
 
-def write_arrow(parts: Parts) -> Iterator[bytes]:
+def write_arrow(parts: Parts) -> Generator[bytes]:
     """An Arrow IPC stream."""
     out = io.BytesIO()
     with pa.ipc.new_stream(out, _SCHEMA) as stream:
@@ -69,7 +70,7 @@ def write_arrow(parts: Parts) -> Iterator[bytes]:
     yield _taken(out)
 
 
-def write_parquet(parts: Parts) -> Iterator[bytes]:
+def write_parquet(parts: Parts) -> Generator[bytes]:
     """GeoParquet 1.1: the same columns and `geometry`, points as WKB."""
     column = {"encoding": "WKB", "geometry_types": ["Point"]}  # no crs: WGS84, longitude first
     about = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
@@ -102,7 +103,7 @@ def record_batch(part: FixColumns) -> pa.RecordBatch:
         pa.array(part.lon),
         pa.array(part.altitude_m, mask=np.isnan(part.altitude_m)),
         pa.array(part.accuracy_m, mask=np.isnan(part.accuracy_m)),
-        pa.DictionaryArray.from_arrays(reason, _REASON_NAMES),
+        pa.DictionaryArray.from_arrays(reason, _reason_names()),
         pa.array(visible),
         pa.array(precision),
     ]
@@ -127,10 +128,16 @@ def _taken(out: io.BytesIO) -> bytes:
     return written
 
 
-FORMATS: dict[str, tuple[str, Callable[[Parts], Iterator[bytes]]]] = {
+FORMATS: dict[str, tuple[str, Callable[[Parts], Generator[bytes]]]] = {
     "geojson": ("application/geo+json", write_geojson),
     "csv": ("text/csv; charset=utf-8", write_csv),
     "arrow": ("application/vnd.apache.arrow.stream", write_arrow),
     "parquet": ("application/vnd.apache.parquet", write_parquet),
 }
 """Media type and writer of each format."""
+
+
+@cache
+def _reason_names() -> Any:
+    """Not at import: where pandas is installed, Arrow's first array loads it."""
+    return pa.array([REASONS.get(n, f"reason {n}") for n in range(16)])

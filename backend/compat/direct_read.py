@@ -113,7 +113,7 @@ def _events(
     for animal in animals:
         values = {"viewer": viewer.viewer, "animal": animal["id"]} | period | unbounded
         values |= fix_columns.after(None)
-        for part in fix_columns.chunks(database, "fix_page_of_animal", values, None):
+        for part in fix_columns.chunks(database, "fix_page_of_animal", values):
             yield from _of_part(part, animal, tags, number)
 
 

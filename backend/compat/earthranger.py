@@ -206,17 +206,17 @@ def source_providers(database: Database, request: Request, viewer: Viewer) -> An
 def observations(database: Database, request: Request, viewer: Viewer, wanted: Wanted) -> Any:
     """Fixes of an animal, of a collar, or all, by time, a page at a time."""
     values: dict[str, Any] = {
-        "viewer": viewer.viewer, "collar": None, "limit": wanted.rows + 1, **wanted.period,
+        "viewer": viewer.viewer, "collar": None, "animal": None, "limit": wanted.rows + 1,
+        **wanted.period,
         "visible": None if wanted.filter == "null" else wanted.filter == "0",
         **dict.fromkeys(("west", "south", "east", "north")),
         **fix_columns.after(_cursor(wanted.page)),
     }  # fmt: skip
-    name = "fix_page"
     if wanted.subject_id is not None:
-        name, values["animal"] = "fix_page_of_animal", from_uuid("subject", wanted.subject_id)
+        values["animal"] = from_uuid("subject", wanted.subject_id)
     elif wanted.source_id is not None:
         values["collar"] = from_uuid("source", wanted.source_id)
-    found = fix_columns.read(database, name, values)
+    found = fix_columns.read(database, fix_columns.page_of(values), values)
     shown = found.first(min(found.rows, wanted.rows))
     results = [_observation(shown, i, wanted.include_details) for i in range(shown.rows)]
     return _page(results, request, str(shown.cursor()) if found.rows > shown.rows else None)

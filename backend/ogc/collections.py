@@ -54,9 +54,9 @@ class Collection(NamedTuple):
 
 
 def _fix_page(database: Connection[Any], viewer: Principal, asked: Asked) -> Page:
-    name = "fix_page" if asked.animal is None else "fix_page_of_animal"
     cursor = _parsed(asked.after, parse_cursor) if asked.after else None
     values = _values(viewer, asked) | {"visible": None} | fix_columns.after(cursor)
+    name = fix_columns.page_of(values)
     return _of_columns(database, name, values, asked.limit, lambda page: str(page.cursor()))
 
 

@@ -1,17 +1,15 @@
 """Fixes: page by page, whole in several formats, the newest of each collar, and their flags."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
-from psycopg import Connection, IsolationLevel
+from fastapi.responses import Response
 
 from backend import deps, fix_columns, formats, geojson, registry_models, schemas
 from backend.auth import SCIENTISTS, Caller, Principal, Viewer, audit
 from backend.db import flags
-from backend.deps import Database
+from backend.deps import Database, Stream
 from backend.errors import NotFound
 from backend.geojson import GeoJSONResponse
 from backend.params import (
@@ -62,12 +60,12 @@ def list_fixes(
 )
 def export_fixes(
     database: Database, viewer: Viewer, wanted: Annotated[FixExport, Query()]
-) -> StreamingResponse:
+) -> Stream:
     """The same without pages, as a stream: what was stored when the request came."""
     name, values = select(database, viewer, wanted)
     media_type, write = formats.FORMATS[wanted.format]
-    parts = _snapshot(database, name, values | fix_columns.after(None))
-    return StreamingResponse(
+    parts = fix_columns.chunks(database, name, values | fix_columns.after(None))
+    return Stream(
         write(parts),
         media_type=media_type,
         headers={"Content-Disposition": f'attachment; filename="fixes.{wanted.format}"'},
@@ -133,24 +131,12 @@ def select(
         "to_time": wanted.to_time,
         "visible": wanted.visible,
     }
-    return "fix_page" if wanted.animal is None else "fix_page_of_animal", values | box
+    return fix_columns.page_of(values), values | box
 
 
 def _answer(found: fix_columns.FixColumns, links: list[dict[str, str]]) -> Response:
     text = geojson.collection_of_text(found.geojson(), found.rows, links)
     return Response(text, media_type=GeoJSONResponse.media_type)
-
-
-def _snapshot(
-    database: Connection[Any], name: str, values: dict[str, Any]
-) -> Iterator[fix_columns.FixColumns]:
-    """All parts as of one moment, whatever is loaded meanwhile."""
-    database.isolation_level = IsolationLevel.REPEATABLE_READ
-    try:
-        with database.transaction():
-            yield from fix_columns.chunks(database, name, values, limit=None)
-    finally:
-        database.isolation_level = None
 
 
 def _masks(wanted: registry_models.Flags) -> tuple[int, int]:

@@ -142,9 +142,27 @@ end
 $$;
 comment on function access_map is 'What a viewer may see, to look up by study and sensitivity.';
 
--- What holds for a collar is found once for all its fixes: as one row of arrays, into which the
--- planner carries no condition on a fix. The fixes stay in the order of their index, so that a page
--- reads no more than itself.
+-- Never flattened (offset 0): what holds for a collar is found once, not for each of its fixes.
+create or replace function seen_span(viewer jsonb, of_collar integer)
+returns table (
+    since timestamptz, until timestamptz, animal bigint, study bigint, cells_per_degree integer
+)
+language sql stable
+as $$
+    select
+        coalesce(lower(w.during), '-infinity'),
+        least(upper(w.during), (m.until ->> (w.study || ' ' || w.sensitivity))::timestamptz),
+        w.animal, nullif(w.study, 0), (m.cells ->> (w.study || ' ' || w.sensitivity))::integer
+    from worn_periods(of_collar) w
+    cross join access_map(viewer) m
+    where (m.cells ->> (w.study || ' ' || w.sensitivity)) is not null
+    offset 0
+$$;
+comment on function seen_span is 'From when until when a viewer may see a collar''s fixes, whose they are and how precisely.';
+
+-- All collars: the order and the index are those of the fixes, so that a page reads no more than
+-- itself. The outer join, which no row survives, keeps the planner from asking for the spans of each
+-- time of a fix: they stay those of its collar.
 create or replace function seen_fix(viewer jsonb)
 returns table (
     collar integer, generation integer, record bigint, recorded_at timestamptz,
@@ -155,33 +173,40 @@ language sql stable
 as $$
     select
         f.collar, f.generation, f.record, f.recorded_at,
-        given(f.lat, g.cells, 90), given(f.lon, g.cells, 180),
-        case when g.cells = 0 then f.altitude_m end,
-        case when g.cells = 0 then f.accuracy_m end,
-        case when g.cells = 0 then f.reason end,
-        f.outlier, g.animal, nullif(g.study, 0), g.cells
+        given(f.lat, s.cells_per_degree, 90), given(f.lon, s.cells_per_degree, 180),
+        case when s.cells_per_degree = 0 then f.altitude_m end,
+        case when s.cells_per_degree = 0 then f.accuracy_m end,
+        case when s.cells_per_degree = 0 then f.reason end,
+        f.outlier, s.animal, s.study, s.cells_per_degree
     from fix f
-    cross join lateral (
-        select
-            array_agg(coalesce(lower(w.during), '-infinity') order by w.during) as since,
-            array_agg(w.animal order by w.during) as animal,
-            array_agg(w.study order by w.during) as study,
-            array_agg((m.cells ->> (w.study || ' ' || w.sensitivity))::integer order by w.during)
-                as cells,
-            array_agg((m.until ->> (w.study || ' ' || w.sensitivity))::timestamptz order by w.during)
-                as until
-        from worn_periods(f.collar) w
-        cross join access_map(viewer) m
-    ) periods
-    cross join lateral (
-        select periods.animal[n] as animal, periods.study[n] as study, periods.cells[n] as cells,
-            periods.until[n] as until
-        from width_bucket(f.recorded_at, periods.since) n
-        offset 0
-    ) g
-    where g.cells is not null and f.recorded_at < g.until
+    left join lateral seen_span(viewer, f.collar) s on true
+    where coalesce(f.recorded_at >= s.since and f.recorded_at < s.until, false)
 $$;
 comment on function seen_fix is 'Fixes as a viewer may see them.';
+
+-- One collar: its spans first, then the fixes of each by fix_once.
+create or replace function seen_fix_in(
+    of_collar integer, since timestamptz, until timestamptz, animal bigint, study bigint,
+    cells integer
+)
+returns table (
+    collar integer, generation integer, record bigint, recorded_at timestamptz,
+    lat double precision, lon double precision, altitude_m real, accuracy_m real,
+    reason smallint, outlier smallint, animal bigint, study bigint, cells_per_degree integer
+)
+language sql stable
+as $$
+    select
+        f.collar, f.generation, f.record, f.recorded_at,
+        given(f.lat, cells, 90), given(f.lon, cells, 180),
+        case when cells = 0 then f.altitude_m end,
+        case when cells = 0 then f.accuracy_m end,
+        case when cells = 0 then f.reason end,
+        f.outlier, seen_fix_in.animal, seen_fix_in.study, cells
+    from fix f
+    where f.collar = of_collar and f.recorded_at >= since and f.recorded_at < until
+$$;
+comment on function seen_fix_in is 'Fixes of a collar in a span of seen_span, as a viewer of that span may see them.';
 
 create or replace function seen_latest(viewer jsonb)
 returns table (

@@ -108,11 +108,10 @@ select
 from seen_fix('[]') page
 
 -- name: fix_page
--- With a collar: fix_once, in its order. Without: fix_recorded_at. Boxes are asked of positions as they are given.
+-- By fix_recorded_at, in its order. Boxes are asked of positions as they are given.
 select s.*
 from seen_fix(%(viewer)s) s
-where (%(collar)s::integer is null or s.collar = %(collar)s)
-  and s.recorded_at >= coalesce(%(from_time)s, '-infinity'::timestamptz)
+where s.recorded_at >= coalesce(%(from_time)s, '-infinity'::timestamptz)
   and s.recorded_at < coalesce(%(to_time)s, 'infinity'::timestamptz)
   and (%(after_time)s::timestamptz is null
        or (s.recorded_at, s.collar, s.generation, s.record)
@@ -124,16 +123,21 @@ order by s.recorded_at, s.collar, s.generation, s.record
 limit %(limit)s
 
 -- name: fix_page_of_animal
--- Each deployment by fix_once, then merged: at most one page is read of each.
+-- Of an animal or of a collar: each span by fix_once, then merged; at most one page is read of each.
 select f.*
-from deployment d
+from (
+    select collar from deployment where animal = %(animal)s
+    union
+    select %(collar)s::integer where %(animal)s::bigint is null
+) c
+cross join lateral seen_span(%(viewer)s, c.collar) p
 cross join lateral (
     select s.*
-    from seen_fix(%(viewer)s) s
-    where s.collar = d.collar
-      and s.recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
-      and s.recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
-      and (%(after_time)s::timestamptz is null
+    from seen_fix_in(
+        c.collar, greatest(p.since, %(from_time)s), least(p.until, %(to_time)s),
+        p.animal, p.study, p.cells_per_degree
+    ) s
+    where (%(after_time)s::timestamptz is null
            or (s.recorded_at, s.collar, s.generation, s.record)
             > (%(after_time)s, %(after_collar)s, %(after_generation)s, %(after_record)s))
       and (%(west)s::float8 is null
@@ -142,15 +146,19 @@ cross join lateral (
     order by s.recorded_at, s.generation, s.record
     limit %(limit)s
 ) f
-where d.animal = %(animal)s
+where (%(animal)s::bigint is null or p.animal = %(animal)s)
+  and (%(collar)s::integer is null or c.collar = %(collar)s)
 order by f.recorded_at, f.collar, f.generation, f.record
 limit %(limit)s
 
 -- name: fix_one
--- By fix_once: the record's time is found by the collar alone, which reads all of it; see one_fix.
-select s.*
-from seen_fix(%(viewer)s) s
-where s.collar = %(collar)s and s.generation = %(generation)s and s.record = %(record)s
+-- By fix_once: its entries of the collar are read, as the time is not known, but no other fix.
+select f.*
+from seen_span(%(viewer)s, %(collar)s) p
+cross join lateral seen_fix_in(
+    %(collar)s, p.since, p.until, p.animal, p.study, p.cells_per_degree
+) f
+where f.generation = %(generation)s and f.record = %(record)s
 
 -- name: latest
 select s.*, a.name
@@ -170,17 +178,19 @@ from animal t
 join seen_animal(%(viewer)s) v on v.animal = t.animal
 left join lateral (
     select e.recorded_at, extract(epoch from e.recorded_at)::bigint as recorded_at_s, e.lat, e.lon
-    from deployment d
+    from (select distinct collar from deployment where animal = t.animal) d
+    cross join lateral seen_span(%(viewer)s, d.collar) p
     cross join lateral (
         select s.recorded_at, s.lat, s.lon
-        from seen_fix(%(viewer)s) s
-        where s.collar = d.collar and visible(s.outlier)
-          and s.recorded_at >= greatest(lower(d.during), %(from_time)s, '-infinity'::timestamptz)
-          and s.recorded_at < least(upper(d.during), %(to_time)s, 'infinity'::timestamptz)
+        from seen_fix_in(
+            d.collar, greatest(p.since, %(from_time)s), least(p.until, %(to_time)s),
+            p.animal, p.study, p.cells_per_degree
+        ) s
+        where visible(s.outlier)
         order by s.recorded_at desc
         limit %(limit)s
     ) e
-    where d.animal = t.animal
+    where p.animal = t.animal
     order by e.recorded_at desc
     limit %(limit)s
 ) f on true
