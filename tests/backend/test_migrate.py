@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.json import Jsonb
 
 from backend.db import embedded, ingest, migrate
 from backend.db.errors import MigrationError
@@ -107,6 +108,30 @@ def test_every_earlier_version_comes_to_the_present(
             'select collar, lat, visible(outlier) from seen_fix(\'[{"role": "admin"}]\')'
         )
         assert seen.fetchall() == [(1, 46.66, True)]
+
+
+def test_what_imported_rows_said_is_kept_in_words(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = migrate.migrations()
+    monkeypatch.setattr(migrate, "migrations", lambda: now[:12])
+    migrate.migrate(database_url)
+    said = [{}, {"gps:hdop": "1.5", "event-id": "7", "comments": 'a,"b'}]
+    with psycopg.connect(database_url) as connection:
+        for number, row in enumerate(said):
+            connection.execute(
+                "insert into imported_event values (1000000, %s, '2026-06-01', %s)",
+                (number, Jsonb(row)),
+            )
+    monkeypatch.setattr(migrate, "migrations", lambda: now)
+    migrate.migrate(database_url)
+    kept = "select string_to_array(terms, e'\\x1f'), string_to_array(words, e'\\x1f') "
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            f"{kept} from imported_event join imported_header using (header) order by record"
+        ).fetchall()
+    assert [dict(zip(terms, words, strict=True)) for terms, words in found] == said
+    assert found[1][0][0] == "event-id"
 
 
 def test_what_an_older_version_needs_stays_until_asked_for(database_url: str) -> None:
