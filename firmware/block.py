@@ -38,11 +38,11 @@ _FIELDS = (
     ("anchor_at_s", "I", 0),  # start of the running energy balance, 0 none
     ("anchor_uj", "i", 0),  # stored energy then
     ("spent_uj", "I", 0),  # booked since then
-    ("still_in_balance", "B", 0),  # neither motion nor a search since then
+    ("spare_still", "B", 0),
     ("income_uj", "I", 0),  # learned income per day
     ("learned_s", "I", 0),  # time the income was learned over
     ("rest_nw", "I", 0),  # learned power of the collar at rest, 0 unknown
-    ("rest_s", "I", 0),  # still time it was learned over
+    ("rest_weight", "I", 0),  # of the still spans it was learned from
     ("purse_uj", "i", 0),  # budget come in and not spent
     ("purse_at_s", "I", 0),  # when it was last filled, 0 never
     ("esr_mohm", "H", 0),  # learned series resistance of the storage, 0 unknown
@@ -110,6 +110,12 @@ _FIELDS = (
     ("error_name", "15s", b""),
     ("order", "I", 0),  # sequence of the last order
     ("settings_order", "I", 0),  # sequence of the configuration in force
+    # --- the running span without motion (energy.py, motion.py)
+    ("calm_at_s", "I", 0),  # its start, 0 none
+    ("calm_uj", "i", 0),  # stored energy then, less what was booked since
+    ("calm_s", "I", 0),  # its length up to the last wake without motion
+    ("calm_drop_uj", "i", 0),  # and what was missing then
+    ("mean_mg", "H", 0),  # intensity of motion at the last wake
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
 _FORMAT = "<" + "".join(field[1] for field in _FIELDS)
@@ -145,11 +151,11 @@ class State:
     anchor_at_s: int
     anchor_uj: int
     spent_uj: int
-    still_in_balance: int
+    spare_still: int
     income_uj: int
     learned_s: int
     rest_nw: int
-    rest_s: int
+    rest_weight: int
     purse_uj: int
     purse_at_s: int
     esr_mohm: int
@@ -212,6 +218,11 @@ class State:
     error_name: bytes
     order: int
     settings_order: int
+    calm_at_s: int
+    calm_uj: int
+    calm_s: int
+    calm_drop_uj: int
+    mean_mg: int
 
     def __init__(self) -> None:
         for name, code, value in _FIELDS:

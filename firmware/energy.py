@@ -4,7 +4,7 @@ All energies are micro-joules at the storage, above its lower voltage limit; all
 here reads hardware or a clock; functions take the `State` and change it in place.
 
     stored   E = C (V^2 - Vempty^2) / 2                                     V at rest
-    rest     what a day takes without a task: learned from the spans in which nothing moved
+    rest     what a day takes without a task: learned from spans in which nothing moved
     income   (change of E + what was booked) per day + rest, averaged over `income_days`
     budget   income - rest + (E - target) / horizon, within 0 .. E - reserve
     purse    budget that has come in and is not yet spent: may be overdrawn by one group of fixes
@@ -51,10 +51,12 @@ _LEARN_MOST = 16  # attempts that are remembered
 _VAIN_MOST = 4  # vain searches before one fix count at most so many times its cost
 
 _BALANCE_S = 21600  # shortest balance: voltage noise of 0.2 mV is then 0.1 J/day
-_STILL_S = 43200  # one of a still span, which teaches the small power of rest
 _BALANCE_MAX_S = 30 * DAY_S  # beyond, the clock is more likely wrong than the balance right
-_REST_TABLE_S = 86400  # of still time that the table's rest counts for
-_REST_MOST_S = 8 * DAY_S  # of still time that is remembered
+_CALM_S, _CALM_MOST_S = 3600, 43200  # of a span that teaches rest
+# A voltage 0.2 mV off at both ends, 33 mJ, is to what a span took as 1 to its length: spans weigh
+# with the squares of their lengths, here in tenths of an hour. The table's rest, off by 30 %,
+# weighs as much as one span of 8 h.
+_REST_TABLE, _REST_KNOWN, _REST_MOST = 80 * 80, 4 * 80 * 80, 20 * 80 * 80
 _ESR_COLD = 3  # the storage's series resistance at -20 degrees, as a multiple of the tabled one
 _WAKES_PER_DAY = 4  # without any task
 ALARM_FRAMES = 24  # of a mortality alarm nobody answers, kept in reserve
@@ -99,7 +101,8 @@ def rest_uj_per_day(state: "State", costs: "Costs") -> int:
 
 def reserve_uj(state: "State", costs: "Costs", settings: "Settings") -> int:
     """Return the energy only an alarm may touch: `reserve_days` of sleep, and the alarm."""
-    day_uj = rest_uj_per_day(state, costs) + _WAKES_PER_DAY * costs.boot_uj
+    rest_uj = max(rest_uj_per_day(state, costs), costs.standby_nw * DAY_S // 1000)
+    day_uj = rest_uj + _WAKES_PER_DAY * costs.boot_uj
     alarm_uj = ALARM_FRAMES * (costs.boot_uj + costs.frame_uj + costs.radio_tx_uw // 2)
     return int(settings.reserve_days * day_uj + alarm_uj)
 
@@ -181,7 +184,13 @@ def _guess_ms(costs: "Costs", known: int) -> int:
 
 
 def after_search(
-    state: "State", costs: "Costs", now_s: int, known: int, on_ms: int, fixed: bool
+    state: "State",
+    costs: "Costs",
+    now_s: int,
+    known: int,
+    on_ms: int,
+    fixed: bool,
+    renews: bool = False,
 ) -> None:
     """Book a search and learn from it; `state.search_permille` scales the table's power.
 
@@ -192,15 +201,18 @@ def after_search(
         known: what the receiver knew at its start (`knows`).
         on_ms: how long it was on.
         fixed: whether it gave a fix.
+        renews: whether it went on after the fix, for new ephemerides: no measure of a search.
     """
     cost_uj = search_uj(state, costs, on_ms)
     book(state, cost_uj)
-    state.still_in_balance = 0  # an error of this cost must not look like rest
+    state.calm_at_s = 0  # an error of this cost must not look like rest
     if not fixed:
         state.vain_now_uj += cost_uj
         return
     state.vain_uj += (min(state.vain_now_uj, _VAIN_MOST * cost_uj) - state.vain_uj) // _LEARN_MOST
     state.vain_now_uj = 0
+    if renews:
+        return
     mean_uj = state.search_uj[known] or search_uj(state, costs, _guess_ms(costs, known))
     mean_ms = expected_ms(state, costs, known)
     count = state.search_count[known]
@@ -208,8 +220,6 @@ def after_search(
     state.search_uj[known] = mean_uj + (cost_uj - mean_uj) // weight
     state.search_ms[known] = mean_ms + (on_ms - mean_ms) // weight
     state.search_count[known] = min(count + 1, 255)
-    if known in (COLD, STALE):  # it had to fetch ephemerides; they are saved
-        state.data_at_s = now_s
 
 
 def learn_search_power(
@@ -245,6 +255,7 @@ def book(state: "State", cost_uj: int) -> None:
     """Add a cost to the running balance and take it from the purse."""
     state.spent_uj += cost_uj
     state.purse_uj -= cost_uj
+    state.calm_uj -= cost_uj
 
 
 # --- what may be spent --------------------------------------------------------------------------
@@ -301,18 +312,14 @@ def balance(
 ) -> None:
     """Learn income and rest from the running balance when it is long enough; start the next.
 
-    A span without any motion or search (`state.still_in_balance`) had no income, so what is
-    missing is rest. A full storage takes no more: then the balance is a lower bound and never
-    lowers the income.
+    A full storage takes no more: then the balance is a lower bound and never lowers the income.
     """
+    _watch_calm(state, costs, now_s, energy_uj)
     elapsed_s = now_s - state.anchor_at_s
-    least_s = _STILL_S if state.still_in_balance else _BALANCE_S
-    if state.anchor_at_s and 0 <= elapsed_s < least_s:
+    if state.anchor_at_s and 0 <= elapsed_s < _BALANCE_S:
         return
     if state.anchor_at_s and 0 < elapsed_s <= _BALANCE_MAX_S:
         change_uj = energy_uj - state.anchor_uj + state.spent_uj
-        if state.still_in_balance:
-            _learn_rest(state, costs, change_uj, elapsed_s)
         came_uj = change_uj + rest_uj_per_day(state, costs) * elapsed_s // DAY_S
         state.activity_uj += max(0, came_uj)
         sample_uj = came_uj * DAY_S // elapsed_s
@@ -324,7 +331,6 @@ def balance(
     state.anchor_at_s = now_s
     state.anchor_uj = energy_uj
     state.spent_uj = 0
-    state.still_in_balance = 1
 
 
 def estimated_uj(state: "State", costs: "Costs", now_s: int) -> int:
@@ -339,13 +345,27 @@ def plausible(costs: "Costs", voltage_uv: int) -> bool:
     return bool(costs.brownout_uv * 9 // 10 <= voltage_uv <= costs.full_uv * 103 // 100)
 
 
-def _learn_rest(state: "State", costs: "Costs", change_uj: int, elapsed_s: int) -> None:
-    """Move the learned rest towards what a still span took, by its share of all still time.
+def rest_is_known(state: "State") -> bool:
+    """Return whether more still time would teach little about rest."""
+    return bool(state.rest_weight >= _REST_KNOWN)
 
-    The table's value counts for some hours of it, the last days for all.
+
+def _watch_calm(state: "State", costs: "Costs", now_s: int, energy_uj: int) -> None:
+    """Learn the power of rest from a span without motion or search: it had no income.
+
+    A span ends with the last wake that found the animal still.
     """
-    known_nw = state.rest_nw or costs.standby_nw
-    seen_nw = max(known_nw // 4, min(-change_uj * 1000 // elapsed_s, known_nw * 4))
-    state.rest_s = min(max(state.rest_s, _REST_TABLE_S) + elapsed_s, _REST_MOST_S)
-    step_nw = (seen_nw - known_nw) * elapsed_s // max(state.rest_s, elapsed_s)
-    state.rest_nw = max(1, known_nw + step_nw)
+    still = 0 < state.still_at_s < now_s
+    if state.calm_at_s and still and state.calm_s < _CALM_MOST_S:
+        state.calm_s = now_s - state.calm_at_s
+        state.calm_drop_uj = state.calm_uj - energy_uj
+        return
+    if _CALM_S <= state.calm_s <= _CALM_MOST_S + DAY_S:
+        known_nw = state.rest_nw or costs.standby_nw
+        seen_nw = state.calm_drop_uj * 1000 // state.calm_s
+        weight = (state.calm_s // 360) ** 2
+        known = max(state.rest_weight, _REST_TABLE) + weight
+        rest_nw = known_nw + (seen_nw - known_nw) * weight // known
+        state.rest_nw = max(costs.standby_nw // 2, min(rest_nw, 2 * costs.standby_nw))
+        state.rest_weight = min(known, _REST_MOST)
+    state.calm_at_s, state.calm_uj, state.calm_s = now_s, energy_uj, 0

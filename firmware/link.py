@@ -35,7 +35,7 @@ _JITTER_S = 64
 _POOR_WAIT_MAX_S = 172800  # schedule.SEND_WAIT_MAX_S is this and the jitter
 _MISSES_PER_SF = 2
 _MISSES_CHEAP = 4  # from then on unanswered frames have to fit the day's budget
-_SHARE = 4  # unanswered frames take at most a quarter of the budget
+_SHARE = 16  # unanswered frames take at most a sixteenth of the budget
 # Chance in thousandths that a frame is heard, by the margin of the one before, 3 dB and up in
 # steps of 3: normal with 6 dB between two frames of a walking animal (assumed).
 _HEARD_PERMILLE = (691, 841, 933, 977, 994, 999)
@@ -140,7 +140,7 @@ def uplink_ledgers(fram: "Fram") -> "list[Ledger]":
 
 
 def poor_wait_s(frame_uj: int, budget_uj_per_day: int) -> int:
-    """Return the seconds between frames nobody answers that a quarter of the budget pays for."""
+    """Return the seconds between frames nobody answers that a sixteenth of the budget pays for."""
     if budget_uj_per_day <= 0:
         return _POOR_WAIT_MAX_S
     return min(86400 * frame_uj * _SHARE // budget_uj_per_day, _POOR_WAIT_MAX_S)

@@ -51,8 +51,7 @@ def note(state: "State", settings: "Settings", now_s: int, moved: bool, mean_mg:
     state.moved_since = min(state.moved_since + (1 if moved else 0), 255)
     state.moved_wakes = min(state.moved_wakes + (1 if moved else 0), 255)
     state.intensity_sum = min(state.intensity_sum + mean_mg, 0xFFFFFFFF)
-    if moved:
-        state.still_in_balance = 0
+    state.mean_mg = mean_mg
     if moved or not 0 < state.still_at_s <= now_s:
         state.still_at_s = now_s
     if not state.mortal:

@@ -62,6 +62,7 @@ _RADIO_SHARE = 50  # frames that are not urgent take a fiftieth of the budget
 _LOOK_SHARE = 100  # wakes that only look take a hundredth of it
 _HOUR_S = 3600
 _LOOK_LEAST_S = 1800
+_CALM_LOOK_S = 2700
 _NEVER_S = 1 << 40
 #: Grids of the backbone, in hours: from five on without a common factor with the day, so that
 #: they come round all its hours.
@@ -88,16 +89,19 @@ Seen = namedtuple(
 )
 
 #: What to do. task: TASK_*. reason: REASON_* of a fix. knows: what the receiver knows (energy).
-#: limit_ms: longest search. opens: the fix opens a group. aid: ask a station for ephemerides
-#: first. cost_uj: planned, without the wake.
+#: limit_ms: longest search. opens: the fix opens a group. renews: the receiver stays on after it
+#: until it has heard ephemerides anew. aid: ask a station for ephemerides first. cost_uj:
+#: planned, without the wake.
 #: wake_s: how long to sleep when nothing is done now; SOON_S while something is due.
 Decision = namedtuple(
-    "Decision", ("task", "reason", "knows", "limit_ms", "opens", "aid", "cost_uj", "wake_s")
+    "Decision",
+    ("task", "reason", "knows", "limit_ms", "opens", "renews", "aid", "cost_uj", "wake_s"),
 )
 
-#: The group of fixes that gives most per joule. running: one has been opened and has fixes left.
-#: count, cost_uj: of a whole group, its wakes included. aided: asking a station opens it cheaper.
-Group = namedtuple("Group", ("running", "count", "cost_uj", "aided"))
+#: The group of fixes that gives most per joule. running: one has been opened and goes on; renews:
+#: with new ephemerides. count, cost_uj: of a whole group, its wakes included. aided: asking a
+#: station opens it cheaper.
+Group = namedtuple("Group", ("running", "renews", "count", "cost_uj", "aided"))
 
 
 def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> Decision:
@@ -106,7 +110,7 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
     send_at_s = _NEVER_S
     if not seen.known:
         budget_uj = 0
-        group = Group(False, 1, 0, False)
+        group = Group(False, False, 1, 0, False)
         fix_at_s, reason = _search_at_s(state, settings, now_s), REASON_OTHER
         if seen.urgent:
             send_at_s = _send_at_s(state, costs, settings, seen, 0)
@@ -118,7 +122,7 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
         fix_at_s, reason = _fix_at_s(state, costs, settings, seen, budget_uj, group)
         send_at_s = _send_at_s(state, costs, settings, seen, budget_uj)
     if seen.urgent and send_at_s <= now_s:
-        return Decision(TASK_SEND, 0, 0, 0, False, False, seen.frame_uj, SOON_S)
+        return Decision(TASK_SEND, 0, 0, 0, False, False, False, seen.frame_uj, SOON_S)
     knows = energy.knows(state, now_s) if seen.known else energy.COLD
     limit_ms = energy.limit_ms(state, costs, settings, knows)
     if not _affords_search(state, costs, settings, seen.energy_uj, limit_ms):
@@ -129,17 +133,19 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
         opens = not group.running
         if opens and knows > energy.STALE:  # old orbits would only crowd out the fresh ones
             knows = energy.STALE
-        aid = opens and group.aided and now_s - state.aid_at_s >= _HOUR_S
-        cost_uj = energy.expected_uj(state, costs, energy.AIDED if aid else knows)
-        cost_uj += seen.aid_uj if aid else 0
-        return Decision(TASK_FIX, reason, knows, limit_ms, opens, aid, cost_uj, SOON_S)
+        aid = opens and group.aided and now_s - state.aid_at_s >= _HOUR_S // 2
+        starts = energy.AIDED if aid else energy.STALE if group.renews else knows
+        cost_uj = energy.expected_uj(state, costs, starts) + (seen.aid_uj if aid else 0)
+        return Decision(
+            TASK_FIX, reason, knows, limit_ms, opens, group.renews, aid, cost_uj, SOON_S
+        )
     if send_at_s <= now_s:
-        return Decision(TASK_SEND, 0, 0, 0, False, False, seen.frame_uj, SOON_S)
+        return Decision(TASK_SEND, 0, 0, 0, False, False, False, seen.frame_uj, SOON_S)
     at_s = min(fix_at_s, send_at_s, _look_at_s(state, costs, settings, now_s, budget_uj))
     if seen.known:
         regular_s = (status_at_s(state, settings, now_s), activity_at_s(state, settings, now_s))
         at_s = min(at_s, *regular_s)
-    return Decision(TASK_SLEEP, 0, 0, 0, False, False, 0, max(SOON_S, at_s - now_s))
+    return Decision(TASK_SLEEP, 0, 0, 0, False, False, False, 0, max(SOON_S, at_s - now_s))
 
 
 def begin_fix(state: "State", now_s: int) -> None:
@@ -158,6 +164,7 @@ def end_fix(
     now_s: int,
     on_ms: int,
     fixed: bool,
+    heard: bool,
 ) -> None:
     """Book a search, learn from it, and go on in its group.
 
@@ -171,8 +178,11 @@ def end_fix(
         now_s: the clock at its end, which a fix has set.
         on_ms: how long the receiver was on.
         fixed: whether it gave a position.
+        heard: whether ephemerides heard in it were saved.
     """
-    energy.after_search(state, costs, now_s, knows, on_ms, fixed)
+    energy.after_search(state, costs, now_s, knows, on_ms, fixed, decision.renews)
+    if heard:
+        state.data_at_s = now_s
     if not fixed:
         return
     state.failed_fixes -= 1
@@ -238,12 +248,15 @@ def best_group(
     while sums_uj[count - 1] * best * 1000 > total_uj * count * _NEAR_PERMILLE:
         count += 1
     total_uj = sums_uj[count - 1]
-    running = False
+    running = renews = False
     if state.group_left and knows >= energy.AIDED:
         next_uj = costs.boot_uj + energy.expected_uj(state, costs, knows)
         # not after a pause that made it dear; what is learned is off by some percent
         running = next_uj * count * 1000 <= total_uj * _DEAR_PERMILLE
-    return Group(running, count, total_uj, aided)
+    elif knows >= energy.OWN and settings.group_fixes > 1 and not aided:
+        # while there are old ephemerides new ones are cheaper than from cold, if they can be paid
+        renews = running = state.purse_uj >= -3 * total_uj // 2
+    return Group(running, renews, count, total_uj, aided)
 
 
 # --- when ---------------------------------------------------------------------------------------
@@ -274,7 +287,7 @@ def _fix_at_s(
     if state.purse_uj < -group.cost_uj and not group.running:
         at_s = max(at_s, _paid_at_s(state, now_s, -group.cost_uj, budget_uj))
     if group.running:
-        next_s = last_s + settings.group_interval_s
+        next_s = state.tried_at_s + settings.group_interval_s
         if next_s < at_s:
             at_s, reason = next_s, REASON_GROUP
     else:
@@ -332,7 +345,8 @@ def _opening_at_s(
     if seen.energy_uj >= energy.full_uj(costs) * 98 // 100:
         need_uj = -group.cost_uj
     most_s = max(
-        last_s + settings.fix_interval_max_s, _paid_at_s(state, now_s, -group.cost_uj, budget_uj)
+        last_s + settings.fix_interval_max_s,
+        _paid_at_s(state, now_s, -group.cost_uj // 2, budget_uj),
     )
     at_s = min(_paid_at_s(state, now_s, need_uj, budget_uj), most_s)
     return max(at_s, last_s + settings.group_interval_s)
@@ -431,8 +445,14 @@ def send_at_s(state: "State", settings: "Settings", seen: Seen, budget_uj: int) 
 def _look_at_s(
     state: "State", costs: "Costs", settings: "Settings", now_s: int, budget_uj: int
 ) -> int:
-    """Return the next wake that only looks; also when stillness becomes an alarm."""
+    """Return the next wake that only looks; also when stillness becomes an alarm.
+
+    While rest is not known well, an animal that seems to lie is looked at more often: what it
+    takes then is rest.
+    """
     wait_s = settings.wake_max_s
+    if state.mean_mg * 2 < settings.motion_threshold_mg and not energy.rest_is_known(state):
+        wait_s = _CALM_LOOK_S
     if budget_uj > 0:
         wait_s = min(wait_s, max(_LOOK_LEAST_S, DAY_S * _LOOK_SHARE * costs.boot_uj // budget_uj))
     at_s = now_s + wait_s

@@ -20,20 +20,19 @@ def run(wake: "Wake", decision: "schedule.Decision") -> None:
     board, state, settings = wake.board, wake.state, wake.settings
     schedule.begin_fix(state, wake.now_s)
     wake.commit()
-    outcome = None
+    outcome, heard = None, False
     before_uv = _read_uv(wake)
     begun_ms = board.clock.ticks_ms()
     try:
-        outcome = _search(wake, decision, before_uv)
+        outcome, heard = _search(wake, decision, before_uv)
     finally:
         on_ms = board.clock.ticks_ms() - begun_ms
         if outcome is not None and outcome.unix_s is not None:
             since_ms = board.clock.ticks_ms() - outcome.ticks_ms
             wake.set_clock(outcome.unix_s + (since_ms + 500) // 1000)
         fixed = outcome is not None and outcome.solution is not None
-        schedule.end_fix(
-            state, wake.costs, settings, decision, decision.knows, wake.now_s, on_ms, fixed
-        )
+        knows, now_s = decision.knows, wake.now_s
+        schedule.end_fix(state, wake.costs, settings, decision, knows, now_s, on_ms, fixed, heard)
         after_uv = _read_uv(wake)
         if before_uv and after_uv:
             energy.learn_search_power(state, wake.costs, before_uv, after_uv, on_ms)
@@ -49,7 +48,9 @@ def _read_uv(wake: "Wake") -> int:
     return wake.board.gauge.voltage_uv() if wake.voltage_uv else 0
 
 
-def _search(wake: "Wake", decision: "schedule.Decision", before_uv: int) -> "Outcome":
+def _search(wake: "Wake", decision: "schedule.Decision", before_uv: int) -> "tuple[Outcome, bool]":
+    """Return what it gave, and whether ephemerides heard in it were saved."""
+    heard = False
     board, state, settings, costs = wake.board, wake.state, wake.settings, wake.costs
     limits = receiver.Limits(
         decision.limit_ms,
@@ -69,13 +70,18 @@ def _search(wake: "Wake", decision: "schedule.Decision", before_uv: int) -> "Out
             if decision.knows >= energy.OWN:
                 session.restore(navigation.Reader(wake.fram).next)
         outcome = session.run(limits, began_s)
-        if outcome.solution is not None and decision.knows in (energy.COLD, energy.STALE):
+        if outcome.solution is not None:
+            heard = decision.knows in (energy.COLD, energy.STALE)
+            if decision.renews:
+                first_ms = energy.expected_ms(state, costs, energy.STALE) * 3 // 4
+                heard = session.renew(first_ms, decision.limit_ms)
+        if heard and outcome.solution is not None:
             kept = navigation.Writer(wake.fram)
             session.save(kept.keep)
-            kept.end(outcome.solution.unix_s)
+            heard = kept.end(outcome.solution.unix_s)
     finally:
         session.close()
-    return outcome
+    return outcome, heard
 
 
 def _log(wake: "Wake", reason: int, solution: "Solution") -> None:

@@ -132,6 +132,7 @@ class Wake:
             if abs(off_s) > _CLOCK_JUMP_S:
                 motion.move_clock(state, off_s)
                 state.anchor_at_s = state.purse_at_s = state.activity_at_s = 0
+                state.calm_at_s = state.calm_s = 0
                 state.tried_at_s = unix_s
             if off_s > _CLOCK_JUMP_S:
                 for ledger in link.uplink_ledgers(self.fram):
@@ -148,10 +149,10 @@ class Wake:
     # --- looking --------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Measure, feel, and write what is due."""
+        """Feel, measure, and write what is due."""
         sleep = schedule.TASK_SLEEP
-        self.guard(sleep, self._measure)
         self.guard(sleep, self._feel)
+        self.guard(sleep, self._measure)
         if self.known:
             self.guard(sleep, self._write_regular)
 

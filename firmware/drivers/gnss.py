@@ -2,8 +2,8 @@
 
 UBX frame: 0xB5 0x62 | class | id | length u16 | payload | checksum (8-bit Fletcher, 2 bytes).
 Source: u-blox M10 interface description (UBX-21035062), sections "UBX frame structure" and
-UBX-NAV-PVT, UBX-NAV-SAT, UBX-CFG-VALSET, UBX-ACK-ACK, CFG-UART1OUTPROT, UBX-MGA-INI-TIME_UTC,
-UBX-MGA-INI-POS_LLH, UBX-MGA-DBD, UBX-MGA-ACK.
+UBX-NAV-PVT, UBX-NAV-SAT, UBX-NAV-ORB, UBX-CFG-VALSET, UBX-ACK-ACK, CFG-UART1OUTPROT,
+UBX-MGA-INI-TIME_UTC, UBX-MGA-INI-POS_LLH, UBX-MGA-DBD, UBX-MGA-ACK.
 
 A receiver comes up with NMEA sentences on, which fill a line of 9600 baud and the buffer behind
 it; they are switched off first, in RAM, which it forgets with its supply.
@@ -15,6 +15,7 @@ from collections import namedtuple
 from ..civil import civil_from_unix, unix_from_civil
 
 PVT = (0x01, 0x07)
+ORB = (0x01, 0x34)
 SAT = (0x01, 0x35)
 ACK = (0x05, 0x01)
 VALSET = (0x06, 0x8A)
@@ -27,9 +28,10 @@ FIX_3D = 3
 _SYNC = b"\xb5\x62"
 _RAM = 1
 _NMEA_OUT = 0x10740002  # CFG-UART1OUTPROT-NMEA, one byte
-_LONGEST = 512  # of a payload: anything beyond is noise
+_LONGEST = 1024  # of a payload: anything beyond is noise
 _YEAR_MOST = 2099
 _TIME_UTC, _POS_LLH = 0x10, 0x01
+_HEARD, _QUARTER_MIN = 1, 15  # an orbit's source; the unit in which it holds
 _TIME_ACCURACY_S = 5  # of the collar's clock
 _PLACE_ACCURACY_CM = 3000000  # the animal has gone since
 
@@ -137,4 +139,13 @@ def count_heard(payload: bytes, cno_least: int) -> int:
     count = 0
     for at in range(8, len(payload) - 11, 12):
         count += payload[at + 2] >= cno_least
+    return count
+
+
+def count_fresh(payload: bytes, minutes: int) -> int:
+    """Return how many orbits of a NAV-ORB payload the receiver has heard and can use so long."""
+    count = 0
+    for at in range(8, len(payload) - 5, 6):
+        source, holds = payload[at + 3] >> 5, payload[at + 3] & 31
+        count += source == _HEARD and minutes // _QUARTER_MIN < holds < 31  # 31: unknown
     return count

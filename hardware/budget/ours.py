@@ -182,10 +182,13 @@ class Ours:
         on_s, fixed = life.search(
             decision.limit_ms / 1000,
             restored=knows > energy.STALE,
+            stay_s=life.receiver.download_s if decision.renews else 0.0,
         )
         on_ms = round(on_s * 1000)
         energy.learn_search_power(state, costs, before_uv, life.read_uv(), on_ms)
-        schedule.end_fix(state, costs, self.settings, decision, knows, life.now_s, on_ms, fixed)
+        heard = fixed and (decision.renews or knows <= energy.STALE)
+        now_s = life.now_s
+        schedule.end_fix(state, costs, self.settings, decision, knows, now_s, on_ms, fixed, heard)
         if fixed:
             self._record(life.now_s)
 

@@ -5,6 +5,7 @@ UBX-MGA): INI-TIME_UTC and INI-POS_LLH, GPS-EPH, and DBD, the receiver's own nav
 contents only the same receiver understands. All of it is gone with the power.
 """
 
+import math
 import struct
 from calendar import timegm
 
@@ -44,6 +45,11 @@ class Knowledge:
         if not self.oriented:
             return 0.0
         return usable(self._parts, (utc_s - heard_s for heard_s in self._heard_s.values()))
+
+    def holds(self, utc_s: float) -> dict[int, int]:
+        """For how many quarters of an hour, begun ones too, each orbit can still be used."""
+        left_s = {number: self._parts.valid_s - utc_s + at for number, at in self._heard_s.items()}
+        return {number: math.ceil(max(left, 0.0) / 900) for number, left in left_s.items()}
 
     def decode(self, utc_s: float, satellites: int) -> None:
         """Orbits are heard from the sky, and with them time and place are known."""

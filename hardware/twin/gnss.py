@@ -292,9 +292,8 @@ class GnssReceiver:
         parts, on_s = self._parts.search, session.on_us / 1e6
         age_s = (now_us - session.on_us) / 1e6 - self._parts.startup_s
         closed = search.is_closed(parts, self._seed, on_s)
-        gps_s = int(self._utc_s(now_us)) - 315_964_800 + 18
         return ubx.nav_sat(
-            gps_s % 604_800 * 1000,
+            self._week_ms(now_us),
             search.heard(parts, self._seed, on_s, age_s),
             _CNO_CLOSED if closed else _CNO_OPEN,
         )
@@ -319,7 +318,13 @@ class GnssReceiver:
         utc_us = now_us + self._start_utc_us
         self._next_epoch_us = max(self._next_epoch_us, -(-utc_us // 1_000_000) * 1_000_000)
 
+    def _week_ms(self, now_us: int) -> int:
+        """GPS time of week."""
+        return (int(self._utc_s(now_us)) - 315_964_800 + 18) % 604_800 * 1000
+
     def _answer(self, kind: tuple[int, int], payload: bytes, now_us: int) -> None:
+        session = self._session
+        assert session is not None
         answer = b""
         if kind == ubx.NAV_PVT and not payload:
             answer = self._pvt((now_us + self._start_utc_us) // 1_000_000)
@@ -337,6 +342,10 @@ class GnssReceiver:
                 answer = b""
         elif kind == ubx.NAV_SAT and not payload:
             answer = self._satellites(now_us)
+        elif kind == ubx.NAV_ORB and not payload:
+            self._hear(now_us)
+            utc_s = self._utc_s(now_us)
+            answer = ubx.nav_orb(self._week_ms(now_us), session.knowledge.holds(utc_s))
         elif kind[0] == ubx.MGA:
             answer = self._assist(kind, payload, now_us)
         elif kind == ubx.CFG_RST:

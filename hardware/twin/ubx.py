@@ -13,6 +13,7 @@ SYNC = b"\xb5\x62"
 NAV_PVT = (0x01, 0x07)
 ACK_NAK = (0x05, 0x00)
 ACK_ACK = (0x05, 0x01)
+NAV_ORB = (0x01, 0x34)
 NAV_SAT = (0x01, 0x35)
 MGA_GPS = (0x13, 0x00)
 MGA_INI = (0x13, 0x40)
@@ -96,6 +97,14 @@ def nav_sat(itow_ms: int, heard: int, cno: int) -> bytes:
     for number in range(heard):
         payload += struct.pack("<BBBbhhI", 0, number + 1, cno, 30, 40 * number % 360, 0, 4)
     return frame(NAV_SAT, payload)
+
+
+def nav_orb(itow_ms: int, holds: dict[int, int]) -> bytes:
+    """A NAV-ORB frame: GPS satellites by number, and how many quarters of an hour each holds."""
+    payload = struct.pack("<IBBH", itow_ms, 1, len(holds), 0)
+    for satellite, quarters in sorted(holds.items()):
+        payload += struct.pack("<BBBBBB", 0, satellite, 0x0D, 1 << 5 | min(quarters, 30), 0, 0)
+    return frame(NAV_ORB, payload)
 
 
 def mga_ack(kind: tuple[int, int], accepted: bool, start: bytes) -> bytes:

@@ -15,7 +15,7 @@ def state(**values):
     block.tried_at_s = block.fix_at_s = block.still_at_s = block.sent_at_s = NOW - 21600
     block.backbone_at_s = block.status_at_s = block.purse_at_s = NOW
     block.grid_h = 24
-    block.income_uj = 2000000
+    block.income_uj, block.mean_mg = 2000000, 100
     for name in values:
         setattr(block, name, values[name])
     return block
@@ -39,7 +39,9 @@ def fix(block, now_s, seconds, **what):
     assert decision.task == schedule.TASK_FIX
     schedule.begin_fix(block, now_s)
     end_s, on_ms = now_s + seconds, seconds * 1000
-    schedule.end_fix(block, COSTS, Settings(), decision, decision.knows, end_s, on_ms, True)
+    knows = decision.knows
+    heard = decision.renews or knows <= energy.STALE
+    schedule.end_fix(block, COSTS, Settings(), decision, knows, end_s, on_ms, True, heard)
     return decision
 
 
@@ -79,6 +81,31 @@ def test_a_group_goes_on_every_half_hour_until_its_data_are_old():
     assert len(reasons) >= 3
     assert set(reasons) == {schedule.REASON_GROUP}
     assert block.group_left == 0
+
+
+def test_a_group_that_can_be_paid_goes_on_with_new_ephemerides_not_from_cold():
+    for purse_uj, goes_on in ((0, True), (-9000000, False)):
+        block = state(data_at_s=NOW - 7200, fix_at_s=NOW, tried_at_s=NOW, purse_uj=purse_uj)
+        decision = decide(block, now_s=NOW + 1800)
+        assert (decision.task == schedule.TASK_FIX) == decision.renews == goes_on
+
+
+def test_a_renewing_fix_that_heard_nothing_new_leaves_the_data_old():
+    for heard, known in ((True, energy.OWN), (False, energy.STALE)):
+        block = state(data_at_s=NOW - 7200, fix_at_s=NOW, tried_at_s=NOW, purse_uj=0)
+        decision = decide(block, now_s=NOW + 1800)
+        end_s = NOW + 1830
+        schedule.begin_fix(block, NOW + 1800)
+        schedule.end_fix(
+            block, COSTS, Settings(), decision, decision.knows, end_s, 30000, True, heard
+        )
+        assert energy.knows(block, end_s + 7200 + 300) == known + (3 if heard else 0)
+
+
+def test_an_animal_that_lies_is_looked_at_more_often_until_rest_is_known():
+    poor = {"purse_uj": -9000000, "income_uj": 600000, "mean_mg": 0}
+    assert decide(state(**poor)).wake_s == 2700
+    assert decide(state(rest_weight=1000000, **poor)).wake_s > 18000
 
 
 def test_a_group_ends_where_the_next_fix_is_dearer_than_its_average():
@@ -146,7 +173,7 @@ def test_an_aided_group_goes_on_with_the_stations_ephemerides():
     schedule.end_aid(block, NOW + 1802, 100000, True)
     known = energy.knows(block, NOW + 1802)
     assert known == energy.AIDED
-    schedule.end_fix(block, COSTS, Settings(), decision, known, NOW + 1810, 6000, True)
+    schedule.end_fix(block, COSTS, Settings(), decision, known, NOW + 1810, 6000, True, False)
     later = fix(block, NOW + 3700, 3, aid_uj=100000)
     assert (later.knows, later.aid) == (energy.OWN, False)
 
