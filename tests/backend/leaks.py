@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import httpx
 import psycopg
 from psycopg.types.json import Jsonb
 
 from backend.app import create_app
+from backend.compat.identity import to_uuid
 from backend.db import ingest, registry
 from backend.db.queries import query
 from backend.ogc.collections import COLLECTIONS
@@ -30,6 +31,22 @@ FIXES = 30
 NEAR_DEG = 0.03
 """Everything of a collar is nearer than this, and nothing of another."""
 _PERIODS = ("fixes", "fixes/export", "tracks", "alerts", "status", "receptions")
+_MOVEBANK, _EARTHRANGER = "/movebank/service/direct-read?entity_type=", "/api/v1.0/"
+COMPAT = (
+    *(f"{_MOVEBANK}{entity}&study_id=1" for entity in ("individual", "tag", "deployment")),
+    f"{_MOVEBANK}study",
+    f"{_MOVEBANK}event&study_id=1&attributes=all",
+    *(f"{_EARTHRANGER}{path}" for path in (
+        "subjects", "subjectgroups", "sources", "sourceproviders", "subjectsources",
+        "observations?include_details=true&filter=null&page_size=10000",
+        "observations?include_details=true&subject_id={subject}",
+        "observations?source_id={source}",
+        "subject/{subject}", "subject/{subject}/sources", "subject/{subject}/subjectsources",
+        "subject/{subject}/tracks", "subject/{subject}/source/{source}/tracks",
+        "source/{source}", "source/{source}/subjects",
+    )),
+)  # fmt: skip
+"""Reads of other systems' clients, which the descriptions leave out"""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
@@ -124,9 +141,14 @@ def make_world(url: str, seed: int) -> World:
 def wander(rng: random.Random, collar: int) -> list[tuple[datetime, float, float]]:
     """Fixes at places and times that no other collar has."""
     lat, lon = 46.0 + collar * 0.7 + 0.012345, 10.0 + collar * 1.3 + 0.054321
+    places: dict[float, float] = {}  # by latitude; a coordinate twice would look like a leak
+    while len(places) < FIXES:
+        y, x = place(rng, lat), place(rng, lon)
+        if y not in places and x not in places.values():
+            places[y] = x
     return [
-        (NOW - timedelta(hours=8 * n, seconds=61 * collar), place(rng, lat), place(rng, lon))
-        for n in range(1, FIXES + 1)
+        (NOW - timedelta(hours=8 * n, seconds=61 * collar), y, x)
+        for n, (y, x) in enumerate(places.items(), start=1)
     ]
 
 
@@ -169,13 +191,13 @@ def derive(
 
 
 def operations() -> list[tuple[str, str]]:
-    """Every operation of both descriptions, with path parameters still to fill."""
+    """Every operation of both descriptions and beside them, with parameters still to fill."""
     document = create_app(Settings(database_url="host=/nowhere")).openapi()
     found = [(m, p) for p, methods in document["paths"].items() for m in methods]
     for name in COLLECTIONS:
         found += [("get", f"/ogc/collections/{name}/items{rest}") for rest in ("", "/{item}")]
         found.append(("get", f"/ogc/collections/{name}"))
-    return found
+    return [*found, *(("get", path) for path in COMPAT)]
 
 
 def question(
@@ -188,10 +210,13 @@ def question(
     item = {"tracks": f"{collar}", "home-ranges": f"{collar}-95", "corridors": f"{collar}-1"}
     filled = path.replace("{item}", item.get(path.split("/")[3], fix)).replace("{fix}", fix)
     filled = filled.replace("{study}", "1").replace("{station}", "hut")
+    filled = filled.replace("{subject}", to_uuid("subject", collar))
+    filled = filled.replace("{source}", to_uuid("source", collar))
     beyond = 1000 if method == "delete" else 0  # who may delete what is there would change it
     filled = re.sub(r"\{\w+\}", str(collar + beyond), filled)
     half = rng.choice((1e-5, 1e-4, 0.001, 0.01, 1))
-    params: dict[str, Any] = {}
+    filled, _, asked = filled.partition("?")
+    params: dict[str, Any] = dict(parse_qsl(asked))
     boxes = path in (f"{API}/fixes", f"{API}/fixes/export") or path.endswith("/items")
     if boxes and rng.random() < 0.5:
         params["bbox"] = f"{lon - half:.6f},{lat - half:.6f},{lon + half:.6f},{lat + half:.6f}"

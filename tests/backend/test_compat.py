@@ -284,6 +284,10 @@ def test_events_have_numbers_of_their_own_that_grow_with_time(
     assert len({number for number, _ in rows}) == 10
     assert [at for _, at in rows] == sorted(at for _, at in rows)
     assert rows[-1][0] < 1 << 63
+    worn = httpx.get(
+        path, params={"entity_type": "deployment", "study_id": 1}, auth=("x", key), trust_env=False
+    )
+    assert worn.text.rstrip().endswith("2026-01-01 00:00:00.000,")  # it is still on
 
 
 def test_a_guest_reads_no_exact_place_by_direct_read(

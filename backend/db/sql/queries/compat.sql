@@ -58,7 +58,8 @@ order by 1
 -- name: direct_deployments
 select d.deployment as id, d.collar as tag_id, c.name as tag_local_identifier,
     d.animal as individual_id, a.name as individual_local_identifier,
-    lower(d.during) as deploy_on_timestamp, upper(d.during) as deploy_off_timestamp
+    lower(d.during) as deploy_on_timestamp,
+    nullif(upper(d.during), 'infinity') as deploy_off_timestamp
 from seen_period(%(viewer)s) d
 join collar c on c.collar = d.collar
 join animal a on a.animal = d.animal
@@ -96,7 +97,8 @@ order by c.collar
 limit %(limit)s
 
 -- name: earthranger_assignments
-select d.deployment, d.collar, d.animal, lower(d.during) as begins, upper(d.during) as ends
+select d.deployment, d.collar, d.animal, lower(d.during) as begins,
+    nullif(upper(d.during), 'infinity') as ends
 from seen_period(%(viewer)s) d
 where not isempty(d.during)
     and (%(animals)s::bigint[] is null or d.animal = any(%(animals)s))
