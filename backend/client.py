@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 import pyarrow as pa
@@ -38,6 +38,7 @@ Format = Literal["geojson", "csv", "arrow", "parquet"]
 _API = "/api/v1"
 _CRS = "OGC:CRS84"
 _AGAIN_S = 0.5
+_BLOCK_BYTES = 1 << 18
 
 
 class Client:
@@ -164,7 +165,7 @@ class Client:
         Raises:
             ServiceError: the fixes do not allow it, or it was cancelled.
         """
-        asked = {"animal": animal, "method": method, "options": options}
+        asked: dict[str, Any] = {"animal": animal, "method": method, "options": options}
         asked |= {"levels_percent": list(levels_percent), "since": since, "until": until}
         return _frame_of(self._compute("home-ranges", progress, **asked)["features"])
 
@@ -218,11 +219,13 @@ class Client:
         raise ServiceError(error["status"], error["type"].rpartition(":")[2], error["detail"])
 
     def import_events(
-        self, study: int, file: str | Path, *, dry_run: bool = False
-    ) -> dict[str, Any]:
+        self, study: int, file: str | Path, *, dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Import a Movebank event file (.csv) or lines of JSON (.ndjson), either as .gz too.
 
-        Returns the report: rows_in = accepted + duplicate + rejected.
+        Returns the report: rows_in = accepted + duplicate + rejected. `progress` is told the bytes
+        sent so far.
         """
         path = Path(file)
         kind = "application/x-ndjson" if ".ndjson" in path.suffixes else "text/csv"
@@ -232,7 +235,8 @@ class Client:
         with path.open("rb") as body:
             place = f"{_API}/studies/{study}/events"
             params = {"dry_run": dry_run}
-            answer = self._http.post(place, content=body, headers=headers, params=params)
+            content = _told_of(body, progress)
+            answer = self._http.post(place, content=content, headers=headers, params=params)
         return dict(checked(answer).json())
 
     def export_events(
@@ -291,6 +295,15 @@ class Client:
             # by its query alone: a service behind a proxy may know itself by another name
             after = httpx.URL(onward).params
             answer = checked(self._http.get(f"{_API}/{path}", params=after)).json()
+
+
+def _told_of(file: IO[bytes], progress: Progress | None) -> Iterator[bytes]:
+    sent = 0
+    while block := file.read(_BLOCK_BYTES):
+        yield block
+        sent += len(block)
+        if progress:
+            progress(sent)
 
 
 def _frame_of(features: list[dict[str, Any]]) -> GeoDataFrame:
