@@ -1,4 +1,4 @@
-"""Commands of the backend: `serve`, `migrate`, `database`, `doctor`, `keys` and `audit`."""
+"""Commands of the backend: `serve` and `migrate` here, the others in modules of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-from backend import admin_command, database_command
+from backend import admin_command, database_command, files_command
 
 if TYPE_CHECKING:
     from backend.settings import Settings
@@ -58,6 +58,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     migrate.set_defaults(run=_migrate)
 
+    files_command.add_commands(subparsers)
     database_command.add_command(subparsers)
     admin_command.add_commands(subparsers)
 

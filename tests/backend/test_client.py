@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from backend.__main__ import main
 from backend.client import Client, ServiceError
 from tests.backend.conftest import settle
 from tests.backend.factories import key_for, serving
@@ -141,3 +142,35 @@ def test_who_is_interrupted_leaves_nothing_running(migrated_url: str) -> None:
             capra.compute_home_range(herd.flurina, options=options, progress=interrupt)
     with psycopg.connect(migrated_url) as connection:
         assert connection.execute("select state from analysis").fetchall() == [("cancelled",)]
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_a_file_goes_in_and_out_by_commands(
+    migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], bad: bool,
+) -> None:  # fmt: skip
+    rows = ["2026-05-01 00:00:00,10.2,46.6,T1,Alva", "2026-05-01 01:00:00,10.2,46.6,T1,Alva"]
+    if bad:
+        rows.append("2026-05-01 02:00:00,10.2,91,T1,Alva")
+    header = (
+        "timestamp,location-long,location-lat,tag-local-identifier,individual-local-identifier"
+    )
+    (tmp_path / "in.csv").write_text("\n".join([header, *rows]))
+    monkeypatch.setenv("CAPRA_KEY", key_for(migrated_url))
+    with serving(migrated_url) as http:
+        study = str(http.post("/api/v1/studies", json={"name": "Ibex"}).json()["study"])
+        where = ["--study", study, "--server", str(http.base_url)]
+        assert main(["import", str(tmp_path / "in.csv"), *where]) == bad
+        assert main(["export", str(tmp_path / "out.csv"), *where]) == 0
+    told = capsys.readouterr().out
+    assert f"{len(rows)} rows = 2 accepted (0 without a position)" in told
+    assert ("rejected: location-lat: expected -90 to 90 (lines 4)" in told) == bad
+    assert (tmp_path / "out.csv").read_text().count("2026-05-01") == 2
+
+
+def test_a_command_without_a_key_says_where_one_comes_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CAPRA_KEY", raising=False)
+    assert main(["import", "in.csv", "--study", "1"]) == 1
+    assert "CAPRA_KEY" in capsys.readouterr().err
