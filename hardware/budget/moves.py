@@ -20,9 +20,23 @@ _SPARE_J = 2.0  # kept above the lower limit, for the sag of a search in the col
 
 
 def fix_j(
-    parts: Parts, receiver: SearchParts, orbits: float, frame_j: float, stay_s: float = 0.0
+    parts: Parts,
+    receiver: SearchParts,
+    orbits: float,
+    frame_j: float,
+    follows: bool = False,
+    stay_s: float = 0.0,
 ) -> float:
-    """Mean joules of a fix with so many usable orbits, its wake and its share of a frame."""
+    """Mean joules of a fix, its wake and its share of a frame.
+
+    Args:
+        parts: The hardware.
+        receiver: Its searches.
+        orbits: Usable.
+        frame_j: A frame of eight records.
+        follows: It comes half an hour after another: the sky that was open then mostly still is.
+        stay_s: At the earliest the receiver is off so long after its begin.
+    """
     costs = parts.costs
     power_w = (costs.gnss_search_uw + costs.processor_stop_uw) / 1e6
     mean_s = search.median_s(receiver, orbits) * receiver.mean_factor
@@ -31,6 +45,8 @@ def fix_j(
     if search.hears(receiver, orbits, on_s):
         on_s += life.SAVE_S
     closed = receiver.closed_share / (1.0 - receiver.closed_share)
+    if follows:
+        closed *= min(1.0, SLOT_S / receiver.sky_s)
     hopeless_s = told_s + life.SETTLED * receiver.hear_s + life.POLL_S / 2
     boot_j = costs.boot_uj / 1e6
     tried_j = boot_j + power_w * on_s + closed * (boot_j + power_w * hopeless_s)
@@ -54,9 +70,9 @@ def moves(parts: Parts, receiver: SearchParts, frame_j: float, aid_j: float | No
     cost_j[:, 0] = open_j
     then = np.stack([np.ones(states, dtype=np.int64), idle], axis=1)
     for state, orbits in enumerate(by_age, 1):
-        cost_j[state, 1] = fix_j(parts, receiver, orbits, frame_j)
+        cost_j[state, 1] = fix_j(parts, receiver, orbits, frame_j, True)
         if satellites == receiver.decoded:
-            stayed_j = fix_j(parts, receiver, orbits, frame_j, receiver.download_s)
+            stayed_j = fix_j(parts, receiver, orbits, frame_j, True, receiver.download_s)
             cost_j[state, 0] = min(open_j, stayed_j)
     return Moves(idle, cost_j, then)
 
