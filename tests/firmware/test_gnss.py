@@ -109,3 +109,12 @@ def test_satellites_are_counted_by_their_signal():
     assert gnss.count_heard(body, 10) == 2
     assert gnss.count_heard(body[:-1], 10) == 1
     assert gnss.count_heard(b"", 10) == 0
+
+
+def test_orbits_that_were_heard_and_hold_long_are_fresh():
+    # UBX-NAV-ORB: the source in the upper three bits, in the others quarters of an hour
+    bytes_of_orbits = (1 << 5 | 16, 1 << 5 | 8, 1 << 5 | 31, 2 << 5 | 16, 0)
+    body = bytes(8) + b"".join(bytes((0, 1, 0, orbit, 0, 0)) for orbit in bytes_of_orbits)
+    assert gnss.count_fresh(body, 120) == 1
+    assert gnss.count_fresh(body, 60) == 2
+    assert gnss.count_fresh(b"", 60) == 0

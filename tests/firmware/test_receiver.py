@@ -13,8 +13,14 @@ def satellites(count):
     return gnss.pack(0x01, 0x35, bytes(8) + one * count)
 
 
+def orbits(quarters):
+    return gnss.pack(0x01, 0x34, bytes(8) + bytes((0, 1, 0, 1 << 5 | quarters, 0, 0)) * 8)
+
+
 class Port:
     """A receiver that answers polls by its own clock; also clock and switch."""
+
+    renewed_ms = 50000
 
     def __init__(self, answer, heard=9, baud=9600, off_s=0):
         self.answer, self.heard, self.baud, self.off_s = answer, heard, baud, off_s
@@ -35,6 +41,8 @@ class Port:
             self.out += self.answer(self.now_ms)
         elif data.endswith(gnss.pack(*gnss.SAT)):
             self.out += satellites(self.heard)
+        elif data == gnss.pack(*gnss.ORB):
+            self.out += orbits(16 if self.now_ms >= self.renewed_ms else 6)
         elif data == gnss.pack(*gnss.DBD):
             self.out += b"".join(gnss.pack(0x13, 0x80, bytes((n,)) * 96) for n in range(8))
 
@@ -179,6 +187,15 @@ def test_garbage_and_pieces_of_messages_are_no_fix():
     assert search(Port(lambda now_ms: noise), timeout=9000).solution is None
     cut = Port(lambda now_ms: message()[: 40 + now_ms % 50])
     assert search(cut, timeout=9000).solution is None
+
+
+def test_it_stays_on_until_its_ephemerides_are_new_or_time_is_over():
+    for timeout_ms, renewed in ((90000, True), (45000, False)):
+        port = Port(lambda now_ms: NOBODY)
+        session = receiver.Session(port, port, port.feed)
+        assert session.renew(40000, timeout_ms) == renewed
+        assert port.written[0][0] >= 40000
+        assert min(50000, timeout_ms) <= port.now_ms <= min(50000, timeout_ms) + 1000
 
 
 def test_its_own_data_come_back_as_they_were():

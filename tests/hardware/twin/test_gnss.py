@@ -114,6 +114,25 @@ def test_own_data_make_a_start_hot_and_wear_out_in_hours():
     assert statistics.median(void) > 30
 
 
+def holds(device, now_us):
+    """For how many quarters of an hour its orbits hold (NAV-ORB)."""
+    device.read(now_us)
+    device.write(ubx.frame(ubx.NAV_ORB), now_us)
+    payload = ubx.UbxParser().feed(device.read(now_us + 500_000))[-1][1]
+    return [payload[at + 3] & 31 for at in range(8, len(payload), 6)]
+
+
+def test_a_receiver_that_stays_on_after_its_fix_hears_its_orbits_anew():
+    device = receiver()
+    switch_on(device)
+    messages = saved(device, 60_000_000)
+    assert holds(device, 70_000_000) == [16] * 8
+    on_s = 200 + 7200
+    assert restarted(device, 7200, messages) < 20
+    assert set(holds(device, (on_s + 20) * 1_000_000)) == {8}
+    assert holds(device, (on_s + 60) * 1_000_000).count(16) == 8
+
+
 def test_own_data_help_no_other_receiver_and_no_wrong_clock():
     device = receiver(1)
     switch_on(device)
