@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _NOW = re.compile(rb'"timeStamp":"[^"]*"')
+_HEAD_BYTES = 1000  # within which it is
 
 
 class Conditional:
@@ -50,8 +51,11 @@ class Conditional:
 
 def _etag(body: bytes) -> str:
     """Of the body, but for the time it was made at."""
-    text = _NOW.sub(b"", body, count=1)
-    return f'"{hashlib.sha256(text).hexdigest()[:32]}"'
+    now = _NOW.search(body, 0, _HEAD_BYTES)
+    begin, end = now.span() if now else (0, 0)
+    digest = hashlib.blake2b(body[:begin], digest_size=16)  # twice as fast as SHA-256
+    digest.update(memoryview(body)[end:])
+    return f'"{digest.hexdigest()}"'
 
 
 def _matches(known: str, etag: str) -> bool:

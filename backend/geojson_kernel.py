@@ -38,6 +38,7 @@ _FALSE = _text("false")
 _NULL = _text("null")
 _STORED = _text("0.00001")
 _EPOCH_DAYS = 730_425  # from 0000-03-01 to 2000-01-01, where PostgreSQL counts from
+_SCALES = 10 ** np.arange(10)
 _DAY_US = 86_400_000_000
 
 
@@ -50,9 +51,11 @@ def _put(out: Bytes, at: int, text: Bytes) -> int:
 
 @njit(cache=True)
 def _put_padded(out: Bytes, at: int, value: int, digits: int) -> int:
+    rest = np.uint64(value)  # unsigned: Python's signs cost a branch at every division
     for i in range(digits - 1, -1, -1):
-        out[at + i] = 48 + value % 10
-        value //= 10
+        less = rest // np.uint64(10)
+        out[at + i] = np.uint8(48) + np.uint8(rest - less * np.uint64(10))
+        rest = less
     return at + digits
 
 
@@ -61,9 +64,11 @@ def _put_int(out: Bytes, at: int, value: int) -> int:
     if value < 0:
         out[at] = 45
         at, value = at + 1, -value
-    digits, rest = 1, value // 10
-    while rest:
-        digits, rest = digits + 1, rest // 10
+    digits, bound = 1, 10
+    while value >= bound and digits < 18:
+        digits, bound = digits + 1, bound * 10
+    if value >= bound:
+        digits += 1
     return _put_padded(out, at, value, digits)
 
 
@@ -71,7 +76,7 @@ def _put_int(out: Bytes, at: int, value: int) -> int:
 def _put_decimal(out: Bytes, at: int, value: float, decimals: int) -> int:
     if not np.isfinite(value):
         return _put(out, at, _NULL)
-    scale = 10**decimals
+    scale = _SCALES[decimals]
     whole = np.int64(np.rint(abs(value) * scale))
     if value < 0 and whole:
         out[at] = 45
