@@ -4,7 +4,9 @@ A fix that the receiver finds with fresh ephemerides costs a tenth of one from c
 in groups: an opening, which fetches ephemerides, and then a fix every `group_interval_s` while
 the next one is cheaper than the average of the group so far; with what is learned about searches
 (`energy.expected_uj`) that rule gives the most fixes per joule. The purse (`energy.fill_purse`)
-says when a group can be paid. What kind of opening it is says its reason:
+says when a group can be paid. A group that has ended goes on, while the purse may owe for it,
+with a fix after which the receiver stays on until it has heard ephemerides anew
+(`Decision.renews`): that saves the acquisition of a start from cold. What kind of opening it is says its reason:
 
     REASON_BACKBONE   on a grid of UTC times, whatever the animal does; at most half of the budget
     REASON_MOTION     when the purse is full enough: the more the animal moves the less it takes
