@@ -9,15 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from backend.jobs.overlap import Index, Method
 from backend.jobs.question import KindName
-from backend.params import (
-    CORRIDORS_DEFAULT,
-    CORRIDORS_MAX,
-    AnimalNumber,
-    EndTime,
-    NoQuery,
-    Number,
-    Time,
-)
+from backend.params import AnimalNumber, ComputationPage, EndTime, Number, Time
 from backend.schemas import Answer, FixChoice, Link, Problem, Utc
 
 _Ends = Annotated[list[float], Field(min_length=3, max_length=3)]
@@ -88,31 +80,10 @@ class Analyses(Answer):
     links: list[Link]
 
 
-class _Page(NoQuery):
-    """A page of computations."""
-
-    limit: int = Field(
-        default=CORRIDORS_DEFAULT,
-        ge=1,
-        description=f"Computations per page; more than {CORRIDORS_MAX} counts as {CORRIDORS_MAX}",
-    )
-    after: Number | None = Field(
-        default=None, description="Go on behind this computation: taken from a next link"
-    )
-
-
-class AnalysisQuery(_Page):
+class AnalysisQuery(ComputationPage):
     """Which computations."""
 
     state: State | None = Field(default=None, description="Only in this state")
-
-
-class OverlapQuery(_Page):
-    """Which stored overlaps."""
-
-    animal: AnimalNumber | None = Field(
-        default=None, description="Only computations with this animal"
-    )
 
 
 class OverlapRequest(FixChoice):

@@ -58,6 +58,10 @@ Send a key as `Authorization: Bearer capra_...`, or a token of the OpenID Connec
 service trusts. What of a position a caller sees depends on their role in the study and on how
 sensitive the species is: exact, the centre of a grid cell (`precision_deg` says which), later, or
 nothing. Every read of exact positions is audited.
+
+Home ranges, overlaps and corridors are computed by a POST. The same question on the same fixes is
+answered from the store (200); else within `Prefer: wait=N` seconds (201), or later (202): then
+`Location` says how far it is, where its result will be, and a DELETE there stops it.
 """
 
 

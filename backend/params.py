@@ -295,12 +295,9 @@ class HomeRangeQuery(NoQuery):
     )
 
 
-class CorridorQuery(NoQuery):
-    """Which stored corridors, and how many at once."""
+class ComputationPage(NoQuery):
+    """A page of computations."""
 
-    animal: AnimalNumber | None = Field(
-        default=None, description="Only computations with this animal in the herd"
-    )
     limit: int = Field(
         default=CORRIDORS_DEFAULT,
         ge=1,
@@ -308,6 +305,14 @@ class CorridorQuery(NoQuery):
     )
     after: Number | None = Field(
         default=None, description="Go on behind this computation: taken from a next link"
+    )
+
+
+class CorridorQuery(ComputationPage):
+    """Which stored corridors or overlaps."""
+
+    animal: AnimalNumber | None = Field(
+        default=None, description="Only computations with this animal among others"
     )
 
 

@@ -12,7 +12,7 @@ from backend.deps import Database
 from backend.errors import NotFound
 from backend.jobs import home_range, overlap
 from backend.jobs.fixes import selection
-from backend.params import Number, Query_, clamp_corridors
+from backend.params import CorridorQuery, Number, Query_, clamp_corridors
 from backend.routes import computed
 
 router = APIRouter(prefix="/overlaps", tags=["overlaps"])
@@ -27,7 +27,7 @@ def list_overlaps(
     database: Database,
     request: Request,
     viewer: Viewer,
-    wanted: Annotated[models.OverlapQuery, Query()],
+    wanted: Annotated[CorridorQuery, Query()],
 ) -> models.Overlaps:
     """Stored overlaps of animals all of which who asks sees exactly, the newest first."""
     deps.require(database, viewer.viewer, "animal", wanted.animal)

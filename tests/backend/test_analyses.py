@@ -121,6 +121,17 @@ def test_of_two_who_wait_one_may_leave(
     assert client.delete(place).json()["state"] == "cancelled"
 
 
+def test_the_stream_says_when_one_is_over(client: httpx.Client, own_herd: Herd) -> None:
+    with client.stream("GET", "/api/v1/stream") as stream:
+        lines = stream.iter_lines()
+        begun = begin(client, {"animal": own_herd.flurina, "method": "mcp"})
+        said = [next(lines) for _ in range(2)]
+        while said[-2] != "event: analysis" and said.count(": here") < 3:
+            said.append(next(lines))
+    over = models.Analysis.model_validate_json(said[-1].removeprefix("data: "))
+    assert (over.analysis, over.state) == (begun.analysis, "done")
+
+
 def test_one_that_cannot_be_computed_says_why(client: httpx.Client, own_herd: Herd) -> None:
     failed = until(client, begin(client, {"animal": own_herd.unseen}).analysis, "failed")
     assert failed.error is not None
