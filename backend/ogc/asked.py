@@ -122,7 +122,7 @@ def _quality(text: str) -> float:
 
 def _limit(text: str) -> int:
     """More than the maximum counts as the maximum (requirement fc-limit-response-1)."""
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) > 0):
+    if not (text.isascii() and text.isdigit() and len(text) < 1000 and int(text) > 0):
         raise BadRequest("limit", text, f"a number from 1; more than {LIMIT_MAX} counts as that")
     return min(int(text), LIMIT_MAX)
 

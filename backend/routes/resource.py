@@ -152,6 +152,7 @@ def _patch(r: Resource, router: APIRouter, body: type[BaseModel]) -> None:
         _: Query_,
     ) -> Any:
         changes = wanted.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+        _require_known(r, caller)
         with _conflicts(), database.transaction():
             resources.lock(database, r.table, key)
             current = _find(r, database, caller, key)
@@ -186,6 +187,7 @@ def _delete(r: Resource, router: APIRouter) -> None:
         key: key_type,  # type: ignore[valid-type]
         _: Query_,
     ) -> None:
+        _require_known(r, caller)
         with _conflicts(), database.transaction():
             resources.lock(database, r.table, key)
             current = _find(r, database, caller, key)
@@ -219,7 +221,12 @@ def _conflicts() -> Iterator[None]:
         raise Conflict(str(error)) from error
 
 
-def _require(r: Resource, database: Any, caller: Principal, row: dict[str, Any]) -> None:
-    if caller.account is None:  # before anything is looked up for nobody known
+def _require_known(r: Resource, caller: Principal) -> None:
+    """Refuse nobody known, before anything is looked up for them."""
+    if caller.account is None:
         caller.require(r.scope, r.roles)
+
+
+def _require(r: Resource, database: Any, caller: Principal, row: dict[str, Any]) -> None:
+    _require_known(r, caller)
     caller.require(r.scope, r.roles, r.study_of(database, row))

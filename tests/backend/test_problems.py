@@ -176,3 +176,11 @@ def test_a_body_with_a_character_that_no_text_holds_is_refused(
 ) -> None:
     body = {"name": "of no text", "attributes": attributes}
     problem(reader.post(f"{API}/studies", json=body), 400)
+
+
+@pytest.mark.parametrize("method", ["patch", "delete"])
+def test_nobody_known_is_not_told_what_there_is_to_change(herd: Herd, method: str) -> None:
+    with serving(herd.database_url, key=None) as public:
+        body: dict[str, Any] = {"json": {}} if method == "patch" else {}
+        for number in (1, 99):  # 99 is none
+            problem(public.request(method, f"{API}/deployments/{number}", **body), 401)

@@ -14,7 +14,7 @@ from tests.bench.backend_reading import API, database
 from tests.bench.rows import row
 
 CASES = 20_000
-_EACH = {f"{API}/openapi.json": 130, "/ogc/api": 420}
+_EACH = {f"{API}/openapi.json": 100, "/ogc/api": 360}
 """Generated requests of an operation, beside those of the phases that count by themselves"""
 
 
