@@ -77,35 +77,41 @@ def _step(connection: Connection[Any], forwarder: Any) -> bool:
     newest = forwarder.refusals >= _IN_A_ROW
     size = 1 if newest else forwarder.size
     asked = {"collars": [mark.collar for mark in marks], "since": forwarder.since}
-    fixes = _rows(connection, "forward_batch", **values, **asked, size=size, newest=newest)
+    fixes = _rows(connection, "forward_batch", newest, **values, **asked, size=size)
     if not fixes:
-        _done(connection, forwarder, marks)
+        _move_marks(connection, forwarder, marks, done=True)
         return True
     audit.append(connection, [_entry(forwarder, fixes)])
     outcome = remote.post(forwarder, fixes)
     with connection.transaction():
-        _note(connection, forwarder, fixes, outcome)
-        if outcome.verdict == "taken" and len(fixes) < size:
-            _done(connection, forwarder, marks)
+        if _note(connection, forwarder, fixes, outcome) and not newest:
+            last = {fix.collar: fix.recorded_at for fix in fixes}
+            moved = [
+                m._replace(bound=min(m.bound, last[m.collar])) for m in marks if m.collar in last
+            ]
+            _move_marks(connection, forwarder, moved, done=False)
+            if len(fixes) < size:
+                _move_marks(connection, forwarder, marks, done=True)
     return outcome.verdict != "later"
 
 
 def _note(
     connection: Connection[Any], forwarder: Any, fixes: Sequence[Any], outcome: remote.Outcome
-) -> None:
-    """Mark the fixes and say how to go on.
+) -> bool:
+    """Mark the fixes and say how to go on; returns whether they are done with.
 
     A duplicate among several is sought like one at fault: EarthRanger says 409 also where another
     request stored some of a batch at the same time, and then none of this one.
     """
     size, refusals, attempts = forwarder.size, forwarder.refusals, 0
     wait, sent, error = timedelta(seconds=forwarder.every_s), 0, outcome.error
+    done = True
     if outcome.verdict == "taken":
         _mark(connection, forwarder, fixes, None)
         size, refusals, sent = min(2 * len(fixes), forwarder.batch), 0, len(fixes)
         size = max(size, forwarder.size)
     elif outcome.verdict != "later" and len(fixes) > 1:
-        size, error = len(fixes) // 2, None
+        size, error, done = len(fixes) // 2, None, False
     elif outcome.verdict == "known":
         _mark(connection, forwarder, fixes, None)
         sent, error = 1, None
@@ -113,13 +119,14 @@ def _note(
         _mark(connection, forwarder, fixes, error)
         refusals += 1
     else:
-        attempts = forwarder.attempts + 1
+        attempts, done = forwarder.attempts + 1, False
         wait = outcome.wait or min(_FIRST_WAIT * 2 ** min(attempts - 1, 12), _LONGEST_WAIT)
         log.warning("forwarder %d: %s", forwarder.forwarder, error)
     connection.execute(query("note_forwarder"), {
         "forwarder": forwarder.forwarder, "size": size, "refusals": refusals,
         "attempts": attempts, "wait": wait, "sent": sent, "error": error,
     })  # fmt: skip
+    return done
 
 
 def _mark(
@@ -133,10 +140,13 @@ def _mark(
     })  # fmt: skip
 
 
-def _done(connection: Connection[Any], forwarder: Any, marks: Sequence[Any]) -> None:
-    """Nothing is left of what the marks knew of."""
-    connection.execute(query("done_marks"), {
-        "forwarder": forwarder.forwarder, "collars": [mark.collar for mark in marks],
+def _move_marks(
+    connection: Connection[Any], forwarder: Any, marks: Sequence[Any], done: bool
+) -> None:
+    """Nothing is left before the bounds of marks; or nothing at all of what they knew of."""
+    connection.execute(query("move_marks"), {
+        "forwarder": forwarder.forwarder, "done": done,
+        "collars": [mark.collar for mark in marks],
         "arrivals": [mark.arrivals for mark in marks], "bounds": [mark.bound for mark in marks],
     })  # fmt: skip
 
@@ -149,6 +159,12 @@ def _entry(forwarder: Any, fixes: Sequence[Any]) -> audit.Entry:
     })  # fmt: skip
 
 
-def _rows(connection: Connection[Any], name: str, **values: object) -> list[Any]:
+def _rows(
+    connection: Connection[Any], name: str, newest: bool = False, **values: object
+) -> list[Any]:
+    """Rows of a named query, in its order or with the newest first."""
+    text = query(name)
+    if newest:
+        text = text.replace("order by s.recorded_at,", "order by s.recorded_at desc,")
     with connection.cursor(row_factory=namedtuple_row) as cursor:
-        return list(cursor.execute(query(name), values))
+        return list(cursor.execute(text, values))

@@ -109,16 +109,14 @@ cross join lateral (
             select
             from forwarded d
             where d.forwarder = m.forwarder and d.collar = s.collar
-                and d.recorded_at = s.recorded_at and d.generation = s.generation
+                and d.recorded_at >= m.since and d.recorded_at = s.recorded_at and d.generation = s.generation
                 and d.record = s.record
         )
-    order by case when %(newest)s then s.recorded_at end desc, s.recorded_at, s.generation,
-        s.record
+    order by s.recorded_at, s.generation, s.record
     limit %(size)s
 ) s
 join animal a on a.animal = s.animal
-order by case when %(newest)s then s.recorded_at end desc, s.recorded_at, s.collar, s.generation,
-    s.record
+order by s.recorded_at, s.collar, s.generation, s.record
 limit %(size)s
 
 -- name: note_forwarded
@@ -139,7 +137,7 @@ set size = %(size)s, refusals = %(refusals)s, attempts = %(attempts)s,
     last_error_at = case when %(error)s::text is null then last_error_at else now() end
 where forwarder = %(forwarder)s
 
--- name: done_marks
+-- name: move_marks
 -- What came meanwhile leaves its mark due.
 with read as (
     select m.collar, r.arrivals, r.bound
@@ -151,7 +149,8 @@ with read as (
     for update of m
 )
 update forward_mark m
-set looked = r.arrivals, since = greatest(m.since, r.bound)
+set looked = case when %(done)s then r.arrivals else m.looked end,
+    since = greatest(m.since, r.bound)
 from read r
 where m.forwarder = %(forwarder)s and m.collar = r.collar
 
