@@ -9,6 +9,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +22,7 @@ from psycopg.rows import dict_row
 
 from backend.db import embedded
 from backend.db.migrate import migrate
-from tests.backend.factories import key_for, serving
+from tests.backend.factories import bearer, key_for
 from tests.bench.bulk import fill
 from tests.bench.rows import row
 
@@ -118,7 +120,7 @@ def formats(dsn: str, client: httpx.Client) -> list[dict[str, Any]]:
 
     def in_postgresql() -> None:
         with psycopg.connect(dsn) as connection:
-            connection.execute(_STRING_AGG % _PAGE, {"end": end}).fetchone()  # type: ignore[arg-type]
+            connection.execute(_STRING_AGG % _PAGE, {"end": end}).fetchone()
 
     with client.stream("GET", f"{API}/fixes/export", params=wanted) as answer:
         answer.read()
@@ -163,9 +165,11 @@ def animal_year(dsn: str, client: httpx.Client) -> list[dict[str, Any]]:
     year: dict[str, Any] = {"from": "2024-01-01T00:00:00Z", "to": "2024-12-31T00:00:00Z"}
     year |= {"limit": 10_000}
     bare = """
-        select recorded_at, lat, lon, altitude_m, accuracy_m, reason from fix
+        select collar, generation, record, recorded_at, lat, lon, altitude_m, accuracy_m, reason,
+            outlier
+        from fix
         where collar = %s and recorded_at >= '2024-01-01' and recorded_at < '2024-12-31'
-        order by recorded_at
+        order by recorded_at, generation, record
     """
     with psycopg.connect(dsn, autocommit=True) as connection:
         plain = p95_ms(lambda n: connection.execute(bare, (1 + n * 7 % COLLARS,)).fetchall(), 40)
@@ -175,7 +179,8 @@ def animal_year(dsn: str, client: httpx.Client) -> list[dict[str, Any]]:
         ),
         40,
     )
-    given = f"8,736 fixes of one of {COLLARS} animals, {COLLARS * EACH:,} stored"
+    given = f"8,759 fixes of one of {COLLARS} animals, {COLLARS * EACH:,} stored, as GeoJSON; "
+    given += "bare: the same columns of fix, rows of Python's psycopg"
     return [
         row("one animal-year, p95", ours, "ms", "< 100", ours < 100, given),
         row("one animal-year against bare SQL, p95", ours / plain, "x", "<= 1.5",
@@ -183,9 +188,46 @@ def animal_year(dsn: str, client: httpx.Client) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def memory(dsn: str) -> list[dict[str, Any]]:
+    """The most the API ever held, after a small and after a large export."""
+    held = []
+    with served(dsn) as (client, process):
+        for fixes in (100_000, 100_000, min(2_000_000, COLLARS * EACH)):
+            day, hour = divmod(fixes // COLLARS, 24)
+            end = datetime(2024, 1, 1, hour, 30, tzinfo=UTC) + timedelta(days=day)
+            wanted = {"from": "2024-01-01T00:00:00Z", "to": end.isoformat()}
+            with client.stream("GET", f"{API}/fixes/export", params=wanted) as answer:
+                assert sum(len(part) for part in answer.iter_raw()) > 250 * fixes
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            held.append(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+    given = f"GeoJSON of 100,000 fixes: {held[1]:.0f} MB at most; of {fixes:,}: {held[2]:.0f} MB"
+    more = held[2] / held[1]
+    return [row("memory of the API while streaming", more, "x", "<= 1.1", more <= 1.1, given)]
+
+
+@contextmanager
+def served(dsn: str) -> Iterator[tuple[httpx.Client, "subprocess.Popen[str]"]]:
+    """The API as a process of its own, and a client that may everything."""
+    command = [sys.executable, "-m", "backend", "serve", "--port", "0", "--database", dsn]
+    unlimited = {"CAPRA_KNOWN_PER_MINUTE": "0"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | unlimited
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[1]
+        try:
+            with httpx.Client(
+                base_url=url, timeout=120, trust_env=False, headers=bearer(key_for(dsn))
+            ) as client:
+                yield client, process
+        finally:
+            process.terminate()
+            process.stdout.read()
+
+
 def last_positions() -> list[dict[str, Any]]:
     """Of 10,000 collars."""
-    with database(10_000, 20) as dsn, serving(dsn) as client:
+    with database(10_000, 20) as dsn, served(dsn) as (client, _):
         p95 = p95_ms(lambda _: client.get(f"{API}/latest").content, 20)
     given = "10,000 collars, one answer of 10,000 features"
     return [row("last position of 10,000 collars, p95", p95, "ms", "< 50", p95 < 50, given)]
@@ -194,15 +236,9 @@ def last_positions() -> list[dict[str, Any]]:
 def start_s(dsn: str) -> float:
     """Time from the command to the first answer [s]."""
     began = time.perf_counter()
-    command = [sys.executable, "-m", "backend", "serve", "--port", "0", "--database", dsn]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().split()[1]
-        httpx.get(f"{url}api/v1/health", trust_env=False).raise_for_status()
-        taken = time.perf_counter() - began
-        process.terminate()
-        process.stdout.read()
-    return taken
+    with served(dsn) as (client, _):
+        client.get("api/v1/health").raise_for_status()
+        return time.perf_counter() - began
 
 
 def figures() -> list[dict[str, Any]]:
@@ -212,8 +248,9 @@ def figures() -> list[dict[str, Any]]:
         empty = start_s(dsn)
     with database(COLLARS, EACH) as dsn:
         full = start_s(dsn)
-        with serving(dsn, key=key_for(dsn)) as client:
+        with served(dsn) as (client, _):
             found += formats(dsn, client) + deep_pages(client) + animal_year(dsn, client)
+        found += memory(dsn)
     found.append(row("start of the API, empty database", empty, "s", "< 3", empty < 3, "migrated"))
     given = f"{COLLARS * EACH:,} fixes"
     found.append(row("start of the API", full, "s", "< 3", full < 3, given))
