@@ -11,7 +11,7 @@ known before are compared with what is stored.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, LiteralString
 
 import numpy as np
 import psycopg
@@ -27,6 +27,14 @@ _BATCH_ROWS = 250_000
 _ASKED_AT_ONCE = 5_000  # rows that are compared with what is stored
 _IMPORTED = 7  # reason of a fix (firmware.wire.fix)
 _MOST_NUMBERS = 15  # of differing rows of one tag and time, beside the first
+
+_COPY_FIXES: LiteralString = (
+    "copy fix (collar, generation, record, recorded_at, lat, lon, altitude_m, accuracy_m, reason, "
+    "outlier) from stdin (format binary)"
+)
+_COPY_EVENTS: LiteralString = (
+    "copy imported_event (collar, record, recorded_at, header, words) from stdin (format binary)"
+)
 
 
 def store(
@@ -165,10 +173,10 @@ class _Import:
             return
         record = batch.record
         fixes = rows[batch.placed[rows]]
-        with self._cursor.copy(query("copy_imported_fixes")) as out:
+        with self._cursor.copy(_COPY_FIXES) as out:
             for block in copy.blocks(_fixes(batch, record), fixes):
                 out.write(block)
-        with self._cursor.copy(query("copy_imported_events")) as out:
+        with self._cursor.copy(_COPY_EVENTS) as out:
             for data in batch.event_rows(rows, record):
                 out.write(data)
         seen = fixes[(batch.outlier[fixes] & 8 > 0) | (batch.outlier[fixes] & 7 == 0)]

@@ -130,14 +130,6 @@ cross join lateral (
 ) stored
 where heard.known or stored.last is not null
 
--- name: copy_imported_fixes
-copy fix (
-    collar, generation, record, recorded_at, lat, lon, altitude_m, accuracy_m, reason, outlier
-) from stdin (format binary)
-
--- name: copy_imported_events
-copy imported_event (collar, record, recorded_at, header, words) from stdin (format binary)
-
 -- name: note_imported_terms
 insert into imported_term (study, term)
 select %(study)s, unnest(%(terms)s::text[])
