@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -95,7 +95,9 @@ def read(connection: Connection[Any], name: str, values: dict[str, Any]) -> FixC
     return FixColumns(*columns, named_by)  # type: ignore[call-arg, arg-type]
 
 
-def chunks(connection: Connection[Any], name: str, values: dict[str, Any]) -> Iterator[FixColumns]:
+def chunks(
+    connection: Connection[Any], name: str, values: dict[str, Any]
+) -> Generator[FixColumns]:
     """The whole answer of a paged query as of one moment, a part at a time.
 
     While one part is used the next is read; never are more than two in memory.
@@ -112,7 +114,9 @@ def chunks(connection: Connection[Any], name: str, values: dict[str, Any]) -> It
         connection.isolation_level = None
 
 
-def _parts(connection: Connection[Any], name: str, values: dict[str, Any]) -> Iterator[FixColumns]:
+def _parts(
+    connection: Connection[Any], name: str, values: dict[str, Any]
+) -> Generator[FixColumns]:
     while (part := read(connection, name, values | {"limit": CHUNK})).rows:
         yield part
         if part.rows < CHUNK:

@@ -1,0 +1,59 @@
+"""Fixes in parts: what a part, a page and a single fix have in common."""
+
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from backend import fix_columns
+from tests.backend.conftest import Herd
+from tests.backend.factories import serving
+
+API = "/api/v1"
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fix_columns, "CHUNK", 7)
+
+
+def test_parts_make_the_whole_each_fix_once(herd: Herd, small_parts: None) -> None:
+    with serving(herd.database_url) as client:
+        whole = client.get(f"{API}/fixes/export").json()["features"]
+        pages = client.get(f"{API}/fixes", params={"limit": 1000}).json()["features"]
+    assert len(whole) > 7 * 7
+    assert whole == pages
+
+
+def test_who_breaks_an_export_off_leaves_the_connection(herd: Herd, small_parts: None) -> None:
+    with serving(herd.database_url, pool_size=1) as client:
+        for _ in range(3):
+            with client.stream("GET", f"{API}/fixes/export") as answer:
+                next(answer.iter_raw())
+        assert client.get(f"{API}/fixes").status_code == 200
+
+
+def test_parts_left_early_end_their_transaction(
+    connection: Connection[Any], own_herd: Herd, small_parts: None
+) -> None:
+    values: dict[str, Any] = dict.fromkeys(
+        ("animal", "collar", "from_time", "to_time", "visible", "west", "south", "east", "north")
+    )
+    values |= {"viewer": '[{"study": null, "role": "admin"}]'} | fix_columns.after(None)
+    connection.commit()
+    connection.autocommit = True
+    parts = fix_columns.chunks(connection, "fix_page", values)
+    assert next(parts).rows == 7
+    parts.close()
+    assert connection.info.transaction_status.name == "IDLE"
+    assert connection.isolation_level is None
+
+
+@pytest.mark.parametrize("of", [{"collar": 2}, {"animal": 2}])
+def test_fixes_of_one_are_those_among_all(herd: Herd, of: dict[str, int]) -> None:
+    with serving(herd.database_url) as client:
+        everything = client.get(f"{API}/fixes", params={"limit": 1000}).json()["features"]
+        alone = client.get(f"{API}/fixes", params={"limit": 1000} | of).json()["features"]
+    (name, number), *_ = of.items()
+    assert alone
+    assert alone == [one for one in everything if one["properties"][name] == number]
