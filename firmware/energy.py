@@ -56,7 +56,8 @@ _CALM_S, _CALM_MOST_S = 3600, 43200  # of a span that teaches rest
 # A voltage 0.2 mV off at both ends, 33 mJ, is to what a span took as 1 to its length: spans weigh
 # with the squares of their lengths, here in tenths of an hour. The table's rest, off by 30 %,
 # weighs as much as one span of 8 h.
-_REST_TABLE, _REST_KNOWN, _REST_MOST = 80 * 80, 4 * 80 * 80, 20 * 80 * 80
+_REST_TABLE, _REST_KNOWN = 80 * 80, 4 * 80 * 80
+_RICH = 4  # times rest is the income of a collar that need not know it
 _ESR_COLD = 3  # the storage's series resistance at -20 degrees, as a multiple of the tabled one
 _WAKES_PER_DAY = 4  # without any task
 ALARM_FRAMES = 24  # of a mortality alarm nobody answers, kept in reserve
@@ -345,9 +346,14 @@ def plausible(costs: "Costs", voltage_uv: int) -> bool:
     return bool(costs.brownout_uv * 9 // 10 <= voltage_uv <= costs.full_uv * 103 // 100)
 
 
-def rest_is_known(state: "State") -> bool:
-    """Return whether more still time would teach little about rest."""
-    return bool(state.rest_weight >= _REST_KNOWN)
+def rest_is_known(state: "State", costs: "Costs") -> bool:
+    """Return whether more still time would teach little about rest.
+
+    To a rich collar it does not matter, and would be told from what its animal brings in while it
+    hardly moves.
+    """
+    rich = state.income_uj > _RICH * costs.standby_nw * DAY_S // 1000
+    return bool(rich or state.rest_weight >= _REST_KNOWN)
 
 
 def _watch_calm(state: "State", costs: "Costs", now_s: int, energy_uj: int) -> None:
@@ -360,12 +366,12 @@ def _watch_calm(state: "State", costs: "Costs", now_s: int, energy_uj: int) -> N
         state.calm_s = now_s - state.calm_at_s
         state.calm_drop_uj = state.calm_uj - energy_uj
         return
-    if _CALM_S <= state.calm_s <= _CALM_MOST_S + DAY_S:
+    if _CALM_S <= state.calm_s <= _CALM_MOST_S + DAY_S and not rest_is_known(state, costs):
         known_nw = state.rest_nw or costs.standby_nw
         seen_nw = state.calm_drop_uj * 1000 // state.calm_s
         weight = (state.calm_s // 360) ** 2
         known = max(state.rest_weight, _REST_TABLE) + weight
         rest_nw = known_nw + (seen_nw - known_nw) * weight // known
         state.rest_nw = max(costs.standby_nw // 2, min(rest_nw, 2 * costs.standby_nw))
-        state.rest_weight = min(known, _REST_MOST)
+        state.rest_weight = known
     state.calm_at_s, state.calm_uj, state.calm_s = now_s, energy_uj, 0

@@ -6,7 +6,8 @@ the next one is cheaper than the average of the group so far; with what is learn
 (`energy.expected_uj`) that rule gives the most fixes per joule. The purse (`energy.fill_purse`)
 says when a group can be paid. A group that has ended goes on, while the purse may owe for it,
 with a fix after which the receiver stays on until it has heard ephemerides anew
-(`Decision.renews`): that saves the acquisition of a start from cold. What kind of opening it is says its reason:
+(`Decision.renews`): that saves the acquisition of a start from cold. What kind of opening it is
+says its reason:
 
     REASON_BACKBONE   on a grid of UTC times, whatever the animal does; at most half of the budget
     REASON_MOTION     when the purse is full enough: the more the animal moves the less it takes
@@ -453,7 +454,7 @@ def _look_at_s(
     takes then is rest.
     """
     wait_s = settings.wake_max_s
-    if state.mean_mg * 2 < settings.motion_threshold_mg and not energy.rest_is_known(state):
+    if state.mean_mg * 2 < settings.motion_threshold_mg and not energy.rest_is_known(state, costs):
         wait_s = _CALM_LOOK_S
     if budget_uj > 0:
         wait_s = min(wait_s, max(_LOOK_LEAST_S, DAY_S * _LOOK_SHARE * costs.boot_uj // budget_uj))

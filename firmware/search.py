@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .wake import Wake
 
 _FENCE_WATCH_S = 3600  # fixes of every interval after a fence was crossed
+_EPHEMERIS_MIN = 240  # so long ephemerides just heard hold
 _SILENT = 3  # searches without a word before the receiver counts as broken
 
 
@@ -73,8 +74,10 @@ def _search(wake: "Wake", decision: "schedule.Decision", before_uv: int) -> "tup
         if outcome.solution is not None:
             heard = decision.knows in (energy.COLD, energy.STALE)
             if decision.renews:
-                first_ms = energy.expected_ms(state, costs, energy.STALE) * 3 // 4
-                heard = session.renew(first_ms, decision.limit_ms)
+                whole_ms = energy.expected_ms(state, costs, energy.STALE)
+                old_min = (wake.now_s - state.data_at_s) // 60
+                new_min = _EPHEMERIS_MIN - old_min // 2
+                heard = session.renew(whole_ms * 3 // 4, whole_ms * 3 // 2, new_min)
         if heard and outcome.solution is not None:
             kept = navigation.Writer(wake.fram)
             session.save(kept.keep)

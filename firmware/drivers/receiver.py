@@ -25,7 +25,7 @@ _PERIOD_MS = 1000
 _ANSWER_MS = 160  # a solution takes 104 ms at 9600 baud
 _SATELLITES_MS = 450
 _ORBITS_MS = 300
-_ORBITS_LEAST, _ORBITS_MIN = 6, 120  # so many that hold so long: ephemerides last four hours
+_ORBITS_LEAST = 6  # heard anew
 _FEED_MS = 20000
 _RATES = (9600, 38400, 115200)  # tried in turn when nothing is understood
 _DEAF_POLLS = 3  # at each rate
@@ -124,22 +124,23 @@ class Session:
         unix_s = self._time_s if self._trusted else None
         return Outcome(solution, unix_s, self._time_ms, self._age_ms(), self.answered)
 
-    def renew(self, first_ms: int, timeout_ms: int) -> bool:
+    def renew(self, first_ms: int, timeout_ms: int, minutes: int) -> bool:
         """Stay on until the receiver has heard ephemerides anew; returns whether it has.
 
         Args:
-            first_ms: of the session; it has not before.
+            first_ms: of the session; it hardly has before.
             timeout_ms: of the session.
+            minutes: what is new holds longer.
         """
-        self._sleep_until(first_ms)
         while self._age_ms() < timeout_ms:
             self._port.write(gnss.pack(*gnss.ORB))
             self._clock.sleep_ms(_ORBITS_MS)
             for kind, payload in self._read():
-                if kind == gnss.ORB and gnss.count_fresh(payload, _ORBITS_MIN) >= _ORBITS_LEAST:
+                if kind == gnss.ORB and gnss.count_fresh(payload, minutes) >= _ORBITS_LEAST:
                     return True
             self._feed()
             self._clock.stop_ms(_PERIOD_MS - _ORBITS_MS)
+            self._sleep_until(min(first_ms, timeout_ms))
         return False
 
     def save(self, keep: "Callable[[bytes], None]") -> None:

@@ -62,10 +62,12 @@ class Knowledge:
         """A station's ephemerides arrive; the collar has told time and place."""
         self.decode(utc_s, satellites)
 
-    def dump(self) -> list[bytes]:
-        """Payloads of UBX-MGA-DBD, one for each satellite known."""
+    def dump(self, utc_s: float) -> list[bytes]:
+        """Payloads of UBX-MGA-DBD, one for each satellite whose orbit still holds."""
         payloads = []
         for satellite, heard_s in sorted(self._heard_s.items()):
+            if utc_s - heard_s > self._parts.valid_s:
+                continue
             check = self._check(satellite, int(heard_s))
             head = _DBD.pack(self._receiver, satellite, check, int(heard_s))
             payloads.append(head + bytes(_DBD_BYTES - len(head)))

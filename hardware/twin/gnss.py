@@ -272,7 +272,7 @@ class GnssReceiver:
         knowledge = session.knowledge
         if kind == ubx.MGA_DBD and not payload:
             self._hear(now_us)
-            dump = knowledge.dump()
+            dump = knowledge.dump(self._utc_s(now_us))
             for one in dump:
                 self._emit(now_us, ubx.frame(ubx.MGA_DBD, one))
             count = len(dump).to_bytes(4, "little")

@@ -14,7 +14,8 @@ def satellites(count):
 
 
 def orbits(quarters):
-    return gnss.pack(0x01, 0x34, bytes(8) + bytes((0, 1, 0, 1 << 5 | quarters, 0, 0)) * 8)
+    rows = [bytes((0, n, 0, 1 << 5 | quarters, 0, 0)) for n in range(8)]
+    return gnss.pack(0x01, 0x34, bytes(8) + b"".join(rows))
 
 
 class Port:
@@ -193,8 +194,8 @@ def test_it_stays_on_until_its_ephemerides_are_new_or_time_is_over():
     for timeout_ms, renewed in ((90000, True), (45000, False)):
         port = Port(lambda now_ms: NOBODY)
         session = receiver.Session(port, port, port.feed)
-        assert session.renew(40000, timeout_ms) == renewed
-        assert port.written[0][0] >= 40000
+        assert session.renew(40000, timeout_ms, 180) == renewed
+        assert port.written[1][0] >= 40000
         assert min(50000, timeout_ms) <= port.now_ms <= min(50000, timeout_ms) + 1000
 
 
