@@ -2,6 +2,7 @@
 
 years        income and movement of a year, synthetic or from a real series
 life         the collar's year as sums of joules: the twin's parts and searches, no bytes
+track        how well fixes tell where an animal was
 ours, rules  who plans in it: the firmware's pure modules; Kinefox's rule and fixed intervals
 moves        what the receiver's knowledge makes a fix cost on the mean
 optimum      the clairvoyant: an upper bound, and a plan that can be carried out

@@ -12,10 +12,11 @@ import numpy as np
 
 from firmware.config import Settings
 from hardware.budget import rules, years
-from hardware.budget.life import Life, longest_gap_d, track_error_m
+from hardware.budget.life import Life
 from hardware.budget.moves import moves, store
 from hardware.budget.optimum import SLOT_S, Plan, best_cycle_j, clairvoyant
 from hardware.budget.ours import Ours, aid_uj, frame_uj
+from hardware.budget.track import longest_gap_d, track_error_m
 from hardware.budget.years import GRID_S, Year
 from hardware.twin import parts
 
