@@ -207,7 +207,7 @@ def question(
     collar = rng.randint(1, 6)
     at, lat, lon = rng.choice(world.secrets[collar])
     fix = f"{collar}-0-{rng.randint(1, FIXES)}"
-    item = {"tracks": f"{collar}", "home-ranges": f"{collar}-95", "corridors": f"{collar}-1"}
+    item = {"tracks": f"{collar}", "home-ranges": f"{collar}-95", "corridors": f"{collar}-2"}
     filled = path.replace("{item}", item.get(path.split("/")[3], fix)).replace("{fix}", fix)
     filled = filled.replace("{study}", "1").replace("{station}", "hut")
     filled = filled.replace("{subject}", to_uuid("subject", collar))

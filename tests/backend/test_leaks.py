@@ -1,15 +1,20 @@
 """No route tells anybody more of a position than the location policy lets them know."""
 
 import math
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import httpx
 import psycopg
 import pytest
+from fastapi.routing import iter_route_contexts
+from starlette.routing import compile_path
 
+from backend.app import create_app
 from backend.compat.identity import to_uuid
 from backend.db import ingest, registry
+from backend.settings import Settings
 from tests.backend.conftest import migrated_database
 from tests.backend.factories import fix_row, serving
 from tests.backend.leaks import (
@@ -21,6 +26,7 @@ from tests.backend.leaks import (
     fuzz,
     leaks,
     make_world,
+    operations,
 )
 
 pytestmark = pytest.mark.db
@@ -47,12 +53,29 @@ PRODUCTS = (
 )  # fmt: skip
 
 
+WITHOUT_POSITIONS = {
+    "", f"{API}/openapi.json", "/ogc", "/ogc/api", "/ogc/conformance", "/ogc/collections",
+    "/api/v1.0/status", "/api/v1.0/user/me",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_a_leak_would_be_found(world: World, client: httpx.Client, product: str) -> None:
     asked = {"method": "GET", "url": product if product[0] == "/" else f"{API}/{product}"}
     status, exact = ask(client, asked, world.headers("admin"))
     assert status == 200
     assert leaks(world, "public", exact)
+
+
+def test_every_route_that_reads_is_asked() -> None:
+    app = create_app(Settings(database_url="host=/nowhere"))
+    asked = [re.sub(r"\{\w+\}", "1", path.partition("?")[0]) for _, path in operations()]
+    reads = {
+        r.path.rstrip("/") for r in iter_route_contexts(app.routes) if "GET" in (r.methods or ())
+    }
+    assert len(reads) > 60
+    unasked = {r for r in reads if not any(compile_path(r)[0].match(path) for path in asked)}
+    assert unasked == WITHOUT_POSITIONS
 
 
 def test_no_answer_holds_more_than_its_asker_may_know(world: World, client: httpx.Client) -> None:
