@@ -336,7 +336,7 @@ def test_query_param_unknown(client: httpx.Client) -> None:
         ("datetime", "2026-06-02T00:00:00Z/2026-06-01T00:00:00Z"),
         ("datetime", "2026-06-01T00:00:00Z/../.."),
         *product(("f",), ("xml", "")),
-        *product(("after",), ("x", "1", "1.2.3.99999999999")),
+        *product(("after",), ("x", "1", "1.2.3.12345678901234567")),
         *product(("collar",), ("0", "x", "9999999999")),
     ],
 )  # fmt: skip
