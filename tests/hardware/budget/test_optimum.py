@@ -23,12 +23,12 @@ def bench(base, animal="pony", receiver=27, aid=False):
 
 
 def small(base, seed):
-    """Two days, little more stored than a group takes, a storage that may be full."""
+    """A day, little more stored than a group takes, a storage that may be full."""
     aid, receiver = bool(seed & 1), 60 if seed & 2 else 27
     one = bench(base, "dog 10", receiver, aid)
     start_j = 2.0 + 1.3 * seed
     limits = replace(store(one.born()), low_j=2.0, start_j=start_j, high_j=start_j + 4.0)
-    return one.slots_j()[96 * seed :][:96], one.moves, limits
+    return one.slots_j()[48 * seed :][:48], one.moves, limits
 
 
 @pytest.mark.parametrize("seed", range(6))
