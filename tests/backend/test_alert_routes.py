@@ -99,6 +99,26 @@ def test_an_alert_is_seen_by_who_sees_the_animal_exactly(
     assert client.get(f"/api/v1/alerts/{alert['alert']}", headers=guest).status_code == 404
 
 
+def test_the_delay_holds_for_an_alert_of_a_collar_on_no_animal(
+    client: Client, study: int, migrated_url: str
+) -> None:
+    client.post("/api/v1/collars", json={"collar": 1, "name": "one", "study": study})
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute(
+            "insert into location_policy values (%s, 'ecologist', 'extreme', 0, '4 days')", [study]
+        )
+        connection.execute(
+            "insert into alert (kind, study, collar, began_at, raised_at, identity)"
+            " values ('silence', %(s)s, 1, now() - interval '9 d', now() - interval '9 d', 'a'),"
+            " ('silence', %(s)s, 1, now() - interval '9 d', now() - interval '2 d', 'b')",
+            {"s": study},
+        )
+        connection.execute("update alert set ended_at = began_at + interval '1 d'")
+    key = bearer(key_for(migrated_url, "ecologist", study))
+    assert len(client.get("/api/v1/alerts").json()["alerts"]) == 2
+    assert len(client.get("/api/v1/alerts", headers=key).json()["alerts"]) == 1
+
+
 def test_a_new_rule_looks_at_the_last_month(
     client: Client, study: int, alva: int, migrated_url: str
 ) -> None:

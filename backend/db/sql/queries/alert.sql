@@ -267,8 +267,17 @@ where (%(after)s::bigint is null or a.alert > %(after)s)
                   and coalesce(a.ended_at, now()) <= s.until and a.raised_at <= s.until
             )
         )
-        when a.collar is not null then exists (
-            select from seen_collar(%(viewer)s) s where s.collar = a.collar
+        when a.collar is not null then not exists (
+            select
+            from unnest(array[a.began_at, coalesce(a.ended_at, now())]) as at
+            where not exists (
+                select
+                from worn(a.collar, at) w
+                join access(%(viewer)s) g
+                    on g.study = w.study and g.sensitivity = w.sensitivity
+                    and g.cells_per_degree = 0
+                where at <= g.until and a.raised_at <= g.until
+            )
         )
         else %(watches)s
       end

@@ -84,7 +84,10 @@ left join lateral (
         'temperature_c', temperature_c
     ) as last_status
     from status
-    where status.collar = c.collar
+    cross join lateral worn(status.collar, status.recorded_at) w
+    join access(%(viewer)s) g
+        on g.study = w.study and g.sensitivity = w.sensitivity and g.cells_per_degree = 0
+    where status.collar = c.collar and status.recorded_at < g.until
     order by recorded_at desc
     limit 1
 ) s on true
