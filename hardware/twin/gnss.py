@@ -8,7 +8,9 @@ truncated at four sigma and shrinking as the filter settles, so `noise_bound_m` 
 
 As on the real part, NMEA sentences come out unasked until they are switched off, and bytes sent to
 it before it has started are lost. All output goes over one line at its baud rate; what waits for
-the line too long is dropped by the receiver, what is not read in time by the collar's UART.
+the line too long is dropped by the receiver, what is not read in time by the collar's UART. A
+dump of its navigation data is sent whole, as fast as the line goes, and ends with an
+acknowledgement (interface description, UBX-MGA-DBD).
 """
 
 import math
@@ -208,10 +210,10 @@ class GnssReceiver:
     def _byte_us(self) -> int:
         return _BITS_PER_BYTE * 1_000_000 // self._baud
 
-    def _emit(self, at_us: int, message: bytes) -> None:
-        """Put a message on the line, behind what is already on it."""
+    def _emit(self, at_us: int, message: bytes, paced: bool = False) -> None:
+        """Put a message on the line, behind what is already on it; what is `paced` can wait."""
         start_us = max(at_us + round(self._parts.latency_s * 1e6), self._line_free_us)
-        if start_us - at_us <= self._parts.backlog_bytes * self._byte_us:
+        if paced or start_us - at_us <= self._parts.backlog_bytes * self._byte_us:
             self._queue.append((start_us, self._baud, message))
             self._line_free_us = start_us + len(message) * self._byte_us
 
@@ -274,9 +276,10 @@ class GnssReceiver:
             self._hear(now_us)
             dump = knowledge.dump(self._utc_s(now_us))
             for one in dump:
-                self._emit(now_us, ubx.frame(ubx.MGA_DBD, one))
+                self._emit(now_us, ubx.frame(ubx.MGA_DBD, one), paced=True)
             count = len(dump).to_bytes(4, "little")
-            return ubx.mga_ack(kind, True, count)
+            self._emit(now_us, ubx.mga_ack(kind, True, count), paced=True)
+            return b""
         place = self._place(now_us / 1e6)
         accepted = knowledge.take(kind, payload, self._utc_s(now_us), place)
         if accepted and self.aided and kind == ubx.MGA_INI and knowledge.oriented:

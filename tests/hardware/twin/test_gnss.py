@@ -100,6 +100,20 @@ def restarted(device, age_s, messages, **told):
     return (device.fix_at_us() - on_us) / 1e6
 
 
+def test_a_dump_of_more_than_fits_behind_a_busy_line_is_whole():
+    device = receiver(1)
+    switch_on(device)
+    for hour in (0, 1, 2):
+        device.session.knowledge.decode(START_UTC_S + hour * 3600, 8)
+    device.read(7200_000_000)
+    device.write(ubx.frame(ubx.MGA_DBD), 7200_000_000)
+    arrived = b"".join(device.read(7200_000_000 + s * 250_000) for s in range(20))
+    frames = ubx.UbxParser().feed(arrived)
+    dumped = [payload for kind, payload in frames if kind == ubx.MGA_DBD]
+    assert len(dumped) * 104 > parts.load().gnss.backlog_bytes
+    assert frames[-1] == (ubx.MGA_ACK, bytes((1, 0, 0, 0x80)) + struct.pack("<I", len(dumped)))
+
+
 def test_own_data_make_a_start_hot_and_wear_out_in_hours():
     hot, older, void = [], [], []
     for seed in range(12):
