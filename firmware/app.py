@@ -63,7 +63,7 @@ def _note_broken(board: "Board", error: Exception) -> None:
 def run(wake: Wake) -> int:
     """Look around, do the one task, plan the next wake; returns the task."""
     state = wake.state
-    if wake.known and wake.now_s < state.sleep_until_s:
+    if wake.known and 0 < state.sleep_until_s - wake.now_s <= orders.HIBERNATE_MAX_S:
         return _hibernate(wake)
     wake.look()
     booked_uj = state.spent_uj
@@ -160,8 +160,12 @@ def _send(wake: Wake) -> None:
     alarms = bool(state.alarm_record) and wake.log.waits(state.alarm_record)
     greets = wake.known and not alarms and orders.hello_due(state, now_s)
     first, alone = 0, False
+    apart = alarms and state.misses % 2 == 0  # the alarm itself, wherever the outbox stands
     if wake.known and not greets:
-        first, alone = wake.outbox.choose(now_s, alarms or _short(wake))
+        if apart:
+            first = wake.outbox.newest()
+        else:
+            first, alone = wake.outbox.choose(now_s, alarms or _short(wake))
     salt = wake.identity.collar * 31 + state.boots * 7
     sf = link.begin_frame(state, now_s, salt, poor_s)
     schedule.begin_send(state, now_s)
@@ -172,6 +176,8 @@ def _send(wake: Wake) -> None:
         kind, payload = frame.HELLO, orders.inventory(state, wake.log, now_s, room)
     elif not wake.known and alarms:
         payload = wake.outbox.pack_undated(state.alarm_record, room)
+        if not payload:  # it is older than the loss of the clock
+            payload = wake.outbox.pack(state.alarm_record, True, room)
     wake.commit()
     if first:
         payload = wake.outbox.pack(first, alone, room)
@@ -202,13 +208,14 @@ def _send(wake: Wake) -> None:
         ):
             link.ordered(state, sf)
     elif answer.message.generation == state.generation:
-        _acknowledged(wake, sf, answer.message, first, alone, greets)
+        _acknowledged(wake, sf, answer.message, 0 if apart else first, alone, greets)
 
 
 def _acknowledged(
     wake: Wake, sf: int, message: "Ack", first: int, alone: bool, greets: bool
 ) -> None:
-    """Take an acknowledgement of the frame that began with `first`, or of an inventory."""
+    """Take an acknowledgement of the frame that began with `first`; 0: it was out of the row."""
+    wake.state.send_next = 0
     new = wake.log.acknowledge(message.ranges)
     if greets:
         wake.state.order_told = 1

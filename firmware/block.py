@@ -25,7 +25,7 @@ _FIELDS = (
     ("grid_h", "H", 0),  # of the backbone
     ("backbone_at_s", "I", 0),  # last fix of the backbone
     ("phase_s", "H", 0),  # of the slots, differs between collars
-    ("locate", "B", 0),  # a station asks for a fix now
+    ("locate", "B", 0),  # a station asks for a fix; 2: it was tried
     # --- frames (link.py, outbox.py)
     ("sf", "B", 9),
     ("misses", "B", 0),  # frames without an answer since the last one
@@ -116,6 +116,7 @@ _FIELDS = (
     ("calm_s", "I", 0),  # its length up to the last wake without motion
     ("calm_drop_uj", "i", 0),  # and what was missing then
     ("mean_mg", "H", 0),  # intensity of motion at the last wake
+    ("vain_renewals", "B", 0),  # groups to open before ephemerides are renewed again
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
 _FORMAT = "<" + "".join(field[1] for field in _FIELDS)
@@ -223,6 +224,7 @@ class State:
     calm_s: int
     calm_drop_uj: int
     mean_mg: int
+    vain_renewals: int
 
     def __init__(self) -> None:
         for name, code, value in _FIELDS:

@@ -194,6 +194,11 @@ def roll_back(fram: "Fram") -> bool:
     return True
 
 
+def fence_of(number: int) -> int:
+    """Return to which fence the value with this number in orders belongs."""
+    return (number - FIRST_FENCE) // _PER_FENCE
+
+
 def fences(fram: "Fram", settings: Settings) -> "list[list[tuple[int, int]]]":
     """Return the fences in force, each as (lat_e5, lon_e5) of its vertices; none: []."""
     if not settings.fence_version:

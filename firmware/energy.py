@@ -334,11 +334,27 @@ def balance(
     state.spent_uj = 0
 
 
-def estimated_uj(state: "State", costs: "Costs", now_s: int) -> int:
-    """Return what should be stored by the book, for a collar that cannot measure it."""
-    elapsed_s = max(0, min(now_s - state.anchor_at_s, _BALANCE_MAX_S))
+def estimate_uj(state: "State", costs: "Costs", now_s: int) -> int:
+    """Return what should be stored by the book, for a collar that cannot measure it.
+
+    The book goes on from there every six hours, as it does from a measured voltage.
+    """
+    elapsed_s = now_s - state.anchor_at_s
+    if not state.anchor_at_s or not 0 <= elapsed_s <= _BALANCE_MAX_S:
+        elapsed_s = 0  # the clock was set meanwhile
+        state.anchor_at_s = now_s
     net_uj = state.income_uj - rest_uj_per_day(state, costs)
-    return state.anchor_uj - state.spent_uj + net_uj * elapsed_s // DAY_S
+    stored_uj = state.anchor_uj - state.spent_uj + net_uj * elapsed_s // DAY_S
+    stored_uj = max(0, min(stored_uj, full_uj(costs)))
+    if elapsed_s >= _BALANCE_S:
+        state.anchor_at_s, state.anchor_uj, state.spent_uj = now_s, stored_uj, 0
+    return stored_uj
+
+
+def humble(state: "State") -> None:
+    """An estimate has ended in a brown-out: nothing is stored, and half as much comes in."""
+    state.anchor_at_s = state.anchor_uj = state.spent_uj = 0
+    state.income_uj //= 2
 
 
 def plausible(costs: "Costs", voltage_uv: int) -> bool:

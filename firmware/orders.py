@@ -28,7 +28,7 @@ _DAY_S = 86400
 _STATION_SHIFT = 20  # a downlink counter is the station's number and its count
 _HELLO_EVERY_S = 7 * _DAY_S
 _TELL_EVERY_S = _DAY_S
-_HIBERNATE_MAX_S = 400 * _DAY_S
+HIBERNATE_MAX_S = 400 * _DAY_S
 _GAPS = 24  # most ranges that are told
 
 
@@ -72,6 +72,11 @@ def _configure(order: "Config", state: "State", board: "Board") -> int:
     except config.ConfigError:
         return hello.RESULT_BAD_VALUE
     state.settings_order = order.sequence
+    for number, _ in order.changes:
+        if number >= config.FIRST_FENCE:  # where the animal is in another fence is not known
+            bit = 1 << config.fence_of(number)
+            state.fence_known &= ~bit
+            state.fence_inside &= ~bit
     return hello.RESULT_DONE
 
 
@@ -89,7 +94,7 @@ def _command(order: Command, now_s: int, state: "State", log: "Log", board: "Boa
     elif code == command.DROP_OFF_FIRE:
         return _drop_off(argument, now_s, state, board)
     elif code == command.HIBERNATE:
-        if not 0 <= argument - now_s <= _HIBERNATE_MAX_S:
+        if not 0 <= argument - now_s <= HIBERNATE_MAX_S:
             return hello.RESULT_BAD_VALUE
         state.sleep_until_s = argument
     elif code == command.SEND_AGAIN:

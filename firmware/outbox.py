@@ -68,7 +68,7 @@ class Outbox:
             return 0, False
         first = found[0]
         if not state.send_from and state.misses < _MISSES_ROUND:
-            start = self._newest() if short else state.send_next
+            start = self.newest() if short else state.send_next
             further = self._sendable(1, start) if start else []
             return (further or found)[0], False
         if first < state.send_from or not state.send_from:
@@ -134,7 +134,7 @@ class Outbox:
         one = log.decode(slot, uptime_s)
         return bytes(data.encode(self._state.generation, [one], room, era)[0])
 
-    def _newest(self) -> int:
+    def newest(self) -> int:
         """Return where the newest waiting records begin, a small frame of them."""
         left = _SHORT_RECORDS
         first = 0

@@ -61,11 +61,13 @@ _DEAR_PERMILLE = 1250  # of the average, and a group is not gone on with
 _NEAR_PERMILLE = 1020  # of the cost per fix in the best group
 _RECORDS_PER_FRAME = 8
 _THIN_MOST = 4
+_VAIN_GROUPS = 4  # opened before the next renewal, when the last one has heard nothing new
 _RADIO_SHARE = 50  # frames that are not urgent take a fiftieth of the budget
 _LOOK_SHARE = 100  # wakes that only look take a hundredth of it
 _HOUR_S = 3600
 _LOOK_LEAST_S = 1800
 _CALM_LOOK_S = 2700
+_POOR_LOOK_S = 21600  # without a budget, whatever the settings say: the reserve is for sleep
 _NEVER_S = 1 << 40
 #: Grids of the backbone, in hours: from five on without a common factor with the day, so that
 #: they come round all its hours.
@@ -156,6 +158,8 @@ def begin_fix(state: "State", now_s: int) -> None:
     state.tried_at_s = now_s
     state.failed_in_row = min(state.failed_in_row + 1, 255)
     state.failed_fixes += 1
+    if state.locate:
+        state.locate = 2  # asked for at once; from now on it backs off like others
 
 
 def end_fix(
@@ -186,8 +190,14 @@ def end_fix(
     energy.after_search(state, costs, now_s, knows, on_ms, fixed, decision.renews)
     if heard:
         state.data_at_s = now_s
+    if decision.reason == REASON_MORTALITY and state.alarm_fixes:
+        state.alarm_fixes -= 1  # tried: under a closed sky they must end, too
     if not fixed:
         return
+    if decision.renews:
+        state.vain_renewals = 0 if heard else _VAIN_GROUPS
+    elif decision.opens and state.vain_renewals:
+        state.vain_renewals -= 1
     state.failed_fixes -= 1
     state.failed_in_row = 0
     state.fixes += 1
@@ -199,8 +209,6 @@ def end_fix(
         state.group_left -= 1
     if decision.reason in (REASON_BACKBONE, REASON_FIRST):
         state.backbone_at_s = now_s
-    elif decision.reason == REASON_MORTALITY and state.alarm_fixes:
-        state.alarm_fixes -= 1
     elif decision.reason == REASON_COMMAND:
         state.locate = 0
     state.moved_since = state.looks_since = 0
@@ -256,7 +264,9 @@ def best_group(
         next_uj = costs.boot_uj + energy.expected_uj(state, costs, knows)
         # not after a pause that made it dear; what is learned is off by some percent
         running = next_uj * count * 1000 <= total_uj * _DEAR_PERMILLE
-    elif knows >= energy.OWN and settings.group_fixes > 1 and not aided:
+    elif (
+        knows >= energy.OWN and settings.group_fixes > 1 and not aided and not state.vain_renewals
+    ):
         # while there are old ephemerides new ones are cheaper than from cold, if they can be paid
         renews = running = state.purse_uj >= -3 * total_uj // 2
     return Group(running, renews, count, total_uj, aided)
@@ -277,12 +287,12 @@ def _fix_at_s(
     now_s = seen.now_s
     if not 0 < state.tried_at_s <= now_s or not (state.fixes or state.failed_in_row):
         return now_s, REASON_OTHER
-    if state.locate:
-        return now_s, REASON_COMMAND
     least_s = settings.fix_interval_min_s
     if state.failed_in_row:
         least_s = min(_CLOSED_S << min(state.failed_in_row - 1, 10), _CLOSED_MAX_S)
     least_s += state.tried_at_s
+    if state.locate:
+        return now_s if state.locate == 1 else least_s, REASON_COMMAND
     last_s = state.fix_at_s if 0 < state.fix_at_s <= now_s else state.tried_at_s
     if state.mortal and state.alarm_fixes:
         return max(least_s, last_s + _ALARM_EVERY_S), REASON_MORTALITY
@@ -297,7 +307,7 @@ def _fix_at_s(
         open_s = _opening_at_s(state, costs, settings, seen, budget_uj, group, last_s)
         if open_s < at_s:
             at_s, reason = open_s, REASON_MOTION
-    if state.fence_until_s > now_s:
+    if now_s < state.fence_until_s <= now_s + DAY_S:
         next_s = last_s + settings.group_interval_s
         if next_s < at_s:
             at_s, reason = next_s, REASON_FENCE
@@ -453,7 +463,7 @@ def _look_at_s(
     While rest is not known well, an animal that seems to lie is looked at more often: what it
     takes then is rest.
     """
-    wait_s = settings.wake_max_s
+    wait_s = settings.wake_max_s if budget_uj > 0 else _POOR_LOOK_S
     if state.mean_mg * 2 < settings.motion_threshold_mg and not energy.rest_is_known(state, costs):
         wait_s = _CALM_LOOK_S
     if budget_uj > 0:

@@ -54,7 +54,10 @@ class Wake:
         self.known = False
         state.newest = self.log.newest
         cause = board.reset_cause()
+        brownouts = state.brownouts
         health.note_reset(state, cause, attempts)
+        if state.brownouts > brownouts and state.faults & 1 << health.VOLTAGE:
+            energy.humble(state)
         self.guard(schedule.TASK_SLEEP, self.read_clock)
         if not found and self.log.newest:
             self.write(KIND_HEALTH, payload.pack_health(health.MEMORY, 0))
@@ -76,6 +79,7 @@ class Wake:
         if config.roll_back(self.fram):
             self.settings = config.load(self.fram)
             self._use_region()
+            self.state.fence_known = self.state.fence_inside = 0
             self.write(KIND_HEALTH, payload.pack_health(health.SETTINGS, version))
 
     def guard(self, task: int, action) -> None:  # type: ignore[no-untyped-def]
@@ -98,7 +102,15 @@ class Wake:
         return self.log.append(kind, moment.stamp(self.state, at_s or self.now_s), data)
 
     def alarm(self, what: int, number: int, value: int) -> None:
-        """Append an alarm; frames are urgent until a station has it."""
+        """Append an alarm; frames are urgent until a station has it.
+
+        One of the animal does not wait on an old silence; one of its death may spend all frames
+        that the reserve holds for it.
+        """
+        if what in (alarm.MORTALITY, alarm.FENCE_LEFT, alarm.FENCE_ENTERED):
+            self.state.send_after_s = 0
+        if what == alarm.MORTALITY:
+            self.state.misses = 0
         self.state.alarm_record = self.write(KIND_ALARM, payload.pack_alarm(what, number, value))
 
     def fault(self, code: int, wrong: bool, value: int = 0) -> None:
@@ -114,9 +126,13 @@ class Wake:
         """Take the time; a clock that lost it starts another era."""
         rtc, state = self.board.rtc, self.state
         if not rtc.valid():
+            knew = state.set_at_s
             moment.new_era(state)
             self.commit()
             rtc.set_s(moment.START_S)
+            self.now_s = moment.START_S
+            if knew:
+                self.write(KIND_HEALTH, payload.pack_health(health.CLOCK, state.era))
         self.now_s = moment.now_s(state, rtc)
         self.known = self.now_s >= moment.KNOWN_S
 
@@ -165,9 +181,11 @@ class Wake:
             health.note_error(state, schedule.TASK_SLEEP, error)
             voltage_uv = 0
         good = energy.plausible(costs, voltage_uv)
+        if good and state.faults & 1 << health.VOLTAGE:
+            state.anchor_at_s = 0  # what was estimated teaches nothing
         self.fault(health.VOLTAGE, not good, voltage_uv // 1000)
         if not good:
-            self.energy_uj = energy.estimated_uj(state, costs, self.now_s)
+            self.energy_uj = energy.estimate_uj(state, costs, self.now_s)
             return
         self.voltage_uv = voltage_uv
         self.energy_uj = energy.stored_uj(costs, voltage_uv)

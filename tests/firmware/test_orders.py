@@ -48,6 +48,14 @@ def test_settings_change_all_or_none():
     assert collar.state.settings_order == 1
 
 
+def test_a_changed_fence_forgets_where_the_animal_was():
+    collar = Collar()
+    collar.state.fence_known, collar.state.fence_inside = 3, 3
+    fence = config.FIRST_FENCE + 33
+    assert collar.take(Config(1, LATER, [(fence + 1, 4660000)])) == hello.RESULT_DONE
+    assert (collar.state.fence_known, collar.state.fence_inside) == (1, 1)
+
+
 def test_order_is_taken_once_and_never_an_older_one():
     collar = Collar()
     assert collar.command(5, command.LOCATE) == hello.RESULT_DONE

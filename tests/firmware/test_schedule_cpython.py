@@ -158,6 +158,58 @@ def test_a_station_can_ask_for_a_fix():
     assert block.locate == 0
 
 
+def fail(block, now_s):
+    """Search in vain; returns the decision that led to it."""
+    decision = decide(block, now_s=now_s)
+    assert decision.task == schedule.TASK_FIX
+    schedule.begin_fix(block, now_s)
+    knows, end_s = decision.knows, now_s + 10
+    schedule.end_fix(block, COSTS, Settings(), decision, knows, end_s, 10000, False, False)
+    return decision
+
+
+def test_a_fix_asked_for_is_tried_at_once_and_then_backs_off():
+    block = state(locate=1, failed_in_row=5)
+    assert fail(block, NOW + 60).reason == schedule.REASON_COMMAND
+    assert decide(block, now_s=NOW + 70).wake_s > 1800
+    assert fail(block, NOW + 60 + 21600).reason == schedule.REASON_COMMAND
+
+
+def test_a_dead_animal_under_a_closed_sky_is_not_searched_for_ever():
+    block, now_s = state(mortal=1, alarm_fixes=12), NOW + 60
+    for _ in range(12):
+        assert fail(block, now_s).reason == schedule.REASON_MORTALITY
+        now_s += 21600
+    assert block.alarm_fixes == 0
+
+
+def test_a_renewal_in_vain_is_not_tried_again_for_some_groups():
+    block = state(data_at_s=NOW - 7200, fix_at_s=NOW, tried_at_s=NOW, purse_uj=0)
+    decision = decide(block, now_s=NOW + 1800)
+    assert decision.renews
+    end_s, knows = NOW + 1840, decision.knows
+    schedule.end_fix(block, COSTS, Settings(), decision, knows, end_s, 40000, True, False)
+    block.purse_uj = 0
+    assert not schedule.best_group(block, COSTS, Settings(), NOW + 3600, 0).renews
+    opening = decide(state(purse_uj=9000000), now_s=NOW + 1800)
+    assert opening.opens
+    for _ in range(4):
+        schedule.end_fix(block, COSTS, Settings(), opening, energy.STALE, end_s, 40000, True, True)
+    block.group_left = block.purse_uj = 0
+    assert schedule.best_group(block, COSTS, Settings(), NOW + 7200, 0).renews
+
+
+def test_a_fence_watch_of_a_clock_that_was_wrong_does_not_last():
+    right, wrong = (state(fence_until_s=NOW + s, fix_at_s=NOW) for s in (3600, 400 * DAY))
+    assert decide(right).wake_s < decide(wrong).wake_s
+
+
+def test_without_a_budget_short_sleeps_of_the_settings_do_not_count():
+    poor = state(income_uj=0, purse_uj=-9000000, rest_weight=1000000)
+    idle = schedule.decide(poor, COSTS, Settings(wake_max_s=600), seen(energy_uj=9000000))
+    assert idle.wake_s > 3600
+
+
 def test_aid_is_asked_for_where_it_is_cheaper():
     assert decide(state(purse_uj=9000000), now_s=NOW + 1800, aid_uj=100000).aid
     assert not decide(state(purse_uj=9000000), now_s=NOW + 1800).aid

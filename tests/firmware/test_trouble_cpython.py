@@ -2,8 +2,9 @@
 
 import random
 
-from firmware import config, layout, log, moment, schedule, state
+from firmware import config, energy, layout, log, moment, schedule, state
 from firmware.board import RESET_BROWNOUT
+from firmware.wire import kind
 from firmware.wire.alarm import Alarm
 from firmware.wire.fix import Fix
 from firmware.wire.health import Health
@@ -53,6 +54,30 @@ def test_a_stuck_converter_is_noted_once_and_fixes_go_on_by_the_book():
         codes = [record.code for record in records(on, Health)]
         assert codes == [3]
         assert remembered(on).fixes > before
+
+
+def test_months_without_a_converter_leave_a_collar_that_fixes_and_sends():
+    on = desk()
+    live(on, 5)
+    on.voltage = 0
+    live(on, 80)
+    fixes, frames = remembered(on).fixes, len(on.sent)
+    live(on, 10)
+    assert remembered(on).fixes > fixes + 10
+    assert len(on.sent) > frames + 5
+
+
+def test_a_brown_out_without_a_converter_makes_the_book_humble():
+    on = desk()
+    live(on, 5)
+    on.voltage, income_uj = 0, remembered(on).income_uj
+    live(on, 1)
+    on.clock_offset_s, on.cause, fixes = None, RESET_BROWNOUT, remembered(on).fixes
+    live(on, 1)
+    block = remembered(on)
+    assert block.income_uj == income_uj // 2
+    assert energy.estimate_uj(block, on.costs, on.now_s()) < 10000000
+    assert block.fixes == fixes
 
 
 def test_a_missing_accelerometer_is_noted_once_and_kills_nobody():
@@ -128,6 +153,7 @@ def test_records_of_a_lost_clock_are_dated_when_the_time_is_known_again():
     on.sky = lambda now_s, since_s: b""
     on.wakes(3)
     slot = log_of(on).read(newest + 1)
+    assert (slot.kind, slot.payload[0]) == (kind.KIND_HEALTH, 8)
     assert moment.date(remembered(on), slot.recorded_at_s) is None
     del on.sky
     live(on, 2)
@@ -198,6 +224,33 @@ def test_the_alarm_goes_out_even_from_the_reserve():
     assert (GENERATION, told[0].record) in on.station.records
 
 
+def test_a_death_after_months_of_silence_is_told_at_once_even_below_the_reserve():
+    on = desk()
+    on.hears = False
+    live(on, 40)
+    assert remembered(on).misses > 100
+    on.wake()
+    on.moves, on.voltage = False, 2420000
+    live(on, 0.9)
+    on.hears = True
+    live(on, 0.5)
+    (told,) = [one for one in records(on, Alarm) if one.alarm == 1]
+    assert (GENERATION, told.record) in on.station.records
+    tried_ms = next(one[0] for one in on.sent if one[0] >= told.recorded_at_s * 1000 - 2000)
+    assert tried_ms < (told.recorded_at_s + 600) * 1000
+
+
+def test_an_alarm_older_than_the_loss_of_the_clock_is_told_without_it():
+    on = desk()
+    on.hears = on.moves = False
+    live(on, 1.4)
+    (told,) = records(on, Alarm)
+    on.clock_offset_s, on.cause, on.hears = None, RESET_BROWNOUT, True
+    on.sky = lambda now_s, since_s: b""
+    live(on, 0.5)
+    assert on.station.records[(GENERATION, told.record)] == told
+
+
 def test_an_alarm_without_a_clock_is_sent_undated_and_once_more_with_its_date():
     on = desk()
     plain = on.sky
@@ -236,3 +289,14 @@ def test_a_hibernating_collar_wakes_only_to_look_at_the_clock():
     assert set(tasks) == {schedule.TASK_SLEEP} and len(tasks) <= 41
     live(on, 2)
     assert remembered(on).fixes > block.fixes
+
+
+def test_a_calendar_that_went_back_ten_years_does_not_hibernate_for_them():
+    on = desk()
+    block = remembered(on)
+    block.sleep_until_s = on.now_ms // 1000 + DAY
+    block.commit(on.memory)
+    on.clock_offset_s = -3650 * DAY
+    live(on, 3)
+    assert remembered(on).fixes > block.fixes
+    assert abs(on.clock_offset_s) <= 2
