@@ -60,18 +60,22 @@ class Principal:
             Unauthenticated: nobody known asks.
             Forbidden: the key has not the scope, or the account none of the roles.
         """
-        if self.account is None:
-            raise Unauthenticated("this needs a key or a token")
-        if scope not in self.scopes:
-            raise Forbidden(f"this key has no scope {scope!r}")
+        self._require_scope(scope)
         if not self.has(roles, study):
             where = f"study {study}" if study else "all studies"
             raise Forbidden(f"this needs one of the roles {', '.join(roles)} in {where}")
 
     def require_anywhere(self, scope: str, roles: Collection[str]) -> None:
         """The same, where any study will do; what it is of is checked apart."""
-        held = next((study for study, role in self.roles if role in roles), None)
-        self.require(scope, roles, held)
+        self._require_scope(scope)
+        if not any(role in roles for _, role in self.roles):
+            raise Forbidden(f"this needs one of the roles {', '.join(roles)} in a study")
+
+    def _require_scope(self, scope: str) -> None:
+        if self.account is None:
+            raise Unauthenticated("this needs a key or a token")
+        if scope not in self.scopes:
+            raise Forbidden(f"this key has no scope {scope!r}")
 
     def studies(self, roles: Collection[str]) -> list[int] | None:
         """Studies in which the caller has one of `roles`; None: all."""

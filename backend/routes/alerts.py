@@ -20,7 +20,7 @@ from backend.auth import WATCHERS, WORKERS, Principal, Viewer, get_principal, ge
 from backend.db import resources
 from backend.db.queries import query
 from backend.deps import Database
-from backend.errors import BadRequest, NotFound
+from backend.errors import BadRequest, Forbidden, NotFound
 from backend.params import Number, Query_, clamp_limit
 from backend.routes import computed
 from backend.routes.registry import of_table
@@ -67,6 +67,21 @@ def _expected(kind: str, fault: Any) -> str:
     return str(fault["msg"]).replace("Input should be ", "").lower()
 
 
+def _require_exact(database: Connection[Any], caller: Principal, rule: dict[str, Any]) -> None:
+    """A rule about places tells whom it tells where animals are, by its fence or its distance.
+
+    Raises:
+        Forbidden: the caller does not see all of its animals exactly and at once.
+    """
+    if rule["kind"] not in rules.OF_PLACES:
+        return
+    about = {"study": rule["study"], "animals": rule["animals"]}
+    animals = [row["animal"] for row in deps.rows(database, "rule_animals", **about)]
+    if deps.rows(database, "not_seen_exactly", viewer=caller.viewer, animals=animals):
+        needs = "needs exact positions of all its animals, which are not for this key"
+        raise Forbidden(f"a rule of kind {rule['kind']!r} {needs}")
+
+
 def _add(database: Connection[Any], values: dict[str, Any]) -> Any:
     """Add a rule, and let it look at the last month."""
     rule = resources.add(database, "alert_rule", values)
@@ -79,7 +94,7 @@ RULES = Resource(
     "alert_rule", "alert-rules", models.AlertRule, models.AlertRules,
     models.NewAlertRule, models.AlertRuleChange,
     of_table("alert_rule", _COLUMNS, WORKERS, "study"), WORKERS,
-    add=_add, adapt=_adapt, removable=True,
+    add=_add, adapt=_adapt, allow=_require_exact, removable=True,
 )  # fmt: skip
 
 router = APIRouter()

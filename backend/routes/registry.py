@@ -102,6 +102,18 @@ def _study_of_animal(database: Any, row: dict[str, Any]) -> int | None:
     return study[0] if study else None
 
 
+def _require_collar(database: Any, caller: Principal, row: dict[str, Any]) -> None:
+    """Whose animal wears a collar sees its fixes: the collar must be the caller's to give, too.
+
+    Raises:
+        Forbidden: it is of another study, or of none.
+    """
+    query = "select study from collar where collar = %s"
+    found = database.execute(query, (row["collar"],)).fetchone()
+    if found is not None:  # else the schema refuses it
+        caller.require("write", WORKERS, found[0])
+
+
 _DEPLOYMENT = """deployment, collar, animal, lower(during) as from_time, upper(during) as to_time,
     end_type, comments, attributes"""
 _OF_ANIMAL = "(select study from animal a where a.animal = deployment.animal)"
@@ -125,7 +137,7 @@ DEPLOYMENTS = Resource(
     models.page_of(models.DeploymentDetails, "deployments"),
     models.NewDeployment, models.DeploymentChange,
     of_table("deployment", _DEPLOYMENT, WORKERS, _OF_ANIMAL), WORKERS,
-    adapt=_deployment, study_of=_study_of_animal, removable=True,
+    adapt=_deployment, study_of=_study_of_animal, allow=_require_collar, removable=True,
 )  # fmt: skip
 STATIONS = Resource(
     "station", "stations", models.Station, models.page_of(models.Station, "stations"),

@@ -42,6 +42,8 @@ class Resource(NamedTuple):
     adapt: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = lambda values, _: values
     """Members of a body, and what is there now, to columns"""
     study_of: Callable[[Any, dict[str, Any]], int | None] = lambda _, row: row.get("study")
+    allow: Callable[[Any, Principal, dict[str, Any]], None] = lambda *_: None
+    """Raises what else stands against a row, as it is to be"""
     removable: bool = False
     scope: str = "write"
 
@@ -118,6 +120,7 @@ def _post(r: Resource, router: APIRouter, body: type[BaseModel]) -> None:
     ) -> Any:
         given = wanted.model_dump()  # type: ignore[attr-defined]
         _require(r, database, caller, given)
+        r.allow(database, caller, given)
         with _conflicts():
             values = r.adapt(given, {})
             key = r.add(database, values) if r.add else resources.add(database, r.table, values)
@@ -160,6 +163,7 @@ def _patch(r: Resource, router: APIRouter, body: type[BaseModel]) -> None:
             if "study" in changes:
                 _require(r, database, caller, changes)
             deps.require_match(request, current)
+            r.allow(database, caller, current.model_dump() | changes)
             values = r.adapt(changes, current.model_dump())
             resources.change(database, r.table, key, values)
         audit(request, caller, "change", members=sorted(changes))

@@ -310,3 +310,19 @@ def _events(lines: Iterator[str], wanted: set[str]) -> dict[str, Any]:
         if wanted <= told.keys():
             return told
     raise AssertionError(f"the stream ended after {sorted(told)}")
+
+
+def test_who_sees_animals_coarsely_cannot_have_their_places_told(
+    client: Client, study: int, alva: int, migrated_url: str
+) -> None:
+    api, rule = "/api/v1", watch(client, study)
+    coarse = {"study": study, "role": "operator", "sensitivity": "medium", "cell_deg": 0.1}
+    client.put(f"{api}/policy", json=coarse).raise_for_status()
+    key = bearer(key_for(migrated_url, "operator", study))
+    for kind, status in (("proximity", 403), ("immobility", 403), ("silence", 201)):
+        body = {"kind": kind, "name": kind, "study": study}
+        assert client.post(f"{api}/alert-rules", json=body, headers=key).status_code == status
+    here = {"deliver": [{"kind": "email", "to": "operator@park.invalid"}]}
+    changed = client.patch(f"{api}/alert-rules/{rule}", json=here, headers=key)
+    assert changed.status_code == 403
+    assert client.delete(f"{api}/alert-rules/{rule}", headers=key).status_code == 204

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from backend.db import accounts, audit
+from backend.db import accounts, audit, registry
 from backend.errors import TooMany
 from backend.limits import Limits
 from tests.backend.conftest import Herd
@@ -21,6 +21,7 @@ from tests.backend.factories import bearer, key_for, serving
 
 pytestmark = pytest.mark.db
 API = "/api/v1"
+MOVEBANK = "/movebank/service/direct-read"
 
 
 @pytest.fixture
@@ -77,6 +78,39 @@ def test_a_role_holds_in_its_study_only(public: httpx.Client, migrated_url: str)
         assert public.post(f"{API}/animals", json=body, headers=key).status_code == status
     seen = public.get(f"{API}/animals", headers=key).json()["animals"]
     assert [one["name"] for one in seen] == ["Alva 1"]
+
+
+def test_a_collar_of_another_study_cannot_be_put_on_an_own_animal(
+    public: httpx.Client, migrated_url: str
+) -> None:
+    with psycopg.connect(migrated_url) as connection:
+        connection.execute("insert into study (name) values ('one'), ('two')")
+        connection.execute("insert into animal (name, study) values ('Alva', 1)")
+        for collar, study in ((1, 1), (2, 2), (3, None)):
+            connection.execute("insert into collar values (%s, %s)", (collar, f"{collar}"))
+            connection.execute("update collar set study = %s where collar = %s", (study, collar))
+    key = bearer(key_for(migrated_url, "ecologist", study=1))
+    for collar, status in ((1, 201), (2, 403), (3, 403)):
+        body = {"collar": collar, "animal": 1, "from_time": "2026-01-01T00:00:00Z"}
+        assert public.post(f"{API}/deployments", json=body, headers=key).status_code == status
+
+
+def test_the_delay_holds_for_what_wore_what(public: httpx.Client, migrated_url: str) -> None:
+    now = datetime.now(UTC)
+    with psycopg.connect(migrated_url) as connection:
+        connection.execute("insert into study (name, sensitivity) values ('one', 'open')")
+        connection.execute("insert into animal (name, study) values ('Alva', 1)")
+        connection.execute("insert into collar (collar, name) values (1, 'a'), (2, 'b'), (3, 'c')")
+        for collar, first_h, end_h in ((1, 900, 800), (2, 700, 1), (3, 1, None)):
+            end = None if end_h is None else now - timedelta(hours=end_h)
+            registry.deploy(connection, collar, 1, now - timedelta(hours=first_h), end)
+    key = bearer(key_for(migrated_url, "guest", study=1))
+    shown = public.get(f"{API}/animals/1", headers=key).json()["deployments"]
+    assert [(one["collar"], one["to_time"] is None) for one in shown] == [(1, False), (2, True)]
+    asked = f"{MOVEBANK}?study_id=1&entity_type="
+    for entity, column in (("deployment", 1), ("tag", 0)):
+        lines = public.get(asked + entity, headers=key).text.splitlines()[1:]
+        assert [line.split(",")[column] for line in lines] == ["1", "2"]
 
 
 def test_nobody_known_sees_no_animal_of_a_study_that_is_not_public(

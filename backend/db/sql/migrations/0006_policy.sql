@@ -29,10 +29,15 @@ left join taxon_sensitivity t on t.taxon = a.taxon
 left join study s on s.study = a.study;
 comment on view animal_policy is 'Which rule holds for an animal: its own, its taxon''s, its study''s, else high.';
 
+-- Never inlined: planned once for a connection, not in each query that asks.
 create or replace function access(viewer jsonb)
 returns table (study bigint, sensitivity text, cells_per_degree integer, until timestamptz)
-language sql stable
+language plpgsql stable
+rows 20
 as $$
+#variable_conflict use_column
+begin
+    return query
     select distinct on (held.study, d.sensitivity)
         held.study, d.sensitivity, rule.cells_per_degree,
         case when rule.delay = '0' then 'infinity' else now() - rule.delay end
@@ -59,7 +64,8 @@ as $$
     ) rule
     where rule.cells_per_degree is not null
     order by held.study, d.sensitivity,
-        rule.cells_per_degree = 0 desc, rule.cells_per_degree desc, rule.delay
+        rule.cells_per_degree = 0 desc, rule.cells_per_degree desc, rule.delay;
+end
 $$;
 comment on function access is 'What a viewer may see: the most exact rule of the roles held; withheld: no row.';
 
@@ -184,7 +190,9 @@ as $$
 $$;
 comment on function seen_fix is 'Fixes as a viewer may see them.';
 
--- One collar: its spans first, then the fixes of each by fix_once.
+-- One collar: its spans first, then the fixes of each by fix_once. Of bounds not known beforehand the
+-- planner guesses that next to nothing is between them, and would read all collars' by their time:
+-- compared as rows they fit fix_once alone.
 create or replace function seen_fix_in(
     of_collar integer, since timestamptz, until timestamptz, animal bigint, study bigint,
     cells integer
@@ -204,7 +212,9 @@ as $$
         case when cells = 0 then f.reason end,
         f.outlier, seen_fix_in.animal, seen_fix_in.study, cells
     from fix f
-    where f.collar = of_collar and f.recorded_at >= since and f.recorded_at < until
+    where f.collar = of_collar
+      and (f.collar, f.recorded_at) >= (of_collar, since)
+      and (f.collar, f.recorded_at) < (of_collar, until)
 $$;
 comment on function seen_fix_in is 'Fixes of a collar in a span of seen_span, as a viewer of that span may see them.';
 
@@ -269,6 +279,7 @@ as $$
     select d.deployment, d.collar, d.animal, d.during * tstzrange(null, a.until)
     from deployment d
     join seen_animal(viewer) a on a.animal = d.animal
+    where not isempty(d.during * tstzrange(null, a.until))
 $$;
 comment on function seen_period is 'Deployments of the animals a viewer may see, as far as the delay lets.';
 
@@ -289,6 +300,7 @@ $$;
 comment on function seen_collar is 'Collars whose workings a viewer may see: who hears a collar says where it is.';
 
 -- The cells a shape touches, as one rectangle: it tells no more than the cells of its fixes would.
+-- Of an empty shape, an empty one.
 create or replace function given_shape(geometry jsonb, cells_per_degree integer)
 returns jsonb
 language sql immutable parallel safe
@@ -297,11 +309,11 @@ as $$
         when geometry is null then null
         when cells_per_degree = 0 then geometry
         else (
-            select jsonb_build_object('type', 'Polygon', 'coordinates', jsonb_build_array(
-                jsonb_build_array(
+            select jsonb_build_object('type', 'Polygon', 'coordinates',
+                case when west is null then '[]' else jsonb_build_array(jsonb_build_array(
                     jsonb_build_array(west, south), jsonb_build_array(east, south),
                     jsonb_build_array(east, north), jsonb_build_array(west, north),
-                    jsonb_build_array(west, south))))
+                    jsonb_build_array(west, south))) end)
             from (
                 select
                     floor(min((position ->> 0)::float8) * cells_per_degree) / cells_per_degree as west,

@@ -100,8 +100,7 @@ limit %(limit)s
 select d.deployment, d.collar, d.animal, lower(d.during) as begins,
     nullif(upper(d.during), 'infinity') as ends
 from seen_period(%(viewer)s) d
-where not isempty(d.during)
-    and (%(animals)s::bigint[] is null or d.animal = any(%(animals)s))
+where (%(animals)s::bigint[] is null or d.animal = any(%(animals)s))
     and (%(collars)s::bigint[] is null or d.collar = any(%(collars)s))
 order by d.deployment
 

@@ -28,7 +28,7 @@ select from seen_period(%(viewer)s) where collar = %(value)s
 limit 1
 
 -- name: animals
--- A page by the primary key; deployments by deployment_animal.
+-- A page by the primary key; deployments by deployment_animal, as far as the delay lets.
 select
     a.animal, a.name, a.taxon, a.sex, a.study, a.sensitivity, a.mass_g, a.comments,
     case when v.cells_per_degree = 0 then 0.00001 else 1.0 / v.cells_per_degree end::float8
@@ -38,11 +38,12 @@ select
             select json_agg(
                 json_build_object(
                     'deployment', d.deployment, 'collar', d.collar,
-                    'from_time', lower(d.during), 'to_time', upper(d.during)
+                    'from_time', lower(d.during),
+                    'to_time', case when upper(d.during) <= v.until then upper(d.during) end
                 ) order by d.during
             )
             from deployment d
-            where d.animal = a.animal
+            where d.animal = a.animal and coalesce(lower(d.during) < v.until, true)
         ),
         '[]'
     ) as deployments
@@ -57,13 +58,15 @@ limit %(limit)s
 -- name: collars
 -- A page by the primary key; the last status by status_once, backwards: one row per collar.
 select
-    c.collar, c.name, c.study, c.maker, c.model, c.serial, c.added_at, d.animal,
+    c.collar, c.name, c.study, c.maker, c.model, c.serial, c.added_at,
+    worn.animal,
     coalesce(g.records, 0) as records,
     l.recorded_at as last_fix_at,
     s.last_status
 from collar c
 join seen_collar(%(viewer)s) v on v.collar = c.collar
 left join deployment d on d.collar = c.collar and d.during @> now()
+left join seen_animal(%(viewer)s) worn on worn.animal = d.animal
 left join lateral (
     select f.recorded_at
     from latest_fix f
@@ -140,7 +143,9 @@ cross join lateral (
         c.collar, greatest(p.since, %(from_time)s), least(p.until, %(to_time)s),
         p.animal, p.study, p.cells_per_degree
     ) s
-    where (%(after_time)s::timestamptz is null
+    where s.recorded_at >= coalesce(%(from_time)s, '-infinity'::timestamptz)
+      and s.recorded_at < coalesce(%(to_time)s, 'infinity'::timestamptz)
+      and (%(after_time)s::timestamptz is null
            or (s.recorded_at, s.collar, s.generation, s.record)
             > (%(after_time)s, %(after_collar)s, %(after_generation)s, %(after_record)s))
       and (%(west)s::float8 is null
