@@ -175,3 +175,11 @@ def test_the_hull_of_all_fixes_has_its_level(client: httpx.Client, own_herd: Her
     refused = client.post(URL, json=body | {"method": "kde"})
     assert refused.status_code == 409
     assert "level_percent is 100.0" in refused.json()["detail"]
+
+
+def test_an_empty_area_is_given_coarsely_as_an_empty_area(connection: Connection) -> None:
+    for cells in (1, 1000):
+        row = connection.execute(
+            'select given_shape(\'{"type": "MultiPolygon", "coordinates": []}\', %s)', (cells,)
+        ).fetchone()
+        assert row == ({"type": "Polygon", "coordinates": []},)
