@@ -59,7 +59,7 @@ def _search(wake: "Wake", decision: "schedule.Decision", before_uv: int) -> "tup
         settings.pdop_limit_tenths * 10,
         settings.year_least,
         energy.expected_ms(state, costs, decision.knows) // 2,
-        energy.expected_ms(state, costs, energy.COLD) * 2 // 9 + 1000,
+        energy.expected_ms(state, costs, energy.STALE) * 2 // 9 + 1000,
     )
     began_s = wake.now_s if wake.known else 0
     session = receiver.Session(board.gnss, board.clock, board.feed_watchdog)

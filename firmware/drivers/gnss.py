@@ -2,7 +2,7 @@
 
 UBX frame: 0xB5 0x62 | class | id | length u16 | payload | checksum (8-bit Fletcher, 2 bytes).
 Source: u-blox M10 interface description (UBX-21035062), sections "UBX frame structure" and
-UBX-NAV-PVT, UBX-NAV-SAT, UBX-NAV-ORB, UBX-CFG-VALSET, UBX-ACK-ACK, CFG-UART1OUTPROT,
+UBX-NAV-PVT, UBX-NAV-SAT, UBX-NAV-ORB, UBX-CFG-VALSET, UBX-ACK-ACK, CFG-UART1OUTPROT, CFG-UART1,
 UBX-MGA-INI-TIME_UTC, UBX-MGA-INI-POS_LLH, UBX-MGA-DBD, UBX-MGA-ACK.
 
 A receiver comes up with NMEA sentences on, which fill a line of 9600 baud and the buffer behind
@@ -28,6 +28,7 @@ FIX_3D = 3
 _SYNC = b"\xb5\x62"
 _RAM = 1
 _NMEA_OUT = 0x10740002  # CFG-UART1OUTPROT-NMEA, one byte
+_BAUDRATE = 0x40520001  # CFG-UART1-BAUDRATE, four
 _LONGEST = 1024  # of a payload: anything beyond is noise
 _YEAR_MOST = 2099
 _TIME_UTC, _POS_LLH = 0x10, 0x01
@@ -116,6 +117,11 @@ def decode_pvt(payload: bytes, year_least: int) -> "tuple[int | None, Solution |
 
 #: Switches the sentences off.
 QUIET = pack(*VALSET, struct.pack("<BBHIB", 0, _RAM, 0, _NMEA_OUT, 0))
+
+
+def pack_baud(baud: int) -> bytes:
+    """Return the message that sets the rate of the receiver's line, in RAM."""
+    return pack(*VALSET, struct.pack("<BBHII", 0, _RAM, 0, _BAUDRATE, baud))
 
 
 def pack_time(unix_s: int) -> bytes:

@@ -8,6 +8,9 @@ hear them (a closed sky); or when the receiver does not answer at any rate of th
 
 A time of day is believed when it agrees with the collar's own clock, or when epochs agree with
 each other as far as they are apart: one bad epoch moves no clock.
+
+Its line starts at 9600 baud, where two kilobytes of navigation data take two seconds of its
+power: it is raised to 38400 first, what the collar's buffer can take between two reads.
 """
 
 from collections import namedtuple
@@ -21,19 +24,20 @@ if TYPE_CHECKING:
     from ..board import Clock, GnssPort
 
 _START_MS = 300  # from power to the first byte it understands
+_RAISE_MS = 50  # until the line has its new rate, the message at the old one included
 _PERIOD_MS = 1000
 _ANSWER_MS = 160  # a solution takes 104 ms at 9600 baud
 _SATELLITES_MS = 450
 _ORBITS_MS = 300
 _ORBITS_LEAST = 6  # heard anew
 _FEED_MS = 20000
-_RATES = (9600, 38400, 115200)  # tried in turn when nothing is understood
+_RATES = (38400, 9600, 115200)  # tried in turn when nothing is understood
 _DEAF_POLLS = 3  # at each rate
 _HEARD_LEAST = 5  # satellites
 _CNO_LEAST = 10  # dB-Hz
 _AGREE_S = 30  # with the collar's clock
 _EPOCHS = 3  # or so many agree
-_DUMP_MS, _DUMP_QUIET_MS, _DUMP_STEP_MS = 6000, 1000, 200
+_DUMP_MS, _DUMP_QUIET_MS, _DUMP_STEP_MS = 6000, 1000, 100
 
 #: What to accept, and when to look. timeout_ms; accuracy_mm (68 %); pdop_e2; year_least;
 #: first_ms: no fix is likely before; settle_ms: by then all satellites that can be are heard.
@@ -70,6 +74,10 @@ class Session:
         self.answered = False
         port.power(True)
         clock.sleep_ms(_START_MS)
+        port.write(gnss.pack_baud(_RATES[0]))
+        clock.sleep_ms(_RAISE_MS)
+        port.set_baud(_RATES[0])
+        port.read()  # its acknowledgement is none of the switch of the sentences
 
     def close(self) -> None:
         """Switch the receiver off."""

@@ -19,8 +19,8 @@ from hardware.twin.search import SearchParts
 from hardware.twin.seeded import normal, uniform
 
 COUNT_S = 1800  # fixes count once in each half hour of UTC
-RESTORE_S = 1.0  # from power until the receiver has been told what the collar saved
-SAVE_S = 1.1  # to read its data back after a cold start
+RESTORE_S = 0.4  # from power until the receiver has been told what the collar saved
+SAVE_S = 0.4  # to read its data back after it heard orbits
 POLL_S = 1.0  # a fix is noticed at the next poll
 WAKE_UP_MG = 62.5  # threshold of the accelerometer's flag
 _HEARD_LEAST = 5  # fewer satellites and the search is hopeless

@@ -23,8 +23,8 @@ class Port:
 
     renewed_ms = 50000
 
-    def __init__(self, answer, heard=9, baud=9600, off_s=0):
-        self.answer, self.heard, self.baud, self.off_s = answer, heard, baud, off_s
+    def __init__(self, answer, heard=9, baud=9600, deaf=False):
+        self.answer, self.heard, self.baud, self.deaf = answer, heard, baud, deaf
         self.now_ms, self.line, self.out, self.on = 0, 9600, b"", None
         self.written, self.fed_ms, self.saved = [], 0, []
 
@@ -38,7 +38,9 @@ class Port:
         self.written.append((self.now_ms, data))
         if self.line != self.baud:
             return
-        if data.endswith(gnss.pack(*gnss.PVT)):
+        if data == gnss.pack_baud(38400) and not self.deaf:
+            self.baud = 38400
+        elif data.endswith(gnss.pack(*gnss.PVT)):
             self.out += self.answer(self.now_ms)
         elif data.endswith(gnss.pack(*gnss.SAT)):
             self.out += satellites(self.heard)
@@ -121,7 +123,7 @@ def test_the_processor_is_in_stop_until_a_fix_is_likely():
 def test_sentences_are_switched_off_until_the_receiver_says_so():
     port = Port(lambda now_ms: (DONE if now_ms > 3000 else b"") + NOBODY)
     search(port, timeout=8000)
-    quiet = [data.startswith(gnss.QUIET) for _, data in port.written]
+    quiet = [data.startswith(gnss.QUIET) for _, data in port.written[1:]]
     assert quiet[0] and not quiet[-1]
 
 
@@ -172,9 +174,12 @@ def test_epochs_that_jump_about_are_never_believed():
     assert (outcome.solution, outcome.unix_s) == (None, None)
 
 
-def test_a_receiver_at_another_rate_is_found():
-    for baud in (38400, 115200):
-        assert search(Port(fixes_at(0), baud=baud)).solution is not None
+def test_a_receiver_at_any_rate_is_found_and_one_that_can_is_asked_for_a_fast_one():
+    for baud in (9600, 38400, 115200):
+        port = Port(fixes_at(0), baud=baud)
+        assert search(port).solution is not None
+        assert port.baud == (115200 if baud == 115200 else 38400)
+    assert search(Port(fixes_at(0), deaf=True)).solution is not None
 
 
 def test_a_silent_receiver_is_given_up_at_every_rate():
@@ -195,7 +200,7 @@ def test_it_stays_on_until_its_ephemerides_are_new_or_time_is_over():
         port = Port(lambda now_ms: NOBODY)
         session = receiver.Session(port, port, port.feed)
         assert session.renew(40000, timeout_ms, 180) == renewed
-        assert port.written[1][0] >= 40000
+        assert port.written[2][0] >= 40000
         assert min(50000, timeout_ms) <= port.now_ms <= min(50000, timeout_ms) + 1000
 
 
@@ -206,7 +211,7 @@ def test_its_own_data_come_back_as_they_were():
     session.save(kept.keep)
     assert kept.end(NOW)
     session.restore(Reader(memory).next)
-    told = b"".join(data for _, data in port.written[1:])
+    told = b"".join(data for _, data in port.written[2:])
     frames = gnss.Reader().feed(told)
     assert [payload[0] for _, _, payload in frames] == list(range(8))
 

@@ -72,7 +72,7 @@ def test_the_fast_life_is_the_full_twins(bases):
             (len(life.diary.fixes_s), life.income_j(0, life.end_s), life.energy_j + life.zero_j)
         )
     fixes, came_j, left_j = np.sum(whole, axis=0) / np.sum(fast, axis=0)
-    assert fixes == pytest.approx(1.0, abs=0.15)
+    assert fixes == pytest.approx(1.0, abs=0.1)
     assert came_j == pytest.approx(1.0, abs=0.001)
     assert left_j == pytest.approx(1.0, abs=0.03)
 

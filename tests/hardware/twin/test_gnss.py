@@ -330,6 +330,9 @@ def test_the_collars_search_is_undisturbed_by_sentences():
         def power(self, on):
             self.device.power(on, self.now_us)
 
+        def set_baud(self, baud):
+            self.device.set_baud(baud)
+
         def write(self, data):
             self.device.write(data, self.now_us)
 
