@@ -103,14 +103,14 @@ limit %(limit)s
 -- name: fix_columns
 -- Fixes as bytes, column by column; `backend.fix_columns` puts a page in the place of all.
 select
-    string_agg(int4send(collar), ''), string_agg(int4send(generation), ''),
-    string_agg(int8send(record), ''), string_agg(timestamptz_send(recorded_at), ''),
-    string_agg(float8send(lat), ''), string_agg(float8send(lon), ''),
-    string_agg(float4send(coalesce(altitude_m, 'NaN')), ''),
-    string_agg(float4send(coalesce(accuracy_m, 'NaN')), ''),
-    string_agg(int2send(coalesce(reason, (-1)::smallint)), ''),
-    string_agg(int2send(outlier), ''), string_agg(int8send(coalesce(animal, 0)), ''),
-    string_agg(int4send(cells_per_degree), '')
+    string_agg(int4send(collar), null), string_agg(int4send(generation), null),
+    string_agg(int8send(record), null), string_agg(timestamptz_send(recorded_at), null),
+    string_agg(float8send(lat), null), string_agg(float8send(lon), null),
+    string_agg(float4send(coalesce(altitude_m, 'NaN')), null),
+    string_agg(float4send(coalesce(accuracy_m, 'NaN')), null),
+    string_agg(int2send(coalesce(reason, (-1)::smallint)), null),
+    string_agg(int2send(outlier), null), string_agg(int8send(coalesce(animal, 0)), null),
+    string_agg(int4send(cells_per_degree), null)
 from seen_fix('[]') page
 
 -- name: fix_page
