@@ -37,7 +37,7 @@ TABLE = (
     ("send_age_max_s", 3600, 2592000, 604800, "longest pause a small budget makes of send_age_s"),
     ("target_permille", 0, 1000, 370, "charge to hold, of the full storage; less leaks less"),
     ("horizon_days", 1, 365, 20, "to bring the storage to the target"),
-    ("reserve_days", 0, 365, 90, "of sleep, that only alarms may touch"),
+    ("reserve_days", 10, 365, 90, "of sleep, that only alarms may touch"),
     ("income_days", 1, 60, 5, "memory of the learned income"),
     ("tx_power_dbm", 0, 14, 14, "of the radio"),
     ("wake_max_s", 600, 21600, 21600, "longest sleep"),
@@ -54,6 +54,7 @@ TABLE = (
     ("channel", 0, 9, 0, "of the region, to send on alone for a bridge of one radio; 0: all"),
     ("sf", 0, 12, 0, "spreading factor to send with alone, likewise; 0: as the link needs"),
 )
+YEAR_LEAST = 16  # its number
 _ROOM = 64  # words of the block in FRAM: settings, then the two versions
 _VERSION, _FENCE_VERSION = 62, 63
 _UNSET = 0xFFFFFFFF

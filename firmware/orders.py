@@ -13,6 +13,7 @@ same number within a day; firing disarms first.
 
 from . import config
 from ._typing import TYPE_CHECKING
+from .civil import civil_from_unix
 from .identity import advance_identity
 from .wire import command, hello
 from .wire.command import Command
@@ -59,12 +60,15 @@ def take(
         if isinstance(order, Command):
             state.order_result = _command(order, now_s, state, log, board)
         else:
-            state.order_result = _configure(order, state, board)
+            state.order_result = _configure(order, now_s, state, board)
     state.commit(board.fram)
     return True
 
 
-def _configure(order: "Config", state: "State", board: "Board") -> int:
+def _configure(order: "Config", now_s: int, state: "State", board: "Board") -> int:
+    for number, value in order.changes:
+        if number == config.YEAR_LEAST and value > civil_from_unix(now_s)[0]:
+            return hello.RESULT_BAD_VALUE  # no fix and no time would count until then
     try:
         config.apply(board.fram, order.changes)
     except config.UnknownSetting:

@@ -233,6 +233,11 @@ class Wake:
 
     def _status(self) -> Status:
         state = self.state
+        try:
+            temperature_c = self.board.gauge.temperature_c()
+        except Exception as error:
+            health.note_error(state, schedule.TASK_SLEEP, error)
+            temperature_c = None
         return Status(
             0,
             self.now_s,
@@ -243,5 +248,5 @@ class Wake:
             state.failed_fixes,
             state.frames,
             state.brownouts,
-            self.board.gauge.temperature_c(),
+            temperature_c,
         )

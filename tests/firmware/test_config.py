@@ -19,6 +19,11 @@ def test_settings_come_back():
     assert settings.send_records == 8
 
 
+def test_no_setting_takes_the_whole_reserve_away():
+    error = raised(config.ConfigError, lambda: config.Settings(reserve_days=0))
+    assert (error.name, error.value, error.limits) == ("reserve_days", 0, "10..365")
+
+
 def test_a_value_outside_its_limits_is_named():
     error = raised(config.ConfigError, lambda: config.Settings(gnss_timeout_s=5))
     assert str(error) == "gnss_timeout_s is 5, expected 10..600"

@@ -48,6 +48,14 @@ def test_settings_change_all_or_none():
     assert collar.state.settings_order == 1
 
 
+def test_a_least_year_that_is_still_to_come_is_refused():
+    assert config.TABLE[config.YEAR_LEAST][0] == "year_least"
+    collar = Collar()
+    wrong = collar.take(Config(1, LATER, [(config.YEAR_LEAST, 2027)]))
+    right = collar.take(Config(2, LATER, [(config.YEAR_LEAST, 2026)]))
+    assert (wrong, right) == (hello.RESULT_BAD_VALUE, hello.RESULT_DONE)
+
+
 def test_a_changed_fence_forgets_where_the_animal_was():
     collar = Collar()
     collar.state.fence_known, collar.state.fence_inside = 3, 3

@@ -8,6 +8,7 @@ from firmware.wire import kind
 from firmware.wire.alarm import Alarm
 from firmware.wire.fix import Fix
 from firmware.wire.health import Health
+from firmware.wire.status import Status
 
 from .desk import COLLAR, EPOCH, GENERATION, KEY, START_S, Desk, pvt
 
@@ -78,6 +79,19 @@ def test_a_brown_out_without_a_converter_makes_the_book_humble():
     assert block.income_uj == income_uj // 2
     assert energy.estimate_uj(block, on.costs, on.now_s()) < 10000000
     assert block.fixes == fixes
+
+
+def test_a_broken_thermometer_does_not_silence_the_status():
+    on = desk()
+
+    def broken():
+        raise OSError("converter")
+
+    on.temperature_c = broken
+    live(on, 2)
+    told = records(on, Status)[-1]
+    assert told.temperature_c is None
+    assert told.recorded_at_s > START_S + DAY
 
 
 def test_a_missing_accelerometer_is_noted_once_and_kills_nobody():
