@@ -32,9 +32,13 @@ class AuditLog:
             psycopg.Error, psycopg_pool.PoolTimeout: it could not be stored. What was to be
                 audited must then not happen.
         """
+        self.begin(entry).result()
+
+    def begin(self, entry: Entry) -> Future[None]:
+        """The same, to be waited for by the result of what is returned."""
         stored: Future[None] = Future()
         self._queue.put((entry, stored))
-        stored.result()
+        return stored
 
     def close(self) -> None:
         """Store what waits, and end."""

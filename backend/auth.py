@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from psycopg import Connection
 
+from backend.audit import AuditLog
 from backend.db import accounts
 from backend.db.audit import Entry
 from backend.db.queries import query
@@ -122,7 +124,8 @@ def identify(database: Connection[Any], text: str, tokens: Any = None) -> Princi
     for fault in ("expired", "revoked"):
         if key[fault]:
             raise Unauthenticated(f"this key is {fault}")
-    database.execute(query("touch_key"), {"api_key": key["api_key"]})
+    if key["untouched"]:
+        database.execute(query("touch_key"), {"api_key": key["api_key"]})
     actor = f"{key['account_name']} #{key['account']} {key['kind']} {key['prefix']}"
     return Principal(actor, key["account"], _roles(key["roles"]), frozenset(key["scopes"]))
 
@@ -170,12 +173,31 @@ Caller = Annotated[Principal, Depends(get_principal)]
 
 def get_viewer(request: Request, database: Database, caller: Caller) -> Principal:
     """Who asks for positions; whoever may see any exactly is written into the audit."""
-    if caller.roles and rows(database, "sees_any_exactly", viewer=caller.viewer)[0]["exactly"]:
-        audit(request, caller, "read")
+    if stored := _audit_read(request, database, caller):
+        stored.result()
     return caller
 
 
-Viewer = Annotated[Principal, Depends(get_viewer)]
+def viewing(request: Request, database: Database, caller: Caller) -> Iterator[Principal]:
+    """The same around a route: it reads while the audit is written; both end before the answer."""
+    stored = _audit_read(request, database, caller)
+    try:
+        yield caller
+    finally:
+        if stored:
+            stored.result()
+
+
+Viewer = Annotated[Principal, Depends(viewing, scope="function")]
+
+
+def _audit_read(
+    request: Request, database: Connection[Any], caller: Principal
+) -> Future[None] | None:
+    if caller.roles and rows(database, "sees_any_exactly", viewer=caller.viewer)[0]["exactly"]:
+        log: AuditLog = request.app.state.audit
+        return log.begin(audited(request, caller, "read"))
+    return None
 
 
 def audit(request: Request, caller: Principal, action: str, **what: Any) -> None:

@@ -45,7 +45,7 @@ class Verdict(NamedTuple):
 
 def append(connection: psycopg.Connection[Any], entries: Sequence[Entry]) -> None:
     """Add entries at the end, in one transaction."""
-    with connection.transaction():
+    with connection.pipeline(), connection.transaction():  # to the database and back twice
         connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
         last = connection.execute(query("audit_head")).fetchone()
         first, previous = (int(last[0]) + 1, bytes(last[1])) if last else (1, _GENESIS)

@@ -162,6 +162,19 @@ def test_every_exact_read_is_in_the_audit_before_it_is_answered(
     assert paths == ["fixes", "latest", "tracks", "home-ranges", "corridors", "fixes/export"]
 
 
+def test_what_cannot_be_audited_is_not_answered(
+    own_herd: Herd, client: httpx.Client, connection: psycopg.Connection[Any]
+) -> None:
+    client.get(f"{API}/latest").raise_for_status()
+    connection.execute("alter table audit rename to away")
+    for path in ("latest", "fixes", "fixes/export", "tracks"):
+        answer = client.get(f"{API}/{path}")
+        assert answer.status_code == 503
+        assert "coordinates" not in answer.text
+    connection.execute("alter table away rename to audit")
+    client.get(f"{API}/latest").raise_for_status()
+
+
 def test_a_changed_audit_is_found_and_its_rows_resist(
     connection: psycopg.Connection[Any],
 ) -> None:

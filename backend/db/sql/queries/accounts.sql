@@ -6,6 +6,7 @@ select
     k.api_key, k.kind, k.hash, k.scopes, k.account, a.name as account_name, k.prefix,
     coalesce(k.expires_at <= now(), false) as expired,
     k.revoked_at is not null or a.disabled_at is not null as revoked,
+    coalesce(k.last_used_at < now() - interval '1 minute', true) as untouched,
     (
         select coalesce(jsonb_agg(jsonb_build_object('study', study, 'role', role)), '[]')
         from membership
