@@ -136,7 +136,10 @@ class Batch:
         place = None if np.isnan(self.lat[row]) else (self.lat[row], self.lon[row])
         return (
             int(self.time_us[row]), int(self.animal[row]), place, int(self.outlier[row]),
-            frozenset((term, word) for term, word in told if word and term != terms.EVENT_ID),
+            frozenset(
+                (term, word) for term, word in told
+                if word and term != terms.EVENT_ID and (term, word) != (terms.SENSOR, "gps")
+            ),
         )  # fmt: skip
 
     def event_rows(self, rows: NDArray[np.intp], record: Integers) -> Iterator[bytes]:

@@ -88,6 +88,7 @@ from unnest('{enable_seqscan,enable_hashjoin,enable_mergejoin}'::text[]) as name
 -- name: known_to_import
 -- What is stored for the tag and millisecond of rows: whether any says the same, whether all came
 -- with this import, and the last number. A record that came by radio is the same position again.
+-- Rows that name no sensor mean GPS, as an export says of them.
 -- By fix_once and imported_event_pkey.
 with came as materialized (
     select row_, collar, timestamptz 'epoch' + time_us * interval '1 microsecond' as at, lat, lon,
@@ -115,7 +116,8 @@ cross join lateral (
             and f.lon is not distinct from c.lon
             and case
                 when e.header = c.header and e.words = c.words then true
-                else told(e.header, e.words) = told(c.header, c.words)
+                else '{"sensor-type": "gps"}' || coalesce(told(e.header, e.words), '{}')
+                    = '{"sensor-type": "gps"}' || coalesce(told(c.header, c.words), '{}')
             end
         ) as same,
         bool_and(e.xmin = pg_current_xact_id()::xid) as own,
