@@ -55,9 +55,8 @@ _BALANCE_MAX_S = 30 * DAY_S  # beyond, the clock is more likely wrong than the b
 _CALM_S, _CALM_MOST_S = 3600, 43200  # of a span that teaches rest
 # A voltage 0.2 mV off at both ends, 33 mJ, is to what a span took as 1 to its length: spans weigh
 # with the squares of their lengths, here in tenths of an hour. The table's rest, off by 30 %,
-# weighs as much as one span of 8 h.
-_REST_TABLE, _REST_KNOWN = 80 * 80, 4 * 80 * 80
-_RICH = 4  # times rest is the income of a collar that need not know it
+# weighs as much as one span of 8 h; beyond 64 of them old ones fade, since leakage changes.
+_REST_TABLE, _REST_KNOWN, _REST_MOST = 80 * 80, 4 * 80 * 80, 64 * 80 * 80
 _ESR_COLD = 3  # the storage's series resistance at -20 degrees, as a multiple of the tabled one
 _WAKES_PER_DAY = 4  # without any task
 ALARM_FRAMES = 24  # of a mortality alarm nobody answers, kept in reserve
@@ -362,14 +361,9 @@ def plausible(costs: "Costs", voltage_uv: int) -> bool:
     return bool(costs.brownout_uv * 9 // 10 <= voltage_uv <= costs.full_uv * 103 // 100)
 
 
-def rest_is_known(state: "State", costs: "Costs") -> bool:
-    """Return whether more still time would teach little about rest.
-
-    To a rich collar it does not matter, and would be told from what its animal brings in while it
-    hardly moves.
-    """
-    rich = state.income_uj > _RICH * costs.standby_nw * DAY_S // 1000
-    return bool(rich or state.rest_weight >= _REST_KNOWN)
+def rest_is_known(state: "State") -> bool:
+    """Return whether rest is known so well that the animal need not be looked at more for it."""
+    return bool(state.rest_weight >= _REST_KNOWN)
 
 
 def _watch_calm(state: "State", costs: "Costs", now_s: int, energy_uj: int) -> None:
@@ -382,12 +376,12 @@ def _watch_calm(state: "State", costs: "Costs", now_s: int, energy_uj: int) -> N
         state.calm_s = now_s - state.calm_at_s
         state.calm_drop_uj = state.calm_uj - energy_uj
         return
-    if _CALM_S <= state.calm_s <= _CALM_MOST_S + DAY_S and not rest_is_known(state, costs):
+    if _CALM_S <= state.calm_s <= _CALM_MOST_S + DAY_S:
         known_nw = state.rest_nw or costs.standby_nw
         seen_nw = state.calm_drop_uj * 1000 // state.calm_s
         weight = (state.calm_s // 360) ** 2
         known = max(state.rest_weight, _REST_TABLE) + weight
         rest_nw = known_nw + (seen_nw - known_nw) * weight // known
         state.rest_nw = max(costs.standby_nw // 2, min(rest_nw, 2 * costs.standby_nw))
-        state.rest_weight = known
+        state.rest_weight = min(known, _REST_MOST)
     state.calm_at_s, state.calm_uj, state.calm_s = now_s, energy_uj, 0

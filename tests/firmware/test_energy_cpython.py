@@ -109,6 +109,16 @@ def test_still_spans_teach_what_a_day_at_rest_takes():
     assert state.income_uj < 20000
 
 
+def test_rest_is_learned_again_by_the_rich_and_after_it_was_known():
+    state, stored_uj, taken_uj = State(), 96000000, 400000
+    state.still_at_s, state.income_uj = 999999, 5000000
+    state.rest_nw, state.rest_weight = COSTS.standby_nw // 2, 1 << 18
+    for quarter in range(600):
+        energy.balance(state, COSTS, Settings(), 1000000 + quarter * DAY // 4, stored_uj)
+        stored_uj -= taken_uj // 4
+    assert abs(energy.rest_uj_per_day(state, COSTS) - taken_uj) < taken_uj // 10
+
+
 def test_at_the_target_the_budget_is_income_less_rest():
     state = State()
     state.income_uj = 4000000
