@@ -34,14 +34,14 @@ def run(wake: "Wake", decision: "schedule.Decision") -> None:
         fixed = outcome is not None and outcome.solution is not None
         knows, now_s = decision.knows, wake.now_s
         schedule.end_fix(state, wake.costs, settings, decision, knows, now_s, on_ms, fixed, heard)
-        after_uv = _read_uv(wake)
-        if before_uv and after_uv:
-            energy.learn_search_power(state, wake.costs, before_uv, after_uv, on_ms)
-    answered = outcome is not None and outcome.answered
-    if answered or state.failed_in_row >= _SILENT:
-        wake.fault(health.RECEIVER, not answered, state.failed_in_row)
-    if outcome is not None and outcome.solution is not None:
+        answered = outcome is not None and outcome.answered
+        if answered or state.failed_in_row >= _SILENT:
+            wake.fault(health.RECEIVER, not answered, state.failed_in_row)
+    if outcome.solution is not None:
         _log(wake, decision.reason, outcome.solution)
+    after_uv = _read_uv(wake)
+    if before_uv and after_uv:
+        energy.learn_search_power(state, wake.costs, before_uv, after_uv, on_ms)
 
 
 def _read_uv(wake: "Wake") -> int:

@@ -10,7 +10,7 @@ from firmware.wire.fix import Fix
 from firmware.wire.health import Health
 from firmware.wire.status import Status
 
-from .desk import COLLAR, EPOCH, GENERATION, KEY, START_S, Desk, pvt
+from .desk import COLLAR, EPOCH, GENERATION, KEY, START_S, Desk, Sky, pvt
 
 DAY = 86400
 
@@ -110,6 +110,38 @@ def test_a_receiver_that_never_answers_is_noted_once_and_backs_off():
     live(on, 10)
     assert [record.code for record in records(on, Health)] == [5]
     assert remembered(on).failed_fixes - before < 60
+
+
+def test_a_receiver_that_cannot_be_switched_on_is_noted_once_and_backs_off(monkeypatch):
+    on = desk()
+
+    def broken(receiver, switched_on):
+        raise OSError("rail")
+
+    monkeypatch.setattr(Sky, "power", broken)
+    before = remembered(on).failed_fixes
+    live(on, 10)
+    assert [record.code for record in records(on, Health)] == [5]
+    assert remembered(on).failed_fixes - before < 60
+
+
+def test_a_gauge_that_fails_after_a_search_costs_no_fix(monkeypatch):
+    on, off_ms = desk(), [0]
+    fixes, working, power = remembered(on).fixes, on.voltage_uv, Sky.power
+
+    def switched(receiver, switched_on):
+        off_ms[0] = 0 if switched_on else on.now_ms
+        power(receiver, switched_on)
+
+    def failing():
+        if on.now_ms - off_ms[0] < 1000:
+            raise OSError("converter")
+        return working()
+
+    monkeypatch.setattr(Sky, "power", switched)
+    on.voltage_uv = failing
+    live(on, 3)
+    assert remembered(on).fixes == len(records(on, Fix)) > fixes
 
 
 def test_a_memory_full_of_noise_still_wakes_and_waits_for_a_new_key():
