@@ -31,6 +31,9 @@ _REASON_TEXTS = [json.dumps(REASONS.get(n, f"reason {n}")).encode() for n in ran
 _REASONS = np.frombuffer(b"".join(_REASON_TEXTS), np.uint8)
 _REASON_ENDS = np.cumsum([len(text) for text in _REASON_TEXTS])
 _PLACE = "\nfrom seen_fix('[]') page"
+_NAMES = """,
+    string_agg(textsend(name), null),
+    string_agg(int4send(coalesce(octet_length(name), -1)), null)"""
 _KINDS = (">i4", ">i4", ">i8", ">i8", ">f8", ">f8", ">f4", ">f4", ">i2", ">i2", ">i8", ">i4")
 
 
@@ -50,8 +53,10 @@ class FixColumns(NamedTuple):
     outlier: NDArray[np.int16]
     animal: NDArray[np.int64]
     cells_per_degree: NDArray[np.int32]
-    names: list[str] | None = None
-    """JSON texts of the animals' names, where asked for"""
+    names: NDArray[np.uint8] = np.frombuffer(b"", np.uint8)
+    """The animals' names in UTF-8, one behind the other, where asked for"""
+    name_sizes: NDArray[np.int32] = np.empty(0, np.int32)
+    """(n,) bytes of each, -1 for null; or (0,) for no names"""
 
     @property
     def rows(self) -> int:
@@ -60,8 +65,8 @@ class FixColumns(NamedTuple):
 
     def first(self, rows: int) -> FixColumns:
         """The first `rows` of them."""
-        names = None if self.names is None else self.names[:rows]
-        return FixColumns(*(column[:rows] for column in self[:12]), names)  # type: ignore[call-arg, arg-type]
+        columns = (column[:rows] for column in self[:12])
+        return FixColumns(*columns, self.names, self.name_sizes[:rows])  # type: ignore[call-arg, arg-type]
 
     def cursor(self) -> Cursor:
         """Where to go on behind the last of them."""
@@ -72,18 +77,15 @@ class FixColumns(NamedTuple):
         """Features, separated by commas."""
         from backend.geojson_kernel import LONGEST, write_fixes
 
-        texts = [name.encode() for name in self.names or ()]
-        names = np.frombuffer(b"".join(texts), np.uint8)
-        ends = np.cumsum([len(text) for text in texts]).astype(np.int64)
-        out = np.empty(self.rows * LONGEST + names.size, np.uint8)
-        written = write_fixes(out, *self[:12], _REASONS, _REASON_ENDS, names, ends)
+        out = np.empty(self.rows * LONGEST + 6 * self.names.size, np.uint8)
+        written = write_fixes(out, *self[:12], _REASONS, _REASON_ENDS, *self[12:])
         return out[:written].tobytes()
 
 
 def read(connection: Connection[Any], name: str, values: dict[str, Any]) -> FixColumns:
     """The answer of a query with the columns of `seen_fix`, and perhaps `name`, in its order."""
     named = name.startswith("latest")
-    names = ", array_agg(coalesce(to_json(name)::text, 'null'))" if named else ""
+    names = _NAMES if named else ""
     columns_of = query("fix_columns").replace(_PLACE, f"{names} from ({query(name)}) page")
     row = connection.execute(columns_of, values, binary=True).fetchone()
     assert row is not None  # an aggregate always answers
@@ -91,8 +93,10 @@ def read(connection: Connection[Any], name: str, values: dict[str, Any]) -> FixC
         np.frombuffer(field or b"", kind).astype(np.dtype(kind).newbyteorder("="))
         for field, kind in zip(row, _KINDS, strict=False)
     ]
-    named_by = (row[12] or []) if named else None
-    return FixColumns(*columns, named_by)  # type: ignore[call-arg, arg-type]
+    if named:
+        columns += [np.frombuffer(row[12] or b"", np.uint8)]
+        columns += [np.frombuffer(row[13] or b"", ">i4").astype(np.int32)]
+    return FixColumns(*columns)
 
 
 def chunks(

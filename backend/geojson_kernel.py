@@ -40,6 +40,8 @@ _STORED = _text("0.00001")
 _EPOCH_DAYS = 730_425  # from 0000-03-01 to 2000-01-01, where PostgreSQL counts from
 _SCALES = 10 ** np.arange(10)
 _DAY_US = 86_400_000_000
+_U00 = _text("\\u00")
+_HEX = _text("0123456789abcdef")
 
 
 @njit(cache=True)
@@ -115,6 +117,25 @@ def _put_time(out: Bytes, at: int, time_us: int) -> int:
     return at + 1
 
 
+@njit(cache=True)
+def _put_string(out: Bytes, at: int, text: Bytes) -> int:
+    out[at] = 34
+    at += 1
+    for byte in text:
+        if byte < 32:
+            at = _put(out, at, _U00)
+            out[at], out[at + 1] = _HEX[byte >> 4], _HEX[byte & 15]
+            at += 2
+            continue
+        if byte == 34 or byte == 92:
+            out[at] = 92
+            at += 1
+        out[at] = byte
+        at += 1
+    out[at] = 34
+    return at + 1
+
+
 @njit(cache=True, nogil=True)
 def write_fixes(
     out: Bytes,
@@ -133,12 +154,12 @@ def write_fixes(
     reasons: Bytes,
     reason_ends: NDArray[np.int64],
     names: Bytes,
-    name_ends: NDArray[np.int64],
+    name_sizes: NDArray[np.int32],
 ) -> int:
     """Write n features; returns the bytes written.
 
     Args:
-        out: at least n * LONGEST + names.size bytes.
+        out: at least n * LONGEST + 6 * names.size bytes.
         collar: (n,), as all columns of `seen_fix`
         generation: (n,)
         record: (n,)
@@ -153,10 +174,10 @@ def write_fixes(
         cells_per_degree: (n,)
         reasons: JSON texts of the reasons 0..15 one behind the other
         reason_ends: (16,) where each ends
-        names: JSON texts of the animals' names, of each row, one behind the other
-        name_ends: (n,) where each ends, or (0,) for no names
+        names: the animals' names, of each row, in UTF-8 one behind the other
+        name_sizes: (n,) bytes of each, -1 for null; or (0,) for no names
     """
-    at = 0
+    at, named = 0, 0
     for i in range(collar.size):
         if i:
             out[at] = 44
@@ -190,9 +211,13 @@ def write_fixes(
             at = _put_decimal(out, at, 1.0 / cells_per_degree[i], 5)
         else:
             at = _put(out, at, _STORED)
-        if name_ends.size:
+        if name_sizes.size:
             at = _put(out, at, _NAME)
-            at = _put(out, at, names[name_ends[i - 1] if i else 0 : name_ends[i]])
+            if name_sizes[i] < 0:
+                at = _put(out, at, _NULL)
+            else:
+                at = _put_string(out, at, names[named : named + name_sizes[i]])
+                named += name_sizes[i]
         out[at] = 125
         out[at + 1] = 125
         at += 2

@@ -57,3 +57,20 @@ def test_fixes_of_one_are_those_among_all(herd: Herd, of: dict[str, int]) -> Non
     (name, number), *_ = of.items()
     assert alone
     assert alone == [one for one in everything if one["properties"][name] == number]
+
+
+def test_a_name_stays_itself_whatever_is_in_it(
+    connection: Connection[Any], own_herd: Herd
+) -> None:
+    names = ['"Ann\\a"\n\x01\x1f', "Flüria 🐐"]
+    connection.execute("update animal set name = %s where animal = %s", (names[0], own_herd.gian))
+    connection.execute(
+        "update animal set name = %s where animal = %s", (names[1], own_herd.flurina)
+    )
+    connection.commit()
+    with serving(own_herd.database_url) as client:
+        latest = client.get(f"{API}/latest").json()["features"]
+    found = {one["properties"]["animal"]: one["properties"]["name"] for one in latest}
+    assert found[own_herd.gian] == names[0]
+    assert found[own_herd.flurina] == names[1]
+    assert None not in found or found[None] is None
