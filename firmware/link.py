@@ -32,8 +32,10 @@ _SEED = 0x1D10
 _BACKOFF_S = 300
 _BACKOFF_MAX_S = 21600
 _JITTER_S = 64
-_POOR_WAIT_MAX_S = 172800  # schedule.SEND_WAIT_MAX_S is this and the jitter
+_POOR_WAIT_MAX_S = 86400  # schedule.SEND_WAIT_MAX_S is this and the jitter
 _MISSES_PER_SF = 2
+_MISSES_LONG = 12  # from then on two quick frames and a slow one in turn
+_SF_QUICK = 9
 _MISSES_CHEAP = 4  # from then on unanswered frames have to fit the day's budget
 _SHARE = 16  # unanswered frames take at most a sixteenth of the budget
 # Chance in thousandths that a frame is heard, by the margin of the one before, 3 dB and up in
@@ -151,17 +153,21 @@ def begin_frame(state: "State", now_s: int, salt: int, poor_s: int) -> int:
 
     So a cut or an error on the way already is what happens without an answer: wait 5 minutes,
     doubling to 6 hours, from the fifth miss on at least `poor_s`; and a slower rate after every
-    second miss. `salt` (any number that differs between collars and frames) keeps two collars from
-    meeting again and again.
+    second miss. After a long silence two of three frames go at a quick rate: that costs a seventh
+    of the slowest, and who comes back is mostly well in reach. `salt` (any number that differs
+    between collars and frames) keeps two collars from meeting again and again.
     """
     sf = max(region.SF_MIN, min(state.sf, region.SF_MAX))
-    state.misses = min(state.misses + 1, 255)
+    state.misses = state.misses + 1 if state.misses < 255 else 250
     state.draining = 0
     wait_s = min(_BACKOFF_S << min(state.misses - 1, 10), _BACKOFF_MAX_S)
     if state.misses > _MISSES_CHEAP:
         wait_s = max(wait_s, poor_s)
     state.send_after_s = now_s + wait_s + salt % _JITTER_S
-    state.sf = min(sf + 1, region.SF_MAX) if state.misses % _MISSES_PER_SF == 0 else sf
+    if state.misses >= _MISSES_LONG:
+        state.sf = _SF_QUICK if state.misses % 3 else region.SF_MAX
+    elif state.misses % _MISSES_PER_SF == 0:
+        state.sf = min(sf + 1, region.SF_MAX)
     return sf
 
 

@@ -51,7 +51,7 @@ REASON_COMMAND = 6
 REASON_OTHER = 7
 
 SOON_S = 2  # until the next wake when something is due at once
-SEND_WAIT_MAX_S = 172800 + 64  # longest back-off between frames nobody answers
+SEND_WAIT_MAX_S = 86400 + 64  # longest back-off between frames nobody answers
 _RETRY_S = 300  # search without a clock, doubling
 _CLOSED_S = 3600  # after a search without a fix, doubling: the sky stays closed for a while
 _CLOSED_MAX_S = 21600

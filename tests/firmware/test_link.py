@@ -123,10 +123,16 @@ def test_silence_slows_the_rate_every_second_time():
     assert silence(9)[1] == [9, 9, 10, 10, 11, 11, 12, 12, 12]
 
 
+def test_a_long_silence_is_asked_quickly_and_slowly_in_turn_for_ever():
+    rates = silence(600)[1]
+    assert rates[10:20] == [12, 12, 12, 9, 9, 12, 9, 9, 12, 9]
+    assert (rates[588:].count(9), rates[588:].count(12)) == (8, 4)
+
+
 def test_long_silence_has_to_fit_the_budget():
     assert silence(6, 100000)[0] == [300, 600, 1200, 2400, 100000, 100000]
     assert link.poor_wait_s(300000, 4800000) == 86400
-    assert link.poor_wait_s(300000, 0) == 172800
+    assert link.poor_wait_s(300000, 0) == 86400
 
 
 def test_salt_spreads_collars_over_a_minute():
