@@ -11,6 +11,7 @@ from base64 import b64decode
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -44,6 +45,8 @@ class Principal:
     roles: tuple[tuple[int | None, str], ...] = ()
     """(study, role); a study of None: all, and what belongs to none"""
     scopes: frozenset[str] = frozenset({"read"})
+    until: datetime | None = None
+    """When the key ends; None: never, or it is none of ours"""
 
     @property
     def viewer(self) -> str:
@@ -127,7 +130,8 @@ def identify(database: Connection[Any], text: str, tokens: Any = None) -> Princi
     if key["untouched"]:
         database.execute(query("touch_key"), {"api_key": key["api_key"]})
     actor = f"{key['account_name']} #{key['account']} {key['kind']} {key['prefix']}"
-    return Principal(actor, key["account"], _roles(key["roles"]), frozenset(key["scopes"]))
+    scopes = frozenset(key["scopes"])
+    return Principal(actor, key["account"], _roles(key["roles"]), scopes, key["expires_at"])
 
 
 def _roles(held: list[dict[str, Any]]) -> tuple[tuple[int | None, str], ...]:

@@ -1,6 +1,6 @@
 """Keys, roles, the location policy and the audit: who may, and who did."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -49,7 +49,10 @@ def list_keys(
 def add_key(
     database: Database, request: Request, caller: Caller, wanted: models.NewKey, _: Query_
 ) -> models.MadeKey:
-    """A key of one's own, with no more than one's own scopes; administrators make them for all."""
+    """A key of one's own, with no more than one's own scopes; administrators make them for all.
+
+    A key of one's own ends no later than the one it is made with.
+    """
     if caller.account is None:
         raise Unauthenticated("this needs a key or a token")
     account = wanted.account or caller.account
@@ -61,8 +64,12 @@ def add_key(
         "select account from account where account = %s", (account,)
     ).fetchone():
         raise NotFound("account", account)
-    lasts = timedelta(days=wanted.days) if wanted.days else None
-    made = accounts.add_key(database, account, wanted.name, wanted.scopes, lasts)
+    lasts = timedelta(days=wanted.days) if wanted.days else timedelta.max
+    if account == caller.account and caller.until is not None:
+        lasts = min(lasts, caller.until - datetime.now(UTC))
+    made = accounts.add_key(
+        database, account, wanted.name, wanted.scopes, None if lasts == timedelta.max else lasts
+    )
     audit(request, caller, "change", added=f"key {made.api_key}", account=account)
     values = {"account": None, "api_key": made.api_key, "after": None, "limit": 1}
     row = deps.rows(database, "keys", **values)[0]

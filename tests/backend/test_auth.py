@@ -69,6 +69,19 @@ def test_a_key_without_the_scope_may_not_write(public: httpx.Client, migrated_ur
     assert refused.json()["detail"] == "this key has no scope 'write'"
 
 
+def test_a_key_does_not_outlive_the_one_it_is_made_with(
+    public: httpx.Client, migrated_url: str
+) -> None:
+    made = key_for(migrated_url)
+    ends = []
+    for days in (1, None):
+        asked = {"name": "next", "scopes": ["read"], "days": days}
+        answer = public.post(f"{API}/keys", json=asked, headers=bearer(made)).json()
+        made = answer["key"]
+        ends.append(datetime.fromisoformat(answer["expires_at"]))
+    assert abs(ends[1] - ends[0]) < timedelta(seconds=1)
+
+
 def test_a_role_holds_in_its_study_only(public: httpx.Client, migrated_url: str) -> None:
     with psycopg.connect(migrated_url) as connection:
         connection.execute("insert into study (name) values ('one'), ('two')")

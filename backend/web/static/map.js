@@ -209,7 +209,7 @@ async function refreshAlerts() {
 }
 
 function bindControls() {
-  bindSession(async () => { await refresh(); listenAgain(); }, say);
+  bindSession(async () => { await refresh(); fit(everything()); listenAgain(); }, say);
   bindAnalyses(refresh);
   document.getElementById('fit').addEventListener('click', () => fit(everything()));
   document.addEventListener('keydown', ({key}) => { if (key === 'Escape') popup?.remove(); });

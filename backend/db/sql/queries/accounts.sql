@@ -4,7 +4,7 @@
 -- By the unique prefix. What the key may do is what its account may, within its scopes.
 select
     k.api_key, k.kind, k.hash, k.scopes, k.account, a.name as account_name, k.prefix,
-    coalesce(k.expires_at <= now(), false) as expired,
+    k.expires_at, coalesce(k.expires_at <= now(), false) as expired,
     k.revoked_at is not null or a.disabled_at is not null as revoked,
     coalesce(k.last_used_at < now() - interval '1 minute', true) as untouched,
     (
