@@ -124,9 +124,9 @@ def test_silence_slows_the_rate_every_second_time():
 
 
 def test_a_long_silence_is_asked_quickly_and_slowly_in_turn_for_ever():
-    rates = silence(600)[1]
+    rates = silence(300)[1]
     assert rates[10:20] == [12, 12, 12, 9, 9, 12, 9, 9, 12, 9]
-    assert (rates[588:].count(9), rates[588:].count(12)) == (8, 4)
+    assert (rates[288:].count(9), rates[288:].count(12)) == (8, 4)
 
 
 def test_long_silence_has_to_fit_the_budget():
