@@ -51,25 +51,21 @@ order by s.recorded_at, s.collar, s.generation, s.record limit 100000
 """
 
 
-def seconds(work: Callable[[], object], times: int = 5) -> float:
-    """Median time of a piece of work, the first run left out."""
-    work()
-    taken = []
-    for _ in range(times):
-        began = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+def in_turns(times: int, *works: Callable[[int], object]) -> list[list[float]]:
+    """Times [s] of each `work(n)`, one after the other; the first tenth left out."""
+    taken: list[list[float]] = [[] for _ in works]
+    leave = -(-times // 10)
+    for n in range(times + leave):
+        for work, times_s in zip(works, taken, strict=True):
+            began = time.perf_counter()
+            work(n)
+            times_s.append(time.perf_counter() - began)
+    return [times_s[leave:] for times_s in taken]
 
 
-def p95_ms(work: Callable[[int], object], times: int) -> float:
-    """95th percentile [ms] of `work(n)`, the first tenth left out."""
-    taken = []
-    for n in range(times + times // 10):
-        began = time.perf_counter()
-        work(n)
-        taken.append(time.perf_counter() - began)
-    return 1000 * statistics.quantiles(taken[times // 10 :], n=20)[-1]
+def p95_ms(times_s: list[float]) -> float:
+    """95th percentile [ms]."""
+    return 1000 * statistics.quantiles(times_s, n=20)[-1]
 
 
 @contextmanager
@@ -97,13 +93,13 @@ def formats(dsn: str, client: httpx.Client) -> list[dict[str, Any]]:
     given = f"100,000 fixes of {COLLARS} collars, {COLLARS * EACH:,} stored"
     wanted = {"from": "2024-01-01T00:00:00Z", "to": end}
 
-    def ours(form: str) -> int:
+    def export(form: str) -> int:
         with client.stream(
             "GET", f"{API}/fixes/export", params=wanted | {"format": form}
         ) as answer:
             return sum(len(part) for part in answer.iter_raw())
 
-    def rows_through_orjson() -> None:
+    def rows_through_orjson(_: int) -> None:
         with psycopg.connect(dsn, row_factory=dict_row) as connection:
             found = connection.execute(_PAGE, {"end": end}).fetchall()
         features = [
@@ -118,15 +114,16 @@ def formats(dsn: str, client: httpx.Client) -> list[dict[str, Any]]:
         assert len(features) == 100_000
         orjson.dumps({"type": "FeatureCollection", "features": features})
 
-    def in_postgresql() -> None:
+    def in_postgresql(_: int) -> None:
         with psycopg.connect(dsn) as connection:
             connection.execute(_STRING_AGG % _PAGE, {"end": end}).fetchone()
 
     with client.stream("GET", f"{API}/fixes/export", params=wanted) as answer:
         answer.read()
         assert len(json.loads(answer.content)["features"]) == 100_000
-    geojson, arrow = seconds(lambda: ours("geojson")), seconds(lambda: ours("arrow"))
-    by_orjson, by_string_agg = seconds(rows_through_orjson, 3), seconds(in_postgresql, 3)
+    ways = (lambda _: export("geojson"), lambda _: export("arrow"), rows_through_orjson)
+    taken = in_turns(5, *ways, in_postgresql)
+    geojson, arrow, by_orjson, by_string_agg = map(statistics.median, taken)
     figure = "GeoJSON through the API against"
     return [
         row("GeoJSON through the API", 1e5 / geojson, "fixes/s", None, True, given),
@@ -150,8 +147,12 @@ def deep_pages(client: httpx.Client) -> list[dict[str, Any]]:
             break
         page += 1
         onward = first | {"after": httpx.URL(after).params["after"]}
-    shallow = p95_ms(lambda _: client.get(f"{API}/fixes", params=first).content, 20)
-    deep = p95_ms(lambda _: client.get(f"{API}/fixes", params=onward).content, 20)
+    taken = in_turns(
+        40,
+        lambda _: client.get(f"{API}/fixes", params=first).content,
+        lambda _: client.get(f"{API}/fixes", params=onward).content,
+    )
+    shallow, deep = map(p95_ms, taken)
     given = f"pages of 1,000 of {COLLARS * EACH:,} fixes, bbox and datetime"
     return [
         row(f"page {page:,}, p95", deep, "ms", "< 300", deep < 300 and page == 1000, given),
@@ -171,14 +172,20 @@ def animal_year(dsn: str, client: httpx.Client) -> list[dict[str, Any]]:
         where collar = %s and recorded_at >= '2024-01-01' and recorded_at < '2024-12-31'
         order by recorded_at, generation, record
     """
+
+    def of(animal: int) -> bytes:
+        return client.get(f"{API}/fixes", params=year | {"animal": animal}).content
+
+    def collar(n: int) -> int:
+        return 1 + n * 7 % COLLARS
+
     with psycopg.connect(dsn, autocommit=True) as connection:
-        plain = p95_ms(lambda n: connection.execute(bare, (1 + n * 7 % COLLARS,)).fetchall(), 40)
-    ours = p95_ms(
-        lambda n: (
-            client.get(f"{API}/fixes", params=year | {"animal": 1 + n * 7 % COLLARS}).content
-        ),
-        40,
-    )
+        taken = in_turns(
+            40,
+            lambda n: of(collar(n)),
+            lambda n: connection.execute(bare, (collar(n),)).fetchall(),
+        )
+    ours, plain = map(p95_ms, taken)
     given = f"8,759 fixes of one of {COLLARS} animals, {COLLARS * EACH:,} stored, as GeoJSON; "
     given += "bare: the same columns of fix, rows of Python's psycopg"
     return [
@@ -228,7 +235,8 @@ def served(dsn: str) -> Iterator[tuple[httpx.Client, "subprocess.Popen[str]"]]:
 def last_positions() -> list[dict[str, Any]]:
     """Of 10,000 collars."""
     with database(10_000, 20) as dsn, served(dsn) as (client, _):
-        p95 = p95_ms(lambda _: client.get(f"{API}/latest").content, 20)
+        (taken,) = in_turns(40, lambda _: client.get(f"{API}/latest").content)
+    p95 = p95_ms(taken)
     given = "10,000 collars, one answer of 10,000 features"
     return [row("last position of 10,000 collars, p95", p95, "ms", "< 50", p95 < 50, given)]
 
