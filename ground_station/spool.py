@@ -227,8 +227,12 @@ class Spool:
         self._db.close()
 
     def restore(self) -> Memory:
-        """Return what a starting station needs to know."""
-        with self._translated():
+        """Return what a starting station needs to know.
+
+        Raises:
+            SpoolError: it cannot be read, or holds what no station wrote.
+        """
+        with self._translated(TypeError, ValueError):
             memory = Memory()
             for collar, epoch, highest, seen in self._db.execute("select * from replay_window"):
                 memory.windows[collar, epoch] = Window(highest, int.from_bytes(seen, "little"))
@@ -567,11 +571,14 @@ class Spool:
                 raise
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, *damage: type[Exception]) -> Iterator[None]:
+        """Errors of SQLite, and those that values of the wrong kind bring, told as the spool's."""
         try:
             yield
         except sqlite3.Error as error:
             raise SpoolError(self.path, str(error)) from error
+        except damage as error:
+            raise SpoolError(self.path, f"damaged: {error}") from error
 
 
 @contextmanager

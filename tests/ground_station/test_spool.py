@@ -204,6 +204,19 @@ def test_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -> 
         Spool(tmp_path / "s")
 
 
+def test_value_of_the_wrong_kind_is_told_as_damage(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    Spool(path).close()
+    damaged = sqlite3.connect(path)
+    damaged.executescript(
+        "drop table replay_window; create table replay_window (collar, epoch, highest, seen);"
+        "insert into replay_window values (1, 0, 7, null)"
+    )
+    damaged.close()
+    with Spool(path) as spool, pytest.raises(SpoolError, match=r"s: damaged: .*NoneType"):
+        spool.restore()
+
+
 def test_spool_in_a_place_without_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SpoolError, match="Not a directory"):

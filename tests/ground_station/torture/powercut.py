@@ -182,6 +182,8 @@ class Record:
             return self._fault_of(path, answered)
         except SpoolError as error:
             return error.fault
+        except Exception as error:  # a damaged file may hold anything
+            return f"{type(error).__name__}: {error}"
 
     def _fault_of(self, path: Path, answered: dict[int, bytes]) -> str | None:
         with Spool(path) as spool:
