@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from backend.db.audit import Entry
 from backend.db.queries import query
 from backend.deps import Database, rows
 from backend.errors import Forbidden, Unauthenticated
+from backend.outgoing import is_inside
 
 COOKIE = "capra_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -75,6 +76,16 @@ class Principal:
         self._require_scope(scope)
         if not any(role in roles for _, role in self.roles):
             raise Forbidden(f"this needs one of the roles {', '.join(roles)} in a study")
+
+    def require_outside(self, urls: Iterable[str]) -> None:
+        """Only who runs the service lets it speak to its own machine and network.
+
+        Raises:
+            Forbidden: an address names one of these, and the caller does not run it all.
+        """
+        if not self.has(ADMINS, None) and any(map(is_inside, urls)):
+            where = "this service's own machine or network"
+            raise Forbidden(f"an address of {where} needs the role admin in all studies")
 
     def _require_scope(self, scope: str) -> None:
         if self.account is None:

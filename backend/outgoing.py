@@ -37,14 +37,28 @@ class Answer(NamedTuple):
         return 200 <= self.status < 300
 
 
+def is_inside(url: str) -> bool:
+    """Whether an address names this machine or a private network, by number or as `localhost`."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return host.rstrip(".") == "localhost"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _checked_url(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = host == "localhost"
-    if not host or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not local):
+    if not host or not (
+        parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    ):
         raise ValueError("expected an address that begins with https://")
     if parts.username or parts.password:
         raise ValueError("expected an address without a password")

@@ -82,6 +82,11 @@ def _require_exact(database: Connection[Any], caller: Principal, rule: dict[str,
         raise Forbidden(f"a rule of kind {rule['kind']!r} {needs}")
 
 
+def _allow(database: Connection[Any], caller: Principal, rule: dict[str, Any]) -> None:
+    caller.require_outside(one["url"] for one in rule["deliver"] if one["kind"] == "webhook")
+    _require_exact(database, caller, rule)
+
+
 def _add(database: Connection[Any], values: dict[str, Any]) -> Any:
     """Add a rule, and let it look at the last month."""
     rule = resources.add(database, "alert_rule", values)
@@ -94,7 +99,7 @@ RULES = Resource(
     "alert_rule", "alert-rules", models.AlertRule, models.AlertRules,
     models.NewAlertRule, models.AlertRuleChange,
     of_table("alert_rule", _COLUMNS, WORKERS, "study"), WORKERS,
-    add=_add, adapt=_adapt, allow=_require_exact, removable=True,
+    add=_add, adapt=_adapt, allow=_allow, removable=True,
 )  # fmt: skip
 
 router = APIRouter()

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from psycopg import Connection
 
-from backend.auth import ADMINS
+from backend.auth import ADMINS, Principal
 from backend.db import resources
 from backend.errors import BadRequest
 from backend.forward import models
@@ -70,6 +70,10 @@ def _adapt(values: dict[str, Any], current: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _allow(_: Connection[Any], caller: Principal, forwarder: dict[str, Any]) -> None:
+    caller.require_outside([forwarder["address"]])
+
+
 def _add(database: Connection[Any], values: dict[str, Any]) -> Any:
     """Add one, and let it begin at once."""
     forwarder = resources.add(database, "forwarder", values)
@@ -81,7 +85,7 @@ FORWARDERS = Resource(
     "forwarder", "forwarders", models.Forwarder, models.Forwarders,
     models.NewForwarder, models.ForwarderChange,
     of_table("forwarder", _COLUMNS, ADMINS, "study"), ADMINS,
-    add=_add, adapt=_adapt, removable=True, scope="admin",
+    add=_add, adapt=_adapt, allow=_allow, removable=True, scope="admin",
 )  # fmt: skip
 
 router = APIRouter()

@@ -156,6 +156,19 @@ def test_webhooks_go_by_https_only(client: Client, study: int, url: str) -> None
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize("host", ["http://127.0.0.1:9", "https://localhost", "https://10.0.0.1"])
+def test_only_who_runs_it_all_lets_the_service_speak_to_its_own_network(
+    client: Client, study: int, migrated_url: str, host: str
+) -> None:
+    channel = {"kind": "webhook", "url": host, "secret": SECRET}
+    rule = {"kind": "silence", "name": "s", "study": study, "deliver": [channel]}
+    of_study = bearer(key_for(migrated_url, "admin", study))
+    answer = client.post("/api/v1/alert-rules", json=rule, headers=of_study)
+    assert answer.status_code == 403
+    assert "own machine or network" in answer.json()["detail"]
+    assert client.post("/api/v1/alert-rules", json=rule).status_code == 201
+
+
 class Hook:
     """A receiver of webhooks that answers with the next of its statuses."""
 
