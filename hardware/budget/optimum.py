@@ -4,38 +4,32 @@ It counts fixes on a grid of half hours, pays mean costs (it cannot pick lucky s
 the whole income. A receiver's knowledge is a small graph: states, and in each what a fix costs and
 which state follows (`Moves`). Two answers:
 
-    upper bound   Lagrange dual of the linear relaxation (the storage's balance is priced, the
-                  graph stays exact): no plan, whatever its luck with rounding, can do better.
-                  It may search a little in every slot, which keeps orbits young for ever
     plan          dynamic programme over half hours: for each state and number of fixes so far the
                   most energy that can be left, since more is never worse; it is carried out with
                   the exact balance
+    upper bound   linear relaxation: parts of plans of the first half of the year, and parts of
+                  plans of the second, joined at mid-year by the balance of energy and of knowledge
+                  on the mean only. No plan, whatever its luck with rounding, can do better
+
+(A relaxation of every half hour's balance may search a little in every slot, which keeps orbits
+young for ever, and never pays for a cold start: it lies up to 3 % higher.)
 
 Leakage is a parallel resistance, so it is linear in the energy and both answers pay it exactly.
 Everything is joules above the storage's lower limit.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog, minimize_scalar
+from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
-Array = NDArray[np.float64]
+from hardware.budget import programme
+from hardware.budget.programme import Array
+
 SLOT_S = 1800
-PER_DAY = 86_400 // SLOT_S
-_SPARE_J = 12.0  # the plan may store so much more than the relaxation does
-_SPARE_FIXES = 50  # and be so many more or fewer fixes ahead
-_SCALES = (0.98, 1.05)  # of the relaxation's prices
-_Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-def _jit(function: _Function) -> _Function:
-    return cast(_Function, numba.njit(function, cache=True, nogil=True))
+_SPARE_FIXES = 50  # more or fewer fixes than what is stored pays for
 
 
 @dataclass(frozen=True)
@@ -96,196 +90,62 @@ def best_cycle_j(moves: Moves) -> float:
     low, high = 0.0, float(np.min(moves.cost_j[0]))
     for _ in range(60):  # the price of a joule at which the best cycle is worth nothing
         middle = 0.5 * (low + high)
-        gain = _gain(moves.idle, moves.cost_j, moves.then, np.full(2000, 1.0 / middle))
+        gain = programme.gain(moves.idle, moves.cost_j, moves.then, np.full(2000, 1.0 / middle))
         low, high = (low, middle) if gain > 1e-6 else (middle, high)
     return high
 
 
 def clairvoyant(income_j: Array, moves: Moves, store: Store) -> Plan:
-    """Return the best plan for `income_j`, the joules of each half hour of whole days.
+    """Return the best plan for `income_j`, the joules of each half hour.
 
     Raises:
         ValueError: No plan keeps the storage within its limits.
     """
-    leak = store.leak_per_s * SLOT_S
+    keep = 1.0 - store.leak_per_s * SLOT_S
     low_leak_j = (store.leak_w + store.leak_per_s * store.low_j) * SLOT_S
     net_j = income_j - store.always_w * SLOT_S - low_leak_j
-    per_fix_j = best_cycle_j(moves)
-    prices, most_j = _prices(net_j, leak, per_fix_j, store)
-    bound = _bound(net_j, 1.0 - leak, prices, moves, store)
-    most_j = min(store.high_j, most_j + _SPARE_J) - store.low_j  # no need to look higher
-    width = int(most_j / per_fix_j) + _SPARE_FIXES
+    start_j, high_j = store.start_j - store.low_j, store.high_j - store.low_j
+    oldest_j = best_cycle_j(moves) * keep ** len(net_j)  # less leaked since what a fix has spent
+    width = int(high_j / oldest_j) + _SPARE_FIXES
     graph = (moves.idle, moves.cost_j, moves.then)
-    start_j = store.start_j - store.low_j
-    way = _best_ways(net_j, 1.0 - leak, *graph, start_j, most_j, width)
-    energy_j, wasted_j = _carry_out(way, net_j, 1.0 - leak, *graph, start_j, most_j)
+    middle = len(net_j) // 2
+    way, before = programme.best_ways(net_j, keep, *graph, start_j, high_j, width, middle)
+    after = programme.needs(net_j[middle:], keep, *graph, start_j, high_j, width)
+    energy_j, wasted_j = programme.carry_out(way, net_j, keep, *graph, start_j, high_j)
     if energy_j.min() < -1e-9 or energy_j[-1] < start_j:
         raise ValueError("no plan keeps the storage within its limits")
     taken = way >= 0
+    bound = _joined(before, after)
     return Plan(bound, int(taken.sum()), taken, energy_j + store.low_j, float(wasted_j))
 
 
-def _prices(net_j: Array, leak: float, per_fix_j: float, store: Store) -> tuple[Array, float]:
-    """Fixes per joule at the end of each half hour, and the most energy stored on the way.
+def _joined(before: tuple[Array, int], after: tuple[Array, int]) -> float:
+    """Most fixes of parts of plans of two halves of a year.
 
-    From a relaxation by whole days. Any prices give a valid bound; these give a tight one.
+    Args:
+        before: By state and number of fixes what the first half can leave at most [J], and the
+            first number.
+        after: Likewise what the second half needs at least.
     """
-    days = len(net_j) // PER_DAY
-    net = net_j.reshape(days, PER_DAY).sum(axis=1)
-    keep = (1.0 - leak) ** PER_DAY
-    # variables: fixes of each day (days), energy at the end of each day (days), waste (days)
-    rows, columns, values = [], [], []
-    for day in range(days):
-        entries = [(day, per_fix_j), (days + day, 1.0), (2 * days + day, 1.0)]
-        entries += [(days + day - 1, -keep)] if day else []
-        for column, value in entries:
-            rows.append(day)
-            columns.append(column)
-            values.append(value)
-    right = net + store.low_j * (1.0 - keep)  # leakage is counted from the lower limit
-    right[0] += keep * store.start_j
-    low = [store.low_j] * (days - 1) + [store.start_j]
-    bounds: list[tuple[float, float | None]] = [(0.0, float(PER_DAY))] * days
-    bounds += [(least, store.high_j) for least in low] + [(0.0, None)] * days
+    (left_j, first), (need_j, second) = before, after
+    s, n = np.nonzero(left_j >= 0.0)
+    other_s, m = np.nonzero(np.isfinite(need_j))
+    fixes = np.concatenate([n + first, m + second]).astype(np.float64)
+    energy_j = np.concatenate([left_j[s, n], -need_j[other_s, m]])
+    column = np.arange(len(fixes))
+    half = np.concatenate([np.zeros_like(s), np.ones_like(other_s)])
+    state = 2 + np.concatenate([s, other_s])
+    rows, columns = np.concatenate([half, state]), np.concatenate([column, column])
+    values = np.concatenate([np.ones_like(fixes), 1.0 - 2.0 * half])
+    shape = (2 + len(left_j), len(fixes))
     answer = linprog(
-        np.concatenate([-np.ones(days), np.zeros(2 * days)]),
-        A_eq=csr_array((values, (rows, columns)), shape=(days, 3 * days)),
-        b_eq=right,
-        bounds=bounds,
+        -fixes,
+        A_ub=-energy_j[None, :],
+        b_ub=[0.0],
+        A_eq=csr_array((values, (rows, columns)), shape=shape),
+        b_eq=[1.0, 1.0] + [0.0] * len(left_j),
         method="highs",
     )
     if answer.status != 0:
         raise ValueError(f"no plan keeps the storage within its limits: {answer.message}")
-    daily = -np.asarray(answer.eqlin.marginals, dtype=np.float64)
-    within = (1.0 - leak) ** np.arange(PER_DAY - 1, -1, -1)  # a joule kept for later leaks
-    prices: Array = np.outer(np.maximum(daily, 1e-9), within).ravel()
-    return prices, max(store.start_j, float(answer.x[days : 2 * days].max()))
-
-
-def _bound(net_j: Array, keep: float, prices: Array, moves: Moves, store: Store) -> float:
-    """The least Lagrange dual for multiples of `prices`; it is convex in the multiple."""
-
-    def dual(scale: float) -> float:
-        return _dual(net_j, keep, scale * prices, moves, store)
-
-    return float(minimize_scalar(dual, bounds=_SCALES, method="bounded").fun)
-
-
-def _dual(net_j: Array, keep: float, prices: Array, moves: Moves, store: Store) -> float:
-    """Value of the Lagrange dual: the balance of half hour t is priced with `prices[t]`."""
-    income = net_j - store.low_j * (keep - 1.0)
-    gain = float(_gain(moves.idle, moves.cost_j, moves.then, prices))
-    total = gain + float(prices @ income)
-    total += keep * prices[0] * store.start_j - prices[-1] * store.start_j
-    slope = keep * prices[1:] - prices[:-1]  # of the energy between two half hours
-    total += float(np.sum(np.where(slope > 0, slope * store.high_j, slope * store.low_j)))
-    return float(total)
-
-
-@_jit
-def _gain(idle: NDArray[np.int64], cost_j: Array, then: NDArray[np.int64], prices: Array) -> float:
-    """Best sum of fixes less priced joules over all half hours, from knowing nothing."""
-    states, ways = cost_j.shape
-    value = np.zeros(states)
-    before = np.zeros(states)
-    for t in range(len(prices) - 1, -1, -1):
-        for s in range(states):
-            best = value[idle[s]]
-            for w in range(ways):
-                best = max(best, 1.0 - prices[t] * cost_j[s, w] + value[then[s, w]])
-            before[s] = best
-        value, before = before, value
-    return float(value[0])
-
-
-@_jit
-def _best_ways(
-    net_j: Array,
-    keep: float,
-    idle: NDArray[np.int64],
-    cost_j: Array,
-    then: NDArray[np.int64],
-    start_j: float,
-    high_j: float,
-    width: int,
-) -> NDArray[np.int64]:
-    """The way taken in each half hour, -1 for none, of the plan with most fixes.
-
-    It ends with no less than `start_j`. Few fixes leave a full storage: a window of `width`
-    numbers of fixes holds what is left of them.
-    """
-    slots = len(net_j)
-    states, ways = cost_j.shape
-    came = np.zeros((slots, states, width), dtype=np.uint8)  # state before, and way + 1
-    shifts = np.zeros(slots, dtype=np.int64)  # of the window
-    energy = np.full((states, width), -np.inf)
-    energy[0, 0] = start_j
-    top = 0
-    for t in range(slots):
-        shifts[t] = shift = max(_beaten(energy, top), top + 2 - width)
-        after = np.full((states, width), -np.inf)
-        for s in range(states):
-            for n in range(shift, top + 1):
-                if energy[s, n] < 0.0:
-                    continue
-                rest = energy[s, n] * keep + net_j[t]
-                for w in range(-1, ways):
-                    there = idle[s] if w < 0 else then[s, w]
-                    left = min(rest if w < 0 else rest - cost_j[s, w], high_j)
-                    m = n - shift + (w >= 0)
-                    if left >= 0.0 and left > after[there, m]:
-                        after[there, m] = left
-                        came[t, there, m] = s * (ways + 1) + w + 1
-        energy = after
-        top += 1 - shift
-        while top > 0 and energy[:, top].max() < 0.0:
-            top -= 1
-    taken = np.full(slots, -1)
-    n = top
-    while n > 0 and energy[:, n].max() < start_j:
-        n -= 1
-    s = int(np.argmax(energy[:, n]))
-    for t in range(slots - 1, -1, -1):
-        code = came[t, s, n]
-        s, taken[t] = code // (ways + 1), code % (ways + 1) - 1
-        n += shifts[t] - (taken[t] >= 0)
-    return taken
-
-
-@_jit
-def _beaten(energy: Array, top: int) -> int:
-    """How many numbers of fixes are beaten in every state: a larger one leaves as much energy."""
-    count = top
-    for s in range(len(energy)):
-        most = energy[s, : top + 1].max()
-        if most >= 0.0:
-            n = top
-            while energy[s, n] < most:
-                n -= 1
-            count = min(count, n)
-    return count
-
-
-@_jit
-def _carry_out(
-    way: NDArray[np.int64],
-    net_j: Array,
-    keep: float,
-    idle: NDArray[np.int64],
-    cost_j: Array,
-    then: NDArray[np.int64],
-    start_j: float,
-    high_j: float,
-) -> tuple[Array, float]:
-    """Energies above the lower limit, and what a full storage refused."""
-    energy = np.empty(len(way) + 1)
-    energy[0] = start_j
-    wasted, s = 0.0, 0
-    for t in range(len(way)):
-        rest = energy[t] * keep + net_j[t]
-        if way[t] >= 0:
-            rest -= cost_j[s, way[t]]
-        s = idle[s] if way[t] < 0 else then[s, way[t]]
-        wasted += max(0.0, rest - high_j)
-        energy[t + 1] = min(rest, high_j)
-    return energy, wasted
+    return -float(answer.fun)
