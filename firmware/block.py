@@ -117,6 +117,9 @@ _FIELDS = (
     ("calm_drop_uj", "i", 0),  # and what was missing then
     ("mean_mg", "H", 0),  # intensity of motion at the last wake
     ("vain_renewals", "B", 0),  # groups to open before ephemerides are renewed again
+    # --- what was proved
+    ("drift_off_ppb", "I", 0),  # how far the corrected clock drifts, 0 unknown (moment.py)
+    ("answered_version", "I", 0),  # settings under which a station last answered (orders.py)
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
 _FORMAT = "<" + "".join(field[1] for field in _FIELDS)
@@ -225,6 +228,8 @@ class State:
     calm_drop_uj: int
     mean_mg: int
     vain_renewals: int
+    drift_off_ppb: int
+    answered_version: int
 
     def __init__(self) -> None:
         for name, code, value in _FIELDS:

@@ -8,7 +8,9 @@ Stamp, u32: at least `KNOWN_S` it is Unix seconds; below, era (5 bits) << 24 | s
 (24 bits, 194 days).
 
 The crystal's drift is learned from the error that has come up since the clock was set; readings
-are corrected by it.
+are corrected by it. How far they still go astray is learned too (`bound_s`): the most the crystal
+was off lately, by its temperature. A time within that bound is what was expected; one beyond it
+has to be said more than once (drivers/receiver.py).
 """
 
 from ._typing import TYPE_CHECKING
@@ -25,7 +27,8 @@ _UPTIME_MAX_S = (1 << _ERA_BITS) - 1
 _ERA_MODULUS = 32
 _PLAIN_S = 21600  # drift is learned over at least so long
 _LEARN_S = 2 * 86400  # and at every fix from then on: 1 s is 6 ppm
-_DRIFT_MAX_PPB = 200000
+_DRIFT_MAX_PPB = 200000  # of any crystal at any temperature
+_READ_S = 2  # a reading and an epoch are whole seconds, each up to one old
 _BILLION = 1000000000
 
 
@@ -45,11 +48,19 @@ def now_s(state: "State", rtc: "Rtc") -> int:
     return raw_s - elapsed_s * state.drift_ppb // _BILLION
 
 
+def bound_s(state: "State", now_s: int) -> int:
+    """Return how far the corrected clock may be off at `now_s`; it knows the time."""
+    checked_s = max(state.set_at_s, state.fix_at_s)  # a fix has found it right, or set it
+    astray_ppb = state.drift_off_ppb or _DRIFT_MAX_PPB
+    return _READ_S + max(0, now_s - checked_s) * astray_ppb // _BILLION
+
+
 def learn_drift(state: "State", rtc: "Rtc", unix_s: int) -> None:
     """Learn the drift from the true time: the mean one since the clock was set.
 
     A second is 46 ppm of six hours, so early on only what is plainly wrong is corrected.
     """
+    _learn_astray(state, now_s(state, rtc) - unix_s, unix_s)
     raw_s = rtc.now_s()
     elapsed_s = unix_s - state.set_at_s
     if not state.set_at_s or elapsed_s < _PLAIN_S:
@@ -59,6 +70,16 @@ def learn_drift(state: "State", rtc: "Rtc", unix_s: int) -> None:
     ppb = (raw_s - unix_s) * _BILLION // elapsed_s
     if -_DRIFT_MAX_PPB <= ppb <= _DRIFT_MAX_PPB:
         state.drift_ppb = ppb
+
+
+def _learn_astray(state: "State", off_s: int, unix_s: int) -> None:
+    """Learn how far the corrected clock goes astray: twice the worst lately, which fades."""
+    elapsed_s = unix_s - max(state.set_at_s, state.fix_at_s)
+    if not state.set_at_s or elapsed_s < _PLAIN_S:
+        return
+    seen_ppb = 2 * (abs(off_s) + 1) * _BILLION // elapsed_s
+    known_ppb = state.drift_off_ppb or _DRIFT_MAX_PPB
+    state.drift_off_ppb = min(max(seen_ppb, known_ppb - known_ppb // 8), _DRIFT_MAX_PPB)
 
 
 def tell(state: "State", era_s: int, unix_s: int) -> None:

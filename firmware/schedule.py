@@ -19,7 +19,8 @@ so that samples drawn towards movement can be told from the regular ones. Alarms
 Where a station in reach gives ephemerides cheaper than the sky, the opening asks for them first,
 in the same wake (`Decision.aid`): asked for earlier they would only grow old.
 
-Use, once per wake: `decide`; do the task, told by `begin_fix` and `end_fix` (or link.begin_frame,
+Use, once per wake: `decide`; do the task, told by `begin_fix`, `take_fix` when there is one, and
+`end_fix` (or link.begin_frame,
 energy.after_send); `decide` again, whose `wake_s` is how long to sleep. Times are Unix seconds.
 A time in the state that lies ahead of the clock comes from a clock that was wrong: it is due.
 """
@@ -162,6 +163,19 @@ def begin_fix(state: "State", now_s: int) -> None:
         state.locate = 2  # asked for at once; from now on it backs off like others
 
 
+def take_fix(state: "State", decision: Decision, now_s: int) -> None:
+    """Enter that the search has given a fix at `now_s`; the receiver may still be on."""
+    state.failed_fixes -= 1
+    state.failed_in_row = 0
+    state.fixes += 1
+    state.fix_at_s = now_s
+    if decision.reason in (REASON_BACKBONE, REASON_FIRST):
+        state.backbone_at_s = now_s
+    elif decision.reason == REASON_COMMAND:
+        state.locate = 0
+    state.moved_since = state.looks_since = 0
+
+
 def end_fix(
     state: "State",
     costs: "Costs",
@@ -184,7 +198,7 @@ def end_fix(
             `energy.knows` anew.
         now_s: the clock at its end, which a fix has set.
         on_ms: how long the receiver was on.
-        fixed: whether it gave a position.
+        fixed: whether it gave a position (`take_fix`).
         heard: whether ephemerides heard in it were saved.
     """
     energy.after_search(state, costs, now_s, knows, on_ms, fixed, decision.renews)
@@ -198,20 +212,11 @@ def end_fix(
         state.vain_renewals = 0 if heard else _VAIN_GROUPS
     elif decision.opens and state.vain_renewals:
         state.vain_renewals -= 1
-    state.failed_fixes -= 1
-    state.failed_in_row = 0
-    state.fixes += 1
-    state.fix_at_s = now_s
     if decision.opens or state.data_at_s == now_s:  # it has fetched new ephemerides
         aid_uj = state.aid_uj if decision.aid else 0
         state.group_left = best_group(state, costs, settings, now_s, aid_uj).count - 1
     elif state.group_left:
         state.group_left -= 1
-    if decision.reason in (REASON_BACKBONE, REASON_FIRST):
-        state.backbone_at_s = now_s
-    elif decision.reason == REASON_COMMAND:
-        state.locate = 0
-    state.moved_since = state.looks_since = 0
 
 
 def begin_send(state: "State", now_s: int) -> None:

@@ -18,30 +18,26 @@ _SILENT = 3  # searches without a word before the receiver counts as broken
 
 def run(wake: "Wake", decision: "schedule.Decision") -> None:
     """Search for a position as decided."""
-    board, state, settings = wake.board, wake.state, wake.settings
+    board, state, costs = wake.board, wake.state, wake.costs
     schedule.begin_fix(state, wake.now_s)
     wake.commit()
-    outcome, heard = None, False
     before_uv = _read_uv(wake)
+    search = _Search(wake, decision)
     begun_ms = board.clock.ticks_ms()
     try:
-        outcome, heard = _search(wake, decision, before_uv)
+        search.run(before_uv)
     finally:
         on_ms = board.clock.ticks_ms() - begun_ms
-        if outcome is not None and outcome.unix_s is not None:
-            since_ms = board.clock.ticks_ms() - outcome.ticks_ms
-            wake.set_clock(outcome.unix_s + (since_ms + 500) // 1000)
-        fixed = outcome is not None and outcome.solution is not None
-        knows, now_s = decision.knows, wake.now_s
-        schedule.end_fix(state, wake.costs, settings, decision, knows, now_s, on_ms, fixed, heard)
-        answered = outcome is not None and outcome.answered
-        if answered or state.failed_in_row >= _SILENT:
-            wake.fault(health.RECEIVER, not answered, state.failed_in_row)
-    if outcome.solution is not None:
-        _log(wake, decision.reason, outcome.solution)
+        wake.guard(schedule.TASK_FIX, wake.read_clock)
+        knows, now_s, heard = decision.knows, wake.now_s, search.heard
+        schedule.end_fix(
+            state, costs, wake.settings, decision, knows, now_s, on_ms, search.fixed, heard
+        )
+        if search.answered or state.failed_in_row >= _SILENT:
+            wake.fault(health.RECEIVER, not search.answered, state.failed_in_row)
     after_uv = _read_uv(wake)
     if before_uv and after_uv:
-        energy.learn_search_power(state, wake.costs, before_uv, after_uv, on_ms)
+        energy.learn_search_power(state, costs, before_uv, after_uv, on_ms)
 
 
 def _read_uv(wake: "Wake") -> int:
@@ -49,42 +45,79 @@ def _read_uv(wake: "Wake") -> int:
     return wake.board.gauge.voltage_uv() if wake.voltage_uv else 0
 
 
-def _search(wake: "Wake", decision: "schedule.Decision", before_uv: int) -> "tuple[Outcome, bool]":
-    """Return what it gave, and whether ephemerides heard in it were saved."""
-    heard = False
-    board, state, settings, costs = wake.board, wake.state, wake.settings, wake.costs
-    limits = receiver.Limits(
-        decision.limit_ms,
-        settings.accuracy_limit_m * 1000,
-        settings.pdop_limit_tenths * 10,
-        settings.year_least,
-        energy.expected_ms(state, costs, decision.knows) // 2,
-        energy.expected_ms(state, costs, energy.STALE) * 2 // 9 + 1000,
-    )
-    began_s = wake.now_s if wake.known else 0
-    session = receiver.Session(board.gnss, board.clock, board.feed_watchdog)
-    try:
-        if before_uv:
-            energy.learn_esr(state, costs, before_uv, _read_uv(wake), costs.gnss_search_uw)
-        if wake.known and state.fix_at_s:
-            session.tell(moment.now_s(state, board.rtc), state.lat_e5, state.lon_e5)
-            if decision.knows >= energy.OWN:
-                session.restore(navigation.Reader(wake.fram).next)
-        outcome = session.run(limits, began_s)
+class _Search:
+    """One search.
+
+    Attributes:
+        fixed: it gave a position, which is committed.
+        heard: ephemerides heard in it were saved.
+        answered: the receiver said anything at all.
+    """
+
+    def __init__(self, wake: "Wake", decision: "schedule.Decision") -> None:
+        self._wake = wake
+        self._decision = decision
+        self.fixed = self.heard = self.answered = False
+
+    def run(self, before_uv: int) -> None:
+        """Switch the receiver on, and off again whatever happens."""
+        wake, knows = self._wake, self._decision.knows
+        board, state, costs = wake.board, wake.state, wake.costs
+        clock_s = moment.now_s(state, board.rtc) if wake.known else 0
+        bound_s = moment.bound_s(state, clock_s)
+        session = receiver.Session(board.gnss, board.clock, board.feed_watchdog)
+        try:
+            if before_uv:
+                energy.learn_esr(state, costs, before_uv, _read_uv(wake), costs.gnss_search_uw)
+            if wake.known and state.fix_at_s:
+                told_s = moment.now_s(state, board.rtc)
+                session.tell(told_s, bound_s, state.lat_e5, state.lon_e5)
+                if knows >= energy.OWN:
+                    session.restore(navigation.Reader(wake.fram).next)
+            outcome = session.run(self._limits(), clock_s, bound_s)
+            self.answered = outcome.answered
+            self._take(outcome)
+            if outcome.solution is not None and self._has_heard(session):
+                kept = navigation.Writer(wake.fram)
+                session.save(kept.keep)
+                self.heard = kept.end(outcome.solution.unix_s)
+        finally:
+            session.close()
+
+    def _limits(self) -> receiver.Limits:
+        settings, state, costs = self._wake.settings, self._wake.state, self._wake.costs
+        expected_ms = energy.expected_ms(state, costs, self._decision.knows)
+        return receiver.Limits(
+            self._decision.limit_ms,
+            settings.accuracy_limit_m * 1000,
+            settings.pdop_limit_tenths * 10,
+            settings.year_least,
+            expected_ms // 2,
+            energy.expected_ms(state, costs, energy.STALE) * 2 // 9 + 1000,
+            expected_ms * 2,
+        )
+
+    def _take(self, outcome: "Outcome") -> None:
+        """Set the clock, log the fix and commit it: the receiver may stay on, the power fail."""
+        wake = self._wake
+        if outcome.unix_s is not None:
+            since_ms = wake.board.clock.ticks_ms() - outcome.ticks_ms
+            wake.set_clock(outcome.unix_s + (since_ms + 500) // 1000)
         if outcome.solution is not None:
-            heard = decision.knows in (energy.COLD, energy.STALE)
-            if decision.renews:
-                whole_ms = energy.expected_ms(state, costs, energy.STALE)
-                old_min = (wake.now_s - state.data_at_s) // 60
-                new_min = _EPHEMERIS_MIN - old_min // 2
-                heard = session.renew(whole_ms * 3 // 4, whole_ms * 3 // 2, new_min)
-        if heard and outcome.solution is not None:
-            kept = navigation.Writer(wake.fram)
-            session.save(kept.keep)
-            heard = kept.end(outcome.solution.unix_s)
-    finally:
-        session.close()
-    return outcome, heard
+            self.fixed = True
+            schedule.take_fix(wake.state, self._decision, wake.now_s)
+            _log(wake, self._decision.reason, outcome.solution)
+            wake.commit()
+
+    def _has_heard(self, session: receiver.Session) -> bool:
+        """Return whether the receiver has heard ephemerides; it stays on if so decided."""
+        state, costs = self._wake.state, self._wake.costs
+        if not self._decision.renews:
+            return self._decision.knows in (energy.COLD, energy.STALE)
+        whole_ms = energy.expected_ms(state, costs, energy.STALE)
+        old_min = (self._wake.now_s - state.data_at_s) // 60
+        new_min = _EPHEMERIS_MIN - old_min // 2
+        return session.renew(whole_ms * 3 // 4, whole_ms * 3 // 2, new_min)
 
 
 def _log(wake: "Wake", reason: int, solution: "Solution") -> None:

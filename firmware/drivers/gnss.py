@@ -29,11 +29,11 @@ _SYNC = b"\xb5\x62"
 _RAM = 1
 _NMEA_OUT = 0x10740002  # CFG-UART1OUTPROT-NMEA, one byte
 _BAUDRATE = 0x40520001  # CFG-UART1-BAUDRATE, four
-_LONGEST = 1024  # of a payload: anything beyond is noise
+_LONGEST = 1024  # of a payload: anything beyond is noise ...
+_SAT_LONGEST = 8 + 12 * 255  # ... unless it lists satellites
 _YEAR_MOST = 2099
 _TIME_UTC, _POS_LLH = 0x10, 0x01
 _HEARD, _QUARTER_MIN = 1, 15  # an orbit's source; the unit in which it holds
-_TIME_ACCURACY_S = 5  # of the collar's clock
 _PLACE_ACCURACY_CM = 3000000  # the animal has gone since
 
 #: lat_e7, lon_e7 [1e-7 degrees], altitude_mm above mean sea level, accuracy_mm (68 %), pdop_e2.
@@ -64,6 +64,10 @@ class Reader:
     def __init__(self) -> None:
         self._buffer = b""
 
+    def drop(self) -> None:
+        """Forget a frame that has begun: bytes of it were lost."""
+        self._buffer = b""
+
     def feed(self, data: bytes) -> "list[tuple[int, int, bytes]]":
         """Add bytes; return the (class, id, payload) of every frame they complete."""
         buffer = self._buffer + data
@@ -77,7 +81,7 @@ class Reader:
             if len(buffer) < 6:
                 break
             kind, number, length = struct.unpack_from("<BBH", buffer, 2)
-            if length > _LONGEST:
+            if length > (_SAT_LONGEST if (kind, number) == SAT else _LONGEST):
                 buffer = buffer[2:]
                 continue
             if len(buffer) < length + 8:
@@ -124,13 +128,13 @@ def pack_baud(baud: int) -> bytes:
     return pack(*VALSET, struct.pack("<BBHII", 0, _RAM, 0, _BAUDRATE, baud))
 
 
-def pack_time(unix_s: int) -> bytes:
-    """Return UBX-MGA-INI-TIME_UTC: the time on arrival, a few seconds accurate."""
+def pack_time(unix_s: int, accuracy_s: int) -> bytes:
+    """Return UBX-MGA-INI-TIME_UTC: the time on arrival, and how far it may be off."""
     year, month, day, _, hour, minute, second = civil_from_unix(unix_s)
     body = struct.pack(
         "<BBBbHBBBBBB", _TIME_UTC, 0, 0, -128, year, month, day, hour, minute, second, 0
     )
-    return pack(*MGA_INI, body + struct.pack("<IHHI", 0, _TIME_ACCURACY_S, 0, 0))
+    return pack(*MGA_INI, body + struct.pack("<IHHI", 0, min(accuracy_s, 0xFFFF), 0, 0))
 
 
 def pack_position(lat_e5: int, lon_e5: int) -> bytes:
@@ -140,12 +144,9 @@ def pack_position(lat_e5: int, lon_e5: int) -> bytes:
     return pack(*MGA_INI, body)
 
 
-def count_heard(payload: bytes, cno_least: int) -> int:
-    """Return how many satellites of a NAV-SAT payload have at least this signal [dB-Hz]."""
-    count = 0
-    for at in range(8, len(payload) - 11, 12):
-        count += payload[at + 2] >= cno_least
-    return count
+def signals(payload: bytes) -> "list[int]":
+    """Return the signal of every satellite of a NAV-SAT payload [dB-Hz]."""
+    return [payload[at + 2] for at in range(8, len(payload) - 11, 12)]
 
 
 def count_fresh(payload: bytes, minutes: int) -> int:

@@ -188,6 +188,8 @@ class Ours:
         energy.learn_search_power(state, costs, before_uv, life.read_uv(), on_ms)
         heard = fixed and (decision.renews or knows <= energy.STALE)
         now_s = life.now_s
+        if fixed:
+            schedule.take_fix(state, decision, now_s)
         schedule.end_fix(state, costs, self.settings, decision, knows, now_s, on_ms, fixed, heard)
         if fixed:
             self._record(life.now_s)

@@ -91,9 +91,9 @@ def test_the_buffer_stays_small_on_endless_noise():
 
 
 def test_the_time_told_is_the_known_message():
-    assert gnss.pack_time(NOW) == (
+    assert gnss.pack_time(NOW, 5) == (
         b"\xb5\x62\x13\x40\x18\x00\x10\x00\x00\x80\xea\x07\x09\x15\x0e\x0d\x14\x00"
-        b"\x00\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00" + gnss.pack_time(NOW)[-2:]
+        b"\x00\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00" + gnss.pack_time(NOW, 5)[-2:]
     )
 
 
@@ -102,13 +102,13 @@ def test_the_position_told_is_in_units_of_the_receiver():
     assert struct.unpack("<BBHiiiI", body) == (1, 0, 0, 466600000, -102000000, 0, 3000000)
 
 
-def test_satellites_are_counted_by_their_signal():
+def test_a_list_of_satellites_gives_their_signals():
     body = bytes(8) + b"".join(
         bytes((0, n, cno)) + bytes(9) for n, cno in enumerate((0, 9, 10, 40))
     )
-    assert gnss.count_heard(body, 10) == 2
-    assert gnss.count_heard(body[:-1], 10) == 1
-    assert gnss.count_heard(b"", 10) == 0
+    assert gnss.signals(body) == [0, 9, 10, 40]
+    assert gnss.signals(body[:-1]) == [0, 9, 10]
+    assert gnss.signals(b"") == []
 
 
 def test_orbits_that_were_heard_and_hold_long_are_fresh():

@@ -8,8 +8,8 @@ DONE = gnss.pack(0x05, 0x01, b"\x06\x8a")
 NOBODY = gnss.pack(0x01, 0x07, bytes(92))
 
 
-def satellites(count):
-    one = b"\x00\x01\x28" + bytes(9)
+def satellites(count, cno=40):
+    one = bytes((0, 1, cno)) + bytes(9)
     return gnss.pack(0x01, 0x35, bytes(8) + one * count)
 
 
@@ -26,7 +26,7 @@ class Port:
     def __init__(self, answer, heard=9, baud=9600, deaf=False):
         self.answer, self.heard, self.baud, self.deaf = answer, heard, baud, deaf
         self.now_ms, self.line, self.out, self.on = 0, 9600, b"", None
-        self.written, self.fed_ms, self.saved = [], 0, []
+        self.written, self.fed_ms, self.looks, self.read_ms = [], 0, [], 0
 
     def power(self, on):
         self.on = on
@@ -36,6 +36,7 @@ class Port:
 
     def write(self, data):
         self.written.append((self.now_ms, data))
+        self.read_ms = self.now_ms
         if self.line != self.baud:
             return
         if data == gnss.pack_baud(38400) and not self.deaf:
@@ -43,14 +44,18 @@ class Port:
         elif data.endswith(gnss.pack(*gnss.PVT)):
             self.out += self.answer(self.now_ms)
         elif data.endswith(gnss.pack(*gnss.SAT)):
-            self.out += satellites(self.heard)
+            self.looks.append(self.now_ms)
+            self.out += self.heard(self.now_ms) if callable(self.heard) else satellites(self.heard)
         elif data == gnss.pack(*gnss.ORB):
             self.out += orbits(16 if self.now_ms >= self.renewed_ms else 6)
         elif data == gnss.pack(*gnss.DBD):
             self.out += b"".join(gnss.pack(0x13, 0x80, bytes((n,)) * 96) for n in range(8))
 
     def read(self):
-        out, self.out = self.out[:512], self.out[512:]
+        """What has come over the line since, as much of it as the buffer keeps."""
+        count = (self.now_ms - self.read_ms) * self.line // 10000
+        out, self.out = self.out[:count][:512], self.out[count:]
+        self.read_ms = self.now_ms
         return out if self.line == self.baud else bytes(b ^ 0x5A for b in out)
 
     def ticks_ms(self):
@@ -70,9 +75,10 @@ class Port:
 
 
 LIMITS = {"timeout": 40000, "accuracy": 50000, "pdop": 600, "first": 1000, "settle": 7000}
+LIMITS["likely"] = 40000
 
 
-def search(port, clock_s=NOW, **changes):
+def search(port, clock_s=NOW, bound_s=2, **changes):
     limits = dict(LIMITS)
     limits.update(changes)
     session = receiver.Session(port, port, port.feed)
@@ -84,8 +90,10 @@ def search(port, clock_s=NOW, **changes):
             2025,
             limits["first"],
             limits["settle"],
+            limits["likely"],
         ),
         clock_s,
+        bound_s,
     )
     session.close()
     return outcome
@@ -134,6 +142,37 @@ def test_a_closed_sky_ends_the_search_early():
     assert 7000 <= outcome.duration_ms <= 9500
 
 
+def test_a_sky_that_opens_is_waited_for():
+    for heard in (
+        lambda now_ms: satellites(now_ms // 1500),  # more at every look
+        lambda now_ms: satellites(4, 10 + now_ms // 1000),  # the same, ever stronger
+    ):
+        assert search(Port(lambda now_ms: NOBODY, heard)).duration_ms >= 40000
+
+
+def test_a_sky_that_closes_ends_the_search_at_the_next_look():
+    port = Port(lambda now_ms: NOBODY, lambda now_ms: satellites(9 if now_ms < 12000 else 2))
+    assert 12000 <= search(port).duration_ms <= 24000
+    assert len(port.looks) <= 4
+
+
+def test_signals_too_weak_to_be_read_count_only_while_there_is_nothing_to_read():
+    def weak(now_ms):
+        return satellites(9, 20)
+
+    assert search(Port(lambda now_ms: NOBODY, weak)).duration_ms >= 40000
+    assert search(Port(lambda now_ms: NOBODY, weak), likely=15000).duration_ms < 25000
+
+
+def test_sixty_satellites_are_more_than_the_buffer_and_still_a_look():
+    assert len(satellites(60)) > 512
+    assert len(satellites(255)) > 3000
+    for count in (60, 255):
+        strong, weak = satellites(count), satellites(count, 5)
+        assert search(Port(lambda now_ms: NOBODY, lambda now_ms, s=strong: s)).duration_ms >= 40000
+        assert search(Port(lambda now_ms: NOBODY, lambda now_ms, w=weak: w)).duration_ms <= 9500
+
+
 def test_an_open_sky_is_searched_to_the_end():
     outcome = search(Port(lambda now_ms: NOBODY, heard=9))
     assert outcome.solution is None
@@ -157,6 +196,27 @@ def test_one_bad_epoch_is_no_time():
         return message(unix_s=NOW + 86400, fix_type=0) if now_ms < 2000 else NOBODY
 
     assert search(Port(answer), timeout=6000).unix_s is None
+
+
+def test_an_epoch_off_by_more_than_the_clock_may_be_needs_others_that_agree():
+    def answer(now_ms):
+        late_s = 20 if now_ms < 2000 else 0
+        return message(unix_s=NOW + now_ms // 1000 + late_s)
+
+    for bound_s, epochs in ((2, 2), (30, 1)):
+        port = Port(answer)
+        outcome = search(port, bound_s=bound_s)
+        off_s = outcome.unix_s - NOW - outcome.ticks_ms // 1000
+        assert abs(off_s - (20 if epochs == 1 else 0)) <= 1
+        polls = [at for at, data in port.written if data.endswith(gnss.pack(*gnss.PVT))]
+        assert len(polls) == epochs
+
+
+def test_an_epoch_asked_for_twice_agrees_with_nothing():
+    def answer(now_ms):
+        return message(unix_s=NOW + 500 + now_ms // 1000 // 60)  # the receiver's clock stands
+
+    assert search(Port(answer), timeout=15000).unix_s is None
 
 
 def test_epochs_that_agree_are_believed_against_the_clock():

@@ -41,6 +41,7 @@ def fix(block, now_s, seconds, **what):
     end_s, on_ms = now_s + seconds, seconds * 1000
     knows = decision.knows
     heard = decision.renews or knows <= energy.STALE
+    schedule.take_fix(block, decision, end_s)
     schedule.end_fix(block, COSTS, Settings(), decision, knows, end_s, on_ms, True, heard)
     return decision
 
@@ -96,6 +97,7 @@ def test_a_renewing_fix_that_heard_nothing_new_leaves_the_data_old():
         decision = decide(block, now_s=NOW + 1800)
         end_s = NOW + 1830
         schedule.begin_fix(block, NOW + 1800)
+        schedule.take_fix(block, decision, end_s)
         schedule.end_fix(
             block, COSTS, Settings(), decision, decision.knows, end_s, 30000, True, heard
         )
@@ -188,6 +190,7 @@ def test_a_renewal_in_vain_is_not_tried_again_for_some_groups():
     decision = decide(block, now_s=NOW + 1800)
     assert decision.renews
     end_s, knows = NOW + 1840, decision.knows
+    schedule.take_fix(block, decision, end_s)
     schedule.end_fix(block, COSTS, Settings(), decision, knows, end_s, 40000, True, False)
     block.purse_uj = 0
     assert not schedule.best_group(block, COSTS, Settings(), NOW + 3600, 0).renews
@@ -225,6 +228,7 @@ def test_an_aided_group_goes_on_with_the_stations_ephemerides():
     schedule.end_aid(block, NOW + 1802, 100000, True)
     known = energy.knows(block, NOW + 1802)
     assert known == energy.AIDED
+    schedule.take_fix(block, decision, NOW + 1810)
     schedule.end_fix(block, COSTS, Settings(), decision, known, NOW + 1810, 6000, True, False)
     later = fix(block, NOW + 3700, 3, aid_uj=100000)
     assert (later.knows, later.aid) == (energy.OWN, False)

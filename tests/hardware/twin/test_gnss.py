@@ -350,7 +350,7 @@ def test_the_collars_search_is_undisturbed_by_sentences():
             self.device.drop(self.now_us)
 
     port = Port()
-    limits = Limits(120_000, 50_000, 600, 2025, 5_000, 9_000)
+    limits = Limits(120_000, 50_000, 600, 2025, 5_000, 9_000, 120_000)
     session = Session(port, port, lambda: None)
     outcome = session.run(limits)
     session.close()
