@@ -11,6 +11,7 @@ known before are compared with what is stored.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 import numpy as np
@@ -25,6 +26,7 @@ from backend.movebank.rows import SEPARATOR
 
 _BATCH_ROWS = 250_000
 _ASKED_AT_ONCE = 5_000  # rows that are compared with what is stored
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IMPORTED = 7  # reason of a fix (firmware.wire.fix)
 _MOST_NUMBERS = 15  # of differing rows of one tag and time, beside the first
 
@@ -142,6 +144,7 @@ class _Import:
         """Leave out what is stored already; what contradicts it is rejected."""
         old = batch.live & ~np.isin(batch.collar, list(self._empty))
         rows = np.flatnonzero(old)
+        rows = rows[np.argsort(batch.time_us[rows], kind="stable")]
         if len(rows):
             self._cursor.execute(query("go_by_indexes"))
         for start in range(0, len(rows), _ASKED_AT_ONCE):
@@ -155,10 +158,12 @@ class _Import:
                 "lon": copy.array(batch.lon[part], away),
                 "header": copy.array(batch.header[part]),
                 "words": batch.words.take(part).to_pylist(),
+                "first": _EPOCH + timedelta(milliseconds=int(batch.time_us[part[0]] // 1000)),
+                "last": _EPOCH + timedelta(milliseconds=int(batch.time_us[part[-1]] // 1000) + 1),
             }
             for row, same, own, last in self._ask("known_to_import", values):
-                if not same and own and last < _MOST_NUMBERS:
-                    batch.number[row] = last + 1  # differs from an earlier part of this file
+                if not same and own and last + batch.number[row] < _MOST_NUMBERS:
+                    batch.number[row] += last + 1  # differs from an earlier part of this file
                     continue
                 batch.live[row] = False
                 if same:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from backend.db import imports, references
 from backend.movebank import events, reference
+from backend.movebank.columns import Events
 from backend.movebank.report import Report
 from backend.movebank.rows import FileRefused
 
@@ -19,6 +22,7 @@ HEADER = (
     "event-id,timestamp,location-long,location-lat,gps:hdop,tag-local-identifier,"
     "individual-local-identifier\n"
 )
+READ = "select sum(seq_tup_read + idx_tup_fetch)::integer from pg_stat_xact_user_tables"
 Connection = psycopg.Connection[Any]
 
 
@@ -39,10 +43,13 @@ def line(
 
 def store(connection: Connection, study: int, text: str, dry_run: bool = False) -> Report:
     report = Report()
-    blocks = events.read_csv(io.BytesIO((HEADER + text).encode()), report, NOW)
-    imports.store(connection, study, blocks, report, dry_run)
+    imports.store(connection, study, blocks(text, report), report, dry_run)
     assert report.balanced
     return report
+
+
+def blocks(text: str, report: Report) -> Iterator[Events]:
+    return events.read_csv(io.BytesIO((HEADER + text).encode()), report, NOW)
 
 
 def reasons(report: Report) -> dict[str, str]:
@@ -63,6 +70,36 @@ def test_a_file_is_stored_once_however_often_it_comes(connection: Connection, st
     again = store(connection, study, text)
     assert (again.accepted, again.duplicate) == (0, 50)
     assert count(connection, "fix") == 50
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_rows_that_come_again_are_looked_up_by_their_keys(
+    connection: Connection, study: int, analyzed: bool
+) -> None:
+    rows = 2000
+    text = "".join(line(hour, tag) for tag in ("T1", "T2") for hour in range(rows // 2))
+    store(connection, study, text)
+    if analyzed:
+        connection.execute("analyze")
+    report, read = Report(), list[Any]()
+
+    def note_reads(_: Report) -> None:
+        read.extend(connection.execute(READ).fetchall())
+
+    imports.store(connection, study, blocks(text, report), report, note=note_reads)
+    assert report.duplicate == rows
+    assert 2 * rows <= read[0][0] <= 3 * rows
+
+
+def test_rows_of_one_time_that_come_in_two_parts_are_all_kept(
+    connection: Connection, study: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "_BATCH_ROWS", 1)
+    report = Report()
+    parts = (line(1), line(1, lon=10.3) + line(1, lon=10.4), line(1) + line(1, lon=10.5))
+    found = itertools.chain.from_iterable(blocks(part, report) for part in parts)
+    imports.store(connection, study, found, report)
+    assert (report.accepted, report.duplicate) == (4, 1)
 
 
 def test_a_dry_run_reports_the_same_and_leaves_nothing(connection: Connection, study: int) -> None:

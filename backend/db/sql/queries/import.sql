@@ -89,7 +89,9 @@ from unnest('{enable_seqscan,enable_hashjoin,enable_mergejoin}'::text[]) as name
 -- What is stored for the tag and millisecond of rows: whether any says the same, whether all came
 -- with this import, and the last number. A record that came by radio is the same position again.
 -- Rows that name no sensor mean GPS, as an export says of them.
--- By fix_once and imported_event_pkey.
+-- By fix_once and imported_event_pkey. The limits keep each look-up one by its whole key, whatever
+-- the planner knows of the tables: joined, it would read all fixes of a tag for each row. All rows
+-- are of a time range, by which other chunks are left out once and not at each look-up.
 with came as materialized (
     select row_, collar, timestamptz 'epoch' + time_us * interval '1 microsecond' as at, lat, lon,
         header, words
@@ -99,16 +101,16 @@ with came as materialized (
         %(words)s::text[]
     ) as came (row_, collar, time_us, lat, lon, header, words)
 )
-select c.row_, heard.known or coalesce(stored.same, false), coalesce(stored.own, false),
-    stored.last
+select c.row_, heard.known is not null or coalesce(stored.same, false),
+    coalesce(stored.own, false), stored.last
 from came c
-cross join lateral (
-    select c.collar <= 65535 and exists (
-        select
-        from fix f
-        where f.collar = c.collar and f.recorded_at = c.at and f.generation > 0
-    ) as known
-) heard
+left join lateral (
+    select true as known
+    from fix f
+    where c.collar <= 65535 and f.collar = c.collar and f.recorded_at = c.at and f.generation > 0
+        and f.recorded_at between %(first)s and %(last)s
+    limit 1
+) heard on true
 cross join lateral (
     select
         bool_or(
@@ -123,9 +125,14 @@ cross join lateral (
         bool_and(e.xmin = pg_current_xact_id()::xid) as own,
         max(e.record %% 16) as last
     from imported_event e
-    left join fix f
-        on f.collar = e.collar and f.recorded_at = e.recorded_at and f.generation = 0
-        and f.record = e.record
+    left join lateral (
+        select lat, lon
+        from fix f
+        where f.collar = e.collar and f.recorded_at = e.recorded_at and f.generation = 0
+            and f.record = e.record
+            and f.recorded_at between %(first)s and %(last)s
+        limit 1
+    ) f on true
     where e.collar = c.collar
       and e.recorded_at >= date_trunc('milliseconds', c.at)
       and e.recorded_at < date_trunc('milliseconds', c.at) + interval '1 millisecond'
