@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from fastapi.responses import JSONResponse
+from starlette.datastructures import URL
 
 from backend.params import format_time
 
@@ -56,6 +57,16 @@ def collection_of_text(features: bytes, returned: int, links: Sequence[dict[str,
 def link(rel: str, href: object, media_type: str = GeoJSONResponse.media_type) -> dict[str, str]:
     """A link as OGC API - Features writes it."""
     return {"rel": rel, "type": media_type, "href": str(href)}
+
+
+def page_links(
+    url: URL, onward: object | None, media_type: str = GeoJSONResponse.media_type
+) -> list[dict[str, str]]:
+    """Links of a page: itself, and the one behind `onward` where there is more."""
+    links = [link("self", url, media_type)]
+    if onward is not None:
+        links.append(link("next", url.include_query_params(after=onward), media_type))
+    return links
 
 
 def point(lon: float, lat: float) -> dict[str, Any]:

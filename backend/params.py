@@ -1,24 +1,22 @@
-"""Query parameters: small parsers, and the models that name what each operation takes.
-
-A parameter that no model names is refused: a typing error must not pass as "no filter".
-"""
+"""Query parameters: small parsers, and types that say what they take."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated
 
 from fastapi import Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from backend.errors import BadRequest
 
 LIMIT_DEFAULT = 1000
 LIMIT_MAX = 10_000
-CORRIDORS_DEFAULT = 10
-CORRIDORS_MAX = 100
+TRACKS_DEFAULT = 100
+COMPUTATIONS_DEFAULT = 10
+COMPUTATIONS_MAX = 100
 
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -57,9 +55,9 @@ def clamp_limit(limit: int) -> int:
     return min(limit, LIMIT_MAX)
 
 
-def clamp_corridors(limit: int) -> int:
-    """The same for computations of corridors, which are large."""
-    return min(limit, CORRIDORS_MAX)
+def clamp_computations(limit: int) -> int:
+    """The same for computations, which are large."""
+    return min(limit, COMPUTATIONS_MAX)
 
 
 @dataclass(frozen=True)
@@ -137,26 +135,9 @@ After = Annotated[
 
 
 class NoQuery(BaseModel):
-    """An operation without query parameters."""
+    """An operation without query parameters: one that is not named is refused."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class Period(NoQuery):
-    """A half-open time range; an end left out is open."""
-
-    from_time: Time | None = Field(
-        default=None, alias="from", description="Only what was recorded at this time or later"
-    )
-    to_time: EndTime | None = Field(
-        default=None, alias="to", description="Only what was recorded before this time"
-    )
-
-    @model_validator(mode="after")
-    def _check_order(self) -> Self:
-        if self.from_time and self.to_time and self.from_time >= self.to_time:
-            raise ValueError("expected 'from' before 'to'")
-        return self
 
 
 @dataclass(frozen=True)
@@ -193,180 +174,6 @@ Bbox = Annotated[
     BeforeValidator(parse_bbox),
     WithJsonSchema({"type": "string", "examples": ["10.1,46.5,10.3,46.8"]}),
 ]
-
-
-class PageQuery(NoQuery):
-    """A page of a list."""
-
-    study: Number | None = Field(default=None, description="Only of this study")
-    limit: int = Field(
-        default=LIMIT_DEFAULT,
-        ge=1,
-        description=f"Entries per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
-    )
-    after: Number | None = Field(
-        default=None, description="Go on behind this one: taken from a next link"
-    )
-
-
-class LatestQuery(NoQuery):
-    """Whose latest positions."""
-
-    study: Number | None = Field(default=None, description="Only of this study")
-
-
-class FixSelection(Period):
-    """Which fixes."""
-
-    animal: AnimalNumber | None = Field(
-        default=None, description="Only fixes of this animal, whichever collar it wore"
-    )
-    collar: CollarNumber | None = Field(default=None, description="Only fixes of this collar")
-    bbox: Bbox | None = Field(
-        default=None, description="Only positions in this box, as precisely as they are given"
-    )
-    visible: bool | None = Field(
-        default=None, description="Only fixes that are, or are not, visible (no outliers)"
-    )
-
-    @model_validator(mode="after")
-    def _check_one_of(self) -> Self:
-        if self.animal is not None and self.collar is not None:
-            raise ValueError("expected 'animal' or 'collar', not both")
-        return self
-
-
-class AuditQuery(Period):
-    """Which rows of the audit."""
-
-    actor: str | None = Field(
-        default=None, max_length=500, description="Only of this actor, as the audit names it"
-    )
-    limit: int = Field(
-        default=LIMIT_DEFAULT,
-        ge=1,
-        description=f"Rows per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
-    )
-    after: Number | None = Field(
-        default=None, description="Go on behind this row: taken from a next link"
-    )
-
-
-class FixQuery(FixSelection):
-    """Which fixes, and how many at once."""
-
-    limit: int = Field(
-        default=LIMIT_DEFAULT,
-        ge=1,
-        description=f"Fixes per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
-    )
-    after: After | None = Field(
-        default=None, description="Go on behind this fix: taken from a next link"
-    )
-
-
-class FixExport(FixSelection):
-    """Which fixes, in which format."""
-
-    format: Literal["geojson", "csv", "arrow", "parquet"] = Field(
-        default="geojson", description="`parquet` is GeoParquet, `arrow` an Arrow IPC stream"
-    )
-
-
-class TrackQuery(Period):
-    """Which tracks, and how long."""
-
-    animal: AnimalNumber | None = Field(default=None, description="Only this animal")
-    limit: int = Field(
-        default=LIMIT_MAX,
-        ge=2,
-        description="Newest fixes per animal; more than "
-        f"{LIMIT_MAX} counts as {LIMIT_MAX} (`complete` is then false)",
-    )
-
-
-class HomeRangeQuery(NoQuery):
-    """Which stored home ranges."""
-
-    animal: AnimalNumber | None = Field(default=None, description="Only this animal")
-    history: bool = Field(
-        default=False,
-        description="All that were ever computed, not only the newest of each animal and method",
-    )
-
-
-class ComputationPage(NoQuery):
-    """A page of computations."""
-
-    limit: int = Field(
-        default=CORRIDORS_DEFAULT,
-        ge=1,
-        description=f"Computations per page; more than {CORRIDORS_MAX} counts as {CORRIDORS_MAX}",
-    )
-    after: Number | None = Field(
-        default=None, description="Go on behind this computation: taken from a next link"
-    )
-
-
-class CorridorQuery(ComputationPage):
-    """Which stored corridors or overlaps."""
-
-    animal: AnimalNumber | None = Field(
-        default=None, description="Only computations with this animal among others"
-    )
-
-
-class StatusQuery(Period):
-    """Which status records, and how many at once."""
-
-    collar: CollarNumber | None = Field(default=None, description="Only of this collar")
-    limit: int = Field(
-        default=LIMIT_DEFAULT,
-        ge=1,
-        description=f"Records per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
-    )
-    after: After | None = Field(
-        default=None, description="Go on behind this record: taken from a next link"
-    )
-
-
-class ReceptionQuery(Period):
-    """Which receptions, and how many at once."""
-
-    collar: CollarNumber | None = Field(default=None, description="Only of this collar")
-    station: str | None = Field(
-        default=None, min_length=1, max_length=200, description="Only of this station"
-    )
-    limit: int = Field(
-        default=LIMIT_DEFAULT,
-        ge=1,
-        description=f"Receptions per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
-    )
-    after: str | None = Field(
-        default=None,
-        pattern=r"^\d{1,18}(\.\d{1,10}){3}\.[^\x00]{1,200}$",
-        description="Go on behind this one: taken from a next link",
-        examples=["1780293600000000.1.0.42.hut"],
-    )
-
-
-class DayQuery(NoQuery):
-    """Which days."""
-
-    collar: CollarNumber | None = Field(default=None, description="Only of this collar")
-    from_day: Day | None = Field(default=None, alias="from", description="From this day (UTC)")
-    to_day: Day | None = Field(default=None, alias="to", description="Before this day (UTC)")
-    limit: int = Field(
-        default=LIMIT_DEFAULT,
-        ge=1,
-        description=f"Days per page; more than {LIMIT_MAX} counts as {LIMIT_MAX}",
-    )
-    after: str | None = Field(
-        default=None,
-        pattern=r"^\d{1,10}\.\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$",
-        description="Go on behind this day: taken from a next link",
-        examples=["1.2026-06-01"],
-    )
 
 
 Query_ = Annotated[NoQuery, Query()]

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from backend.outgoing import Url
-from backend.params import AnimalNumber, NoQuery, Number, Period
+from backend.params import AnimalNumber, NoQuery, Number
 from backend.registry_models import Input, Name, Text, change_of, page_of
 from backend.schemas import Answer, Link, Utc
+from backend.wanted import Period
 
 Kind = Literal[
     "fence", "mortality", "immobility", "low-speed", "proximity", "silence", "low-energy",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from backend.params import NoQuery, Period
+from backend.params import NoQuery
 from backend.schemas import Answer
+from backend.wanted import Period
 
 
 class ImportQuery(NoQuery):

@@ -23,6 +23,7 @@ from backend.deps import Database
 from backend.errors import BadRequest, Forbidden, NotFound
 from backend.params import Number, Query_, clamp_limit
 from backend.routes import computed
+from backend.routes.fixes import latest
 from backend.routes.registry import of_table
 from backend.routes.resource import Resource, routes
 
@@ -228,8 +229,7 @@ class _Told:
 
     def _fixes(self, database: Connection[Any]) -> list[str]:
         """Features of collars whose newest fix is newer than what was told."""
-        values = {"viewer": self.viewer.viewer, "study": self.study}
-        found = fix_columns.read(database, "latest", values)
+        found = latest(database, self.viewer, study=self.study)
         fresh = []
         for i, collar in enumerate(found.collar.tolist()):
             at_us = int(found.time_us[i])

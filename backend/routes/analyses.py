@@ -10,7 +10,7 @@ from backend.auth import KEEPERS, WORKERS, Caller, Principal, Viewer, audit
 from backend.db.queries import query
 from backend.deps import Database
 from backend.errors import Conflict, Forbidden, NotFound
-from backend.params import Number, Query_, clamp_corridors
+from backend.params import Number, Query_, clamp_computations
 from backend.routes.computed import shown
 
 router = APIRouter(prefix="/analyses", tags=["analyses"])
@@ -26,7 +26,7 @@ def list_analyses(
 ) -> models.Analyses:
     """What who asks has asked for, the newest first; kept for 30 days."""
     viewer.require_anywhere("read", WORKERS)
-    limit = clamp_corridors(wanted.limit)
+    limit = clamp_computations(wanted.limit)
     found = shown(
         database, request, viewer, state=wanted.state, after=wanted.after, limit=limit + 1
     )

@@ -13,8 +13,9 @@ from backend.errors import NotFound
 from backend.geojson import GeoJSONResponse
 from backend.jobs import corridor as job
 from backend.jobs.fixes import selection
-from backend.params import CorridorQuery, Number, Query_, clamp_corridors
+from backend.params import Number, Query_, clamp_computations
 from backend.routes import computed
+from backend.wanted import CorridorQuery
 
 router = APIRouter(prefix="/corridors", tags=["corridors"], default_response_class=GeoJSONResponse)
 
@@ -35,7 +36,7 @@ def list_corridors(
     Long answers come in pages: follow the link with `rel` = `next` until there is none.
     """
     deps.require(database, viewer.viewer, "animal", wanted.animal)
-    limit = clamp_corridors(wanted.limit)
+    limit = clamp_computations(wanted.limit)
     found = _rows(database, viewer, animal=wanted.animal, after=wanted.after, limit=limit + 1)
     numbers = list(dict.fromkeys(row["corridor"] for row in found))
     links = [geojson.link("self", request.url)]

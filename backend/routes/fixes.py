@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from psycopg import Connection
 
 from backend import deps, fix_columns, formats, geojson, registry_models, schemas
 from backend.auth import SCIENTISTS, Caller, Principal, Viewer, audit
@@ -12,18 +13,12 @@ from backend.db import flags
 from backend.deps import Database, Stream
 from backend.errors import NotFound
 from backend.geojson import GeoJSONResponse
-from backend.params import (
-    FixExport,
-    FixQuery,
-    FixSelection,
-    LatestQuery,
-    Query_,
-    clamp_limit,
-    parse_identity,
-)
+from backend.params import Query_, clamp_limit, parse_identity
+from backend.wanted import FixExport, FixQuery, FixSelection, LatestQuery
 
 router = APIRouter(tags=["fixes"], default_response_class=GeoJSONResponse)
 
+_EDGES = ("west", "south", "east", "north")
 _STREAM: deps.Responses = {
     200: {
         "description": "All of them, as they are read",
@@ -45,11 +40,8 @@ def list_fixes(
     values |= fix_columns.after(wanted.after) | {"limit": limit + 1}
     found = fix_columns.read(database, name, values)
     page = found.first(limit)
-    links = [geojson.link("self", request.url)]
-    if found.rows > limit:
-        onward = request.url.include_query_params(after=page.cursor())
-        links.append(geojson.link("next", onward))
-    return _answer(page, links)
+    onward = page.cursor() if found.rows > limit else None
+    return _answer(page, geojson.page_links(request.url, onward))
 
 
 @router.get(
@@ -105,10 +97,26 @@ def flag_fixes(
 def list_latest(
     database: Database, request: Request, viewer: Viewer, wanted: Annotated[LatestQuery, Query()]
 ) -> Response:
-    """The newest fix of every collar, with the animal that wore it then."""
-    values = {"viewer": viewer.viewer, "study": wanted.study}
-    found = fix_columns.read(database, "latest", values)
-    return _answer(found, [geojson.link("self", request.url)])
+    """The newest fix of every collar, with the animal that wore it then.
+
+    Long answers come in pages: follow the link with `rel` = `next` until there is none.
+    """
+    limit = clamp_limit(wanted.limit)
+    found = latest(database, viewer, study=wanted.study, after=wanted.after, limit=limit + 1)
+    page = found.first(limit)
+    onward = page.collar[-1] if found.rows > limit else None
+    return _answer(page, geojson.page_links(request.url, onward))
+
+
+def latest(
+    database: Connection[Any], viewer: Principal, after: int | None = None,
+    limit: int | None = None, **wanted: Any,
+) -> fix_columns.FixColumns:  # fmt: skip
+    """The newest fix of each collar, by collar; all of them without a limit."""
+    names = ("study", "animal", "collar", "from_time", "to_time", *_EDGES)
+    values = dict.fromkeys(names) | wanted
+    values |= {"viewer": viewer.viewer, "after_collar": after, "limit": limit}
+    return fix_columns.read(database, "latest", values)
 
 
 def select(
@@ -121,8 +129,7 @@ def select(
     """
     deps.require(database, viewer.viewer, "animal", wanted.animal)
     deps.require(database, viewer.viewer, "collar", wanted.collar)
-    edges = ("west", "south", "east", "north")
-    box = asdict(wanted.bbox) if wanted.bbox else dict.fromkeys(edges)
+    box = asdict(wanted.bbox) if wanted.bbox else dict.fromkeys(_EDGES)
     values = {
         "viewer": viewer.viewer,
         "animal": wanted.animal,

@@ -13,8 +13,9 @@ from backend.errors import NotFound
 from backend.geojson import GeoJSONResponse
 from backend.jobs import home_range as job
 from backend.jobs.fixes import selection
-from backend.params import HomeRangeQuery, Number, Query_
+from backend.params import Number, Query_, clamp_limit
 from backend.routes import computed
+from backend.wanted import HomeRangeQuery
 
 router = APIRouter(
     prefix="/home-ranges", tags=["home ranges"], default_response_class=GeoJSONResponse
@@ -33,9 +34,20 @@ def list_home_ranges(
     viewer: Viewer,
     wanted: Annotated[HomeRangeQuery, Query()],
 ) -> GeoJSONResponse:
-    """Stored home ranges, a feature per isopleth: the newest of each animal and method, or all."""
+    """Stored home ranges, a feature per isopleth: the newest of each animal and method, or all.
+
+    Long answers come in pages: follow the link with `rel` = `next` until there is none.
+    """
     deps.require(database, viewer.viewer, "animal", wanted.animal)
-    return _answer(database, viewer, request.url, animal=wanted.animal, history=wanted.history)
+    limit = clamp_limit(wanted.limit)
+    asked = wanted.model_dump(exclude={"limit"})
+    found = rows(database, viewer, **asked, limit=limit + 1)
+    numbers = list(dict.fromkeys(row["home_range"] for row in found))
+    onward = None
+    if len(numbers) > limit:
+        onward = numbers[limit - 1]
+        found = [row for row in found if row["home_range"] <= onward]
+    return _answer(found, geojson.page_links(request.url, onward))
 
 
 @router.get(
@@ -48,7 +60,7 @@ def get_home_range(
     home_range: Number, database: Database, request: Request, viewer: Viewer, _: Query_
 ) -> GeoJSONResponse:
     """The isopleths of one computation, by its number."""
-    return _answer(database, viewer, request.url, home_range=home_range)
+    return _one(database, viewer, home_range, request.url)
 
 
 @router.post(
@@ -82,27 +94,26 @@ async def compute_home_range(
         options,
         selection(wanted.backbone_only, wanted.max_speed_mps, wanted.spike_speed_mps),
     )
-    return await computed.answer(request, asker, prefer, question, _shown)
+    return await computed.answer(request, asker, prefer, question, _one)
 
 
-def _shown(database: Connection[Any], viewer: Principal, number: int, place: str) -> Response:
-    return _answer(database, viewer, place, home_range=number)
-
-
-def _answer(
-    database: Connection[Any], viewer: Principal, place: object, **wanted: Any
+def _one(
+    database: Connection[Any], viewer: Principal, home_range: int, place: object
 ) -> GeoJSONResponse:
-    values = {
-        "viewer": viewer.viewer,
-        "home_range": None,
-        "animal": None,
-        "history": True,
-    } | wanted
-    found = deps.rows(database, "home_ranges", **values)
-    if values["home_range"] is not None and not found:
-        raise NotFound("home range", values["home_range"])
-    features = [feature(row) for row in found]
-    return GeoJSONResponse(geojson.collection(features, [geojson.link("self", place)]))
+    found = rows(database, viewer, home_range=home_range, history=True)
+    if not found:
+        raise NotFound("home range", home_range)
+    return _answer(found, [geojson.link("self", place)])
+
+
+def rows(database: Connection[Any], viewer: Principal, **wanted: Any) -> list[dict[str, Any]]:
+    """Isopleths by home range, each as its viewer may see it."""
+    values = {"animal": None, "home_range": None, "after": None, "limit": None} | wanted
+    return deps.rows(database, "home_ranges", viewer=viewer.viewer, **values)
+
+
+def _answer(found: list[dict[str, Any]], links: list[dict[str, str]]) -> GeoJSONResponse:
+    return GeoJSONResponse(geojson.collection([feature(row) for row in found], links))
 
 
 def feature(row: dict[str, Any]) -> dict[str, Any]:

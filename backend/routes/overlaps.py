@@ -12,8 +12,9 @@ from backend.deps import Database
 from backend.errors import NotFound
 from backend.jobs import home_range, overlap
 from backend.jobs.fixes import selection
-from backend.params import CorridorQuery, Number, Query_, clamp_corridors
+from backend.params import Number, Query_, clamp_computations
 from backend.routes import computed
+from backend.wanted import CorridorQuery
 
 router = APIRouter(prefix="/overlaps", tags=["overlaps"])
 
@@ -31,7 +32,7 @@ def list_overlaps(
 ) -> models.Overlaps:
     """Stored overlaps of animals all of which who asks sees exactly, the newest first."""
     deps.require(database, viewer.viewer, "animal", wanted.animal)
-    limit = clamp_corridors(wanted.limit)
+    limit = clamp_computations(wanted.limit)
     found = _rows(database, viewer, animal=wanted.animal, after=wanted.after, limit=limit + 1)
     links = [geojson.link("self", request.url, "application/json")]
     if len(found) > limit:

@@ -12,8 +12,9 @@ from backend.db import accounts, resources
 from backend.db.queries import query
 from backend.deps import Database
 from backend.errors import Conflict, Forbidden, NotFound, Unauthenticated
-from backend.geojson import link
-from backend.params import AuditQuery, Number, PageQuery, Query_, clamp_limit
+from backend.geojson import page_links
+from backend.params import Number, Query_, clamp_limit
+from backend.wanted import AuditQuery, PageQuery, RuleQuery, TaxonQuery
 
 router = APIRouter()
 
@@ -131,11 +132,21 @@ def set_role(
 @router.get(
     "/policy", tags=["location policy"], summary="Location policy", response_model=RulePage
 )
-def list_rules(database: Database, request: Request, caller: Caller, _: Query_) -> Any:
+def list_rules(
+    database: Database, request: Request, caller: Caller, wanted: Annotated[RuleQuery, Query()]
+) -> Any:
     """What each role sees of each category: the default rules and those set in their place."""
     if caller.account is None:
         raise Unauthenticated("this needs a key or a token")
-    return _page(RulePage, "rules", deps.rows(database, "policy"), None, request)
+    limit = clamp_limit(wanted.limit)
+    study, role, sensitivity = (wanted.after or "..").split(".")
+    after = {"after_study": study or None, "after_role": role, "after_sensitivity": sensitivity}
+    found = deps.rows(database, "policy", **after, limit=limit + 1)
+    onward = None
+    if len(found) > limit:
+        last = found[limit - 1]
+        onward = f"{last['study'] or 0}.{last['role']}.{last['sensitivity']}"
+    return _page(RulePage, "rules", found[:limit], onward, request)
 
 
 @router.put(
@@ -162,11 +173,16 @@ def set_rule(
 
 
 @router.get("/taxa", tags=["location policy"], summary="Sensitive taxa", response_model=TaxonPage)
-def list_taxa(database: Database, request: Request, caller: Caller, _: Query_) -> Any:
+def list_taxa(
+    database: Database, request: Request, caller: Caller, wanted: Annotated[TaxonQuery, Query()]
+) -> Any:
     """Species whose positions are more, or less, sensitive than those of their study."""
     if caller.account is None:
         raise Unauthenticated("this needs a key or a token")
-    return _page(TaxonPage, "taxa", deps.rows(database, "taxa"), None, request)
+    limit = clamp_limit(wanted.limit)
+    found = deps.rows(database, "taxa", after=wanted.after, limit=limit + 1)
+    onward = found[limit - 1]["taxon"] if len(found) > limit else None
+    return _page(TaxonPage, "taxa", found[:limit], onward, request)
 
 
 @router.put(
@@ -205,8 +221,5 @@ def list_audit(
 
 
 def _page(model: Any, member: str, found: list[Any], onward: Any, request: Request) -> Any:
-    links = [link("self", request.url, "application/json")]
-    if onward is not None:
-        following = request.url.include_query_params(after=onward)
-        links.append(link("next", following, "application/json"))
+    links = page_links(request.url, onward, "application/json")
     return model.model_validate({member: found, "links": links})

@@ -13,14 +13,8 @@ from backend.deps import Database
 from backend.errors import BadRequest
 from backend.fix_columns import EPOCH
 from backend.geojson import link
-from backend.params import (
-    Cursor,
-    DayQuery,
-    ReceptionQuery,
-    StatusQuery,
-    clamp_limit,
-    parse_day,
-)
+from backend.params import Cursor, clamp_limit, parse_day
+from backend.wanted import DayQuery, ReceptionQuery, StatusQuery
 
 router = APIRouter()
 

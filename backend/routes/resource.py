@@ -17,7 +17,8 @@ from backend.db import resources
 from backend.deps import Database
 from backend.errors import Conflict, NotFound
 from backend.geojson import link
-from backend.params import Number, PageQuery, Query_, clamp_limit
+from backend.params import Number, Query_, clamp_limit
+from backend.wanted import PageQuery
 
 Rows = list[dict[str, Any]]
 

@@ -162,7 +162,7 @@ def test_a_track_is_a_line_with_a_time_per_position(reader: httpx.Client, herd: 
 
 
 def test_a_shortened_track_keeps_the_newest_and_says_so(reader: httpx.Client, herd: Herd) -> None:
-    (track,) = get(reader, "/tracks", animal=herd.gian, limit=10)["features"]
+    (track,) = get(reader, "/tracks", animal=herd.gian, fixes=10)["features"]
     assert (track["properties"]["fixes"], track["properties"]["complete"]) == (10, False)
     assert track["properties"]["to_time"] == "2026-06-04T06:00:00Z"
 

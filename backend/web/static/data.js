@@ -20,8 +20,16 @@ export async function ask(path) {
   return send('GET', path);
 }
 
+/** Everything of a list, over all its pages. */
 async function get(path) {
-  return (await ask(path)).features;
+  const found = [];
+  for (let at = path; at;) {
+    const {features, links} = await ask(at);
+    found.push(...features);
+    const onward = links.find(({rel}) => rel === 'next');
+    at = onward && path.split('?')[0] + new URL(onward.href).search;
+  }
+  return found;
 }
 
 /**
@@ -32,7 +40,7 @@ async function get(path) {
  */
 export async function load(wantedMethod) {
   const [tracks, latest, allRanges, corridors] = await Promise.all(
-    ['tracks', 'latest', 'home-ranges', 'corridors?limit=1'].map(get),
+    [get('tracks'), get('latest'), get('home-ranges'), ask('corridors?limit=1').then(({features}) => features)],
   );
   const methods = methodsOf(allRanges);
   const method = methods.find((one) => one.method === wantedMethod) ?? methods[0] ?? null;

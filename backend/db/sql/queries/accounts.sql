@@ -118,21 +118,26 @@ order by account, study nulls first
 
 -- name: policy
 -- The defaults with what is set everywhere in their place; then what studies have of their own.
-select null::bigint as study, d.role, d.sensitivity,
-    case when case when l.role is null then d.cells_per_degree else l.cells_per_degree end = 0 then 0
-        else 1.0 / case when l.role is null then d.cells_per_degree else l.cells_per_degree end
-        end::float8 as cell_deg,
-    (extract(epoch from coalesce(l.delay, d.delay)) / 3600)::float8 as delay_h
-from default_policy() d
-left join location_policy l
-    on l.study is null and l.role = d.role and l.sensitivity = d.sensitivity
-union all
 select study, role, sensitivity,
-    case when cells_per_degree = 0 then 0 else 1.0 / cells_per_degree end::float8,
-    (extract(epoch from delay) / 3600)::float8
-from location_policy
-where study is not null
-order by study nulls first, role, sensitivity
+    case when cells = 0 then 0 else 1.0 / cells end::float8 as cell_deg,
+    (extract(epoch from delay) / 3600)::float8 as delay_h
+from (
+    select null::bigint as study, d.role, d.sensitivity,
+        case when l.role is null then d.cells_per_degree else l.cells_per_degree end as cells,
+        coalesce(l.delay, d.delay) as delay
+    from default_policy() d
+    left join location_policy l
+        on l.study is null and l.role = d.role and l.sensitivity = d.sensitivity
+    union all
+    select study, role, sensitivity, cells_per_degree, delay
+    from location_policy
+    where study is not null
+) rule
+where %(after_study)s::bigint is null
+   or (coalesce(study, 0), role, sensitivity)
+    > (%(after_study)s, %(after_role)s::text, %(after_sensitivity)s::text)
+order by coalesce(study, 0), role, sensitivity
+limit %(limit)s
 
 -- name: set_rule
 insert into location_policy (study, role, sensitivity, cells_per_degree, delay)
@@ -141,7 +146,12 @@ on conflict on constraint location_policy_once
 do update set (cells_per_degree, delay) = (excluded.cells_per_degree, excluded.delay)
 
 -- name: taxa
-select taxon, sensitivity, reason from taxon_sensitivity order by taxon
+-- A page by the primary key.
+select taxon, sensitivity, reason
+from taxon_sensitivity
+where %(after)s::text is null or taxon > %(after)s
+order by taxon
+limit %(limit)s
 
 -- name: set_taxon
 insert into taxon_sensitivity (taxon, sensitivity, reason)

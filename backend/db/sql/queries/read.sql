@@ -169,11 +169,28 @@ cross join lateral seen_fix_in(
 where f.generation = %(generation)s and f.record = %(record)s
 
 -- name: latest
+-- A page by latest_fix's key, or all. Boxes are asked of positions as they are given.
 select s.*, a.name
 from seen_latest(%(viewer)s) s
 left join animal a using (animal)
 where (%(study)s::bigint is null or s.study = %(study)s)
+  and (%(collar)s::integer is null or s.collar = %(collar)s)
+  and (%(animal)s::bigint is null or s.animal = %(animal)s)
+  and (%(after_collar)s::integer is null or s.collar > %(after_collar)s)
+  and s.recorded_at >= coalesce(%(from_time)s, '-infinity'::timestamptz)
+  and s.recorded_at < coalesce(%(to_time)s, 'infinity'::timestamptz)
+  and (%(west)s::float8 is null
+       or in_box(s.lat, s.lon, %(west)s, %(south)s, %(east)s, %(north)s))
 order by s.collar
+limit %(limit)s
+
+-- name: seen_animals
+select animal
+from seen_animal(%(viewer)s)
+where (%(animal)s::bigint is null or animal = %(animal)s)
+  and (%(after)s::bigint is null or animal > %(after)s)
+order by animal
+limit %(limit)s
 
 -- name: track_points
 -- Newest first, per animal, by fix_once backwards. Outliers are no part of a track.
@@ -202,7 +219,7 @@ left join lateral (
     order by e.recorded_at desc
     limit %(limit)s
 ) f on true
-where %(animal)s::bigint is null or t.animal = %(animal)s
+where t.animal = any(%(animals)s)
 order by t.animal, f.recorded_at desc
 
 -- name: statuses
