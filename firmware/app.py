@@ -202,6 +202,7 @@ def _send(wake: Wake) -> None:
     answer = uplink.read_answer(wake.identity, sealed, heard) if heard is not None else None
     if answer is None:
         return
+    state.answered_version = wake.settings.version
     if answer.kind != frame.ACK:
         if wake.known and orders.take(
             answer.message, answer.counter, now_s, state, wake.log, wake.board

@@ -8,7 +8,8 @@ fence f (0: no fence), followed by latitude and longitude [1e-5 degrees] of each
 An order is applied whole or not at all. The fences lie in a block of their own, twice, told apart
 by an even or odd version; the new one is written to the place not in use, and comes into force
 together with the settings that name its version. Settings under which no wake has ever been
-completed are rolled back (`roll_back`) when wakes keep breaking.
+completed are rolled back (`roll_back`) when wakes keep breaking, and such under which no station
+has ever answered when none does (wake.py).
 
     ConfigError(ValueError)   a value outside its limits: `.name`, `.value`, `.limits`
     └── UnknownSetting        a name or number that does not exist
@@ -55,8 +56,10 @@ TABLE = (
     ("sf", 0, 12, 0, "spreading factor to send with alone, likewise; 0: as the link needs"),
 )
 YEAR_LEAST = 16  # its number
-_ROOM = 64  # words of the block in FRAM: settings, then the two versions
-_VERSION, _FENCE_VERSION = 62, 63
+#: With one of these wrong no station hears the collar.
+OF_THE_LINK = ("tx_power_dbm", "region", "channel", "sf")
+_ROOM = 64  # words of the block in FRAM: settings, the order they come from, the two versions
+_ORDER, _VERSION, _FENCE_VERSION = 61, 62, 63
 _UNSET = 0xFFFFFFFF
 _SEED = 0x1D04
 
@@ -91,6 +94,7 @@ class Settings:
 
     Attributes:
         version: of the configuration, 0 for one that no order has changed.
+        order: sequence of the order that made it, 0 for none.
 
     Raises:
         ConfigError: an unknown name, or a value outside its limits.
@@ -125,7 +129,7 @@ class Settings:
     sf: int
 
     def __init__(self, **values: int) -> None:
-        self.version = self.fence_version = 0
+        self.version = self.fence_version = self.order = 0
         for name, least, most, default, _ in TABLE:
             value = values.pop(name, default)
             if not least <= value <= most:
@@ -138,15 +142,24 @@ class Settings:
 def store(fram: "Fram", settings: Settings) -> None:
     """Keep `settings` in FRAM, all of them or none."""
     values = [getattr(settings, row[0]) for row in TABLE]
-    values += [_UNSET] * (_VERSION - len(values)) + [settings.version, settings.fence_version]
+    values += [_UNSET] * (_ORDER - len(values))
+    values += [settings.order, settings.version, settings.fence_version]
     _pair(fram).store(struct.pack("<%dI" % _ROOM, *values))
 
 
 def load(fram: "Fram") -> Settings:
     """Return the settings kept in FRAM; a default for each that is not kept or not valid."""
     data = _pair(fram).load()
-    if data is None:
-        return Settings()
+    return Settings() if data is None else _unpack(data)
+
+
+def earlier(fram: "Fram") -> "Settings | None":
+    """Return the settings before the last change, None when there are none."""
+    data = _pair(fram).previous()
+    return None if data is None else _unpack(data)
+
+
+def _unpack(data: bytes) -> Settings:
     kept = struct.unpack("<%dI" % _ROOM, data)
     values = {}
     for i in range(len(TABLE)):
@@ -155,11 +168,12 @@ def load(fram: "Fram") -> Settings:
             values[name] = kept[i]
     settings = Settings(**values)
     settings.version, settings.fence_version = kept[_VERSION], kept[_FENCE_VERSION]
+    settings.order = kept[_ORDER] if kept[_ORDER] != _UNSET else 0
     return settings
 
 
-def apply(fram: "Fram", changes: "list[tuple[int, int]]") -> None:
-    """Change settings and fences by number, all of them or none.
+def apply(fram: "Fram", changes: "list[tuple[int, int]]", order: int = 0) -> None:
+    """Change settings and fences by number, all of them or none; `order` is the order's sequence.
 
     Raises:
         ConfigError: a number that does not exist or a value outside its limits; nothing changes.
@@ -178,21 +192,19 @@ def apply(fram: "Fram", changes: "list[tuple[int, int]]") -> None:
             raise UnknownSetting(number)
     new = Settings(**values)
     new.version, new.fence_version = settings.version + 1, settings.fence_version
+    new.order = order
     if fences is not None:
         _check_fences(fences)
         new.fence_version += 1
         _store_fences(fram, new.fence_version, fences)
+    if _pair(fram).load() is None:
+        store(fram, settings)  # the defaults, to come back to
     store(fram, new)
 
 
 def roll_back(fram: "Fram") -> bool:
     """Return to the settings before the last change; returns whether there were any."""
-    pair = _pair(fram)
-    data = pair.previous()
-    if data is None:
-        return False
-    pair.store(data)
-    return True
+    return _pair(fram).undo()
 
 
 def fence_of(number: int) -> int:

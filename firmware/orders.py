@@ -70,7 +70,7 @@ def _configure(order: "Config", now_s: int, state: "State", board: "Board") -> i
         if number == config.YEAR_LEAST and value > civil_from_unix(now_s)[0]:
             return hello.RESULT_BAD_VALUE  # no fix and no time would count until then
     try:
-        config.apply(board.fram, order.changes)
+        config.apply(board.fram, order.changes, order.sequence)
     except config.UnknownSetting:
         return hello.RESULT_UNKNOWN
     except config.ConfigError:

@@ -79,6 +79,18 @@ class Pair:
         self._fram.write(address + 4, payload + struct.pack("<H", crc))
         self._fram.write(address, head)
 
+    def undo(self) -> bool:
+        """Make the older payload the newest again; returns False when it is not whole.
+
+        It stays where it is: the newer one is void from the first byte written.
+        """
+        _, _, copy = self._newest()
+        if self.valid_copies < 2:
+            return False
+        address = self._address + copy * (self._size + _OVERHEAD)
+        self._fram.write(address, b"\x00\x00\x00\x00")
+        return True
+
     def _newest(self) -> "tuple[bytes | None, int, int]":
         """Return payload, sequence and index (0, 1) of the newest whole copy."""
         best: "tuple[bytes | None, int, int]" = (None, 0, 1)

@@ -9,7 +9,7 @@ from ._typing import TYPE_CHECKING
 from .block import State
 from .board import RESET_BROWNOUT, RESET_WATCHDOG
 from .generation import read_generation
-from .wire import alarm, region
+from .wire import alarm, hello, region
 from .wire.kind import KIND_ACTIVITY, KIND_ALARM, KIND_HEALTH, KIND_STATUS
 from .wire.status import Status
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _CLOCK_JUMP_S = 60  # a correction beyond this moves the duty-cycle ledger
 _PHASE_STEP_S, _PHASES_S = 97, 600  # collars differ in when they look at the sky together
 _BROKEN = 3  # wakes in a row, and settings that have never worked are rolled back
+_LOST = 6  # frames without an answer, and so are those of the link that never had one
 _BACK_PERCENT = 150  # of the reserve: energy is back
 
 
@@ -46,6 +47,8 @@ class Wake:
         state.phase_s = identity.collar * _PHASE_STEP_S % _PHASES_S
         self.state = state
         self.settings = config.load(board.fram)
+        if self.settings.order:
+            state.settings_order = self.settings.order  # the power may have failed in between
         self._use_region()
         self.log = log.Log(board.fram, generation, state.newest)
         self.outbox = outbox.Outbox(self.log, state)
@@ -65,7 +68,8 @@ class Wake:
             self.write(KIND_HEALTH, payload.pack_health(health.BROWNOUT, state.brownouts))
         elif cause == RESET_WATCHDOG:
             self.write(KIND_HEALTH, payload.pack_health(health.WATCHDOG, state.watchdogs))
-        if attempts > _BROKEN and self.settings.version != state.config_version:
+        broken = attempts > _BROKEN and self.settings.version != state.config_version
+        if broken or self._cuts_contact():
             self._roll_back()
 
     def _use_region(self) -> None:
@@ -73,14 +77,35 @@ class Wake:
         region.use(settings.region, settings.channel, settings.sf)
         state.sf = max(region.SF_MIN, min(state.sf, region.SF_MAX))
 
+    def _cuts_contact(self) -> bool:
+        """Return whether the last order changed the link and no station has answered since.
+
+        It came with an answer, so the settings before it were heard.
+        """
+        settings, state = self.settings, self.state
+        if not state.answered or state.misses < _LOST:
+            return False
+        before = config.earlier(self.fram)
+        if before is None or not before.version == state.answered_version != settings.version:
+            return False
+        return any(
+            [getattr(before, name) != getattr(settings, name) for name in config.OF_THE_LINK]
+        )
+
     def _roll_back(self) -> None:
-        """Return to the settings that worked."""
-        version = self.settings.version
+        """Return to the settings that worked, and frame at once."""
+        state, settings = self.state, self.settings
+        if state.order == settings.order and state.order_result == hello.RESULT_DONE:
+            state.order_result = hello.RESULT_UNDONE
+            state.order_told = state.hello_at_s = 0
+            self.commit()
         if config.roll_back(self.fram):
             self.settings = config.load(self.fram)
             self._use_region()
-            self.state.fence_known = self.state.fence_inside = 0
-            self.write(KIND_HEALTH, payload.pack_health(health.SETTINGS, version))
+            state.settings_order = self.settings.order
+            state.fence_known = state.fence_inside = 0
+            state.misses = state.send_after_s = 0
+            self.write(KIND_HEALTH, payload.pack_health(health.SETTINGS, settings.version))
 
     def guard(self, task: int, action) -> None:  # type: ignore[no-untyped-def]
         """Run `action`; an error becomes a number."""

@@ -36,6 +36,7 @@ RESULTS = {
     hello.RESULT_BAD_VALUE: "refused: outside its limits",
     hello.RESULT_NOT_ARMED: "refused: not armed",
     hello.RESULT_NO_PART: "refused: no such part",
+    hello.RESULT_UNDONE: "undone: it broke the collar's wakes or its contact",
 }
 _DAYS = 7
 _CODES = {

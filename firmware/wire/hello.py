@@ -45,6 +45,7 @@ RESULT_UNKNOWN = 4  # this firmware has no such command or setting
 RESULT_BAD_VALUE = 5  # outside the limits of the setting or command; nothing was changed
 RESULT_NOT_ARMED = 6  # drop-off: not armed, armed too long ago or with another argument
 RESULT_NO_PART = 7  # the collar has nothing that could do it
+RESULT_UNDONE = 8  # settings: wakes broke or no station answered under them; those before are back
 
 _FIXED = "<HIIIB"
 _FIXED_BYTES = 15

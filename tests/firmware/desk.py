@@ -139,7 +139,7 @@ class Radio:
         if desk.radio_error is not None:
             raise desk.radio_error
         desk.sent.append((desk.now_ms, freq_hz, sf, power_dbm, len(data)))
-        if desk.hears:
+        if desk.hears and desk.listens(freq_hz, sf):
             self._answer = desk.station.hear(data, desk.now_ms // 1000)
         self._ended_ms = desk.now_ms
 
@@ -192,6 +192,7 @@ class Desk:
         self.sent = []
         self.opened_ms = None
         self.hears = self.answers = True
+        self.listens = lambda freq_hz, sf: True
         self.radio_error = None
         self.moves, self.missing = True, False
         self.costs = COSTS
@@ -202,6 +203,7 @@ class Desk:
         twin = Desk(self.memory.copy(), self.station.copy())
         twin.now_ms, twin.fed_ms = self.now_ms, self.fed_ms
         twin.clock_offset_s, twin.cause = self.clock_offset_s, self.cause
+        twin.listens = self.listens
         return twin
 
     def provision(self):

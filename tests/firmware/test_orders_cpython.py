@@ -1,10 +1,13 @@
 """Orders through the whole firmware: from the window of a frame to the result in an inventory."""
 
+from firmware import config, state
+from firmware.app import step
 from firmware.identity import hold_identity, read_identity
 from firmware.wire import aes, frame, hello
 from ground_station import orders
 
-from .desk import COLLAR, EPOCH, KEY, Desk
+from .desk import COLLAR, EPOCH, KEY, Board, Desk
+from .memory import cut_everywhere
 
 
 def tell(on, *words):
@@ -18,6 +21,12 @@ def tell(on, *words):
         if len(on.station.hellos) > told and on.station.hellos[-1].order == sequence:
             return on.station.hellos[-1].order_result
     return None
+
+
+def remembered(on):
+    block = state.State()
+    assert block.load(on.memory)
+    return block
 
 
 def in_contact():
@@ -46,6 +55,65 @@ def test_a_collar_set_to_a_bridges_channel_and_rate_keeps_to_them():
             on.wake()
         on.answers = True
         assert {(one[1], one[2]) for one in on.sent} == {(freq_hz, sf)}
+
+
+def mistold(*words):
+    """A collar in contact that takes an order under which nobody hears it."""
+    on = in_contact()
+    on.listens = lambda freq_hz, sf: 863_000_000 < freq_hz < 870_000_000 and sf > 7
+    assert tell(on, "set", "send_records=2", "sf=9") == hello.RESULT_DONE
+    sequence = on.now_ms // 1000
+    kind, payload, _, _ = orders.compose(["set", *words], sequence, sequence)
+    on.station.orders.append((kind, payload))
+    while on.station.orders:
+        on.wake()
+    return on, sequence
+
+
+def test_settings_that_cut_the_contact_are_undone_and_told():
+    for words in (["region=2"], ["channel=1", "sf=7"]):
+        on, sequence = mistold("send_records=3", *words)
+        lost_ms, heard = on.now_ms, len(on.station.hellos)
+        while len(on.station.hellos) == heard:
+            on.wake()
+        assert on.now_ms - lost_ms < 4 * 86_400_000
+        told, settings = on.station.hellos[-1], config.load(on.memory)
+        assert (told.order, told.order_result) == (sequence, hello.RESULT_UNDONE)
+        assert told.settings == settings.order < sequence
+        assert (settings.region, settings.sf, settings.send_records) == (1, 9, 2)
+
+
+def test_settings_that_leave_the_link_alone_are_not_undone_by_silence():
+    on, sequence = mistold("send_records=3")
+    on.hears = False
+    while len(on.sent) < 40:
+        on.wake()
+    assert config.load(on.memory).order == sequence
+
+
+def test_a_power_cut_while_settings_are_undone_costs_no_contact():
+    on, _ = mistold("region=2")
+    while remembered(on).misses < 6:
+        on.wake()
+
+    def check(memory, whole):
+        left = Desk(memory, on.station.copy())
+        left.now_ms, left.clock_offset_s, left.cause = on.now_ms, on.clock_offset_s, on.cause
+        left.fed_ms, left.listens = on.now_ms, on.listens
+        until_ms = on.now_ms + 3 * 86_400_000
+        while not left.station.hellos:
+            left.wake()
+            assert left.now_ms < until_ms
+        assert left.station.hellos[-1].order_result == hello.RESULT_UNDONE
+
+    cut_everywhere(on.memory, lambda memory: woken(on, memory), check, stride=37)
+
+
+def woken(on, memory):
+    """The next wake of a collar, in a copy of its memory."""
+    copy = on.copy()
+    copy.memory = memory
+    step(Board(copy, on.cause))
 
 
 def test_drop_off_is_armed_told_and_fired_within_its_day():

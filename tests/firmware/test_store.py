@@ -55,6 +55,22 @@ def test_a_torn_copy_loses_even_to_a_blind_checksum():
         store.crc16 = real
 
 
+def test_a_cut_at_any_byte_of_undoing_leaves_the_newer_or_the_older_payload():
+    memory = Memory()
+    assert not pair(memory).undo()
+    for n in range(260):
+        pair(memory).store(b"payload" + bytes((n % 7,)))
+        older, newer = b"payload" + bytes(((n - 1) % 7,)), b"payload" + bytes((n % 7,))
+        if n in (1, 2, 254, 255, 256, 257):
+
+            def check(copy, whole, older=older, newer=newer):
+                assert pair(copy).load() in ((older,) if whole else (older, newer))
+                pair(copy).store(b"another!")
+                assert pair(copy).load() == b"another!"
+
+            assert cut_everywhere(memory, lambda copy: pair(copy).undo(), check) == 5
+
+
 def test_one_damaged_copy_leaves_the_other():
     memory = Memory()
     pair(memory).store(b"older   ")

@@ -24,6 +24,8 @@ class Station:
         self.held: dict[tuple[int, int], list[tuple[int, int]]] = {}  # (collar, generation)
         self.records: dict[tuple[int, int, int], object] = {}
         self.messages: list[object] = []
+        self.hellos: list[hello.Hello] = []
+        self.orders: list[tuple[int, bytes]] = []  # (kind, payload), each once, to who comes first
         self.counter = 0
         self._stop = threading.Event()
 
@@ -60,7 +62,8 @@ class Station:
         encrypt = encryptor(key)
         header, payload = frame.open_frame(encrypt, frame.UPLINK, epoch, received.data)
         if header.kind == frame.HELLO:
-            generation, records = hello.decode(payload).generation, []
+            self.hellos.append(hello.decode(payload))
+            generation, records = self.hellos[-1].generation, []
         else:
             generation, records, _ = data.decode(payload)
         held = self.held.setdefault((collar, generation), [])
@@ -70,13 +73,16 @@ class Station:
         self.held[collar, generation] = held
         margin_db = (received.snr_qdb - region.SNR_LIMIT_QDB[received.sf]) // 4
         answer = ack.Ack(generation, received.utc_us // 1_000_000, margin_db, held)
+        kind, message = frame.ACK, ack.encode(answer, 40)
+        if self.orders:
+            kind, message = self.orders.pop(0)
         self.counter += 1
         sealed = frame.seal_frame(
             encrypt,
             frame.DOWNLINK,
             epoch,
-            frame.Header(frame.VERSION, frame.ACK, collar, self.counter),
-            ack.encode(answer, 40),
+            frame.Header(frame.VERSION, kind, collar, self.counter),
+            message,
         )
         channel = region.ACK_CHANNEL
         return bridge.Transmit(

@@ -4,6 +4,9 @@ from itertools import pairwise
 
 import pytest
 
+from firmware import config
+from firmware.wire import hello
+from ground_station import orders
 from hardware.twin import Air, CollarSpec, Track, World
 from hardware.twin.landscape import distance_m
 from hardware.twin.scenario import START_UTC_S, STATION
@@ -92,6 +95,20 @@ def test_a_deaf_station_costs_no_record(make_world):
     for result in results:
         assert result.last_contact_s > START_UTC_S + 10 * 86_400
         assert len(delivered(station, result)) >= len(result.records) - 8
+
+
+def test_an_order_that_cuts_the_contact_is_undone_by_the_collar_itself(make_world):
+    world = make_world(bridge=True, air=Air(station_gain_db=-16.0))
+    with Station(world.port, KEYS) as station:
+        world.run(2)
+        sequence = START_UTC_S + 2 * 86_400
+        kind, payload, _, _ = orders.compose(["set", "sf=7", "tx_power_dbm=0"], sequence, sequence)
+        station.orders.append((kind, payload))
+        (result,) = world.run(6)
+    told, settings = station.hellos[-1], config.load(world.collars[0].fram)
+    assert (told.order, told.order_result) == (sequence, hello.RESULT_UNDONE)
+    assert (settings.sf, settings.tx_power_dbm) == (0, 14)
+    assert result.last_contact_s > START_UTC_S + 6 * 86_400
 
 
 @pytest.mark.parametrize("seed", [1, 2])
