@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware.config import Settings
-from hardware.budget import rules, years
+from hardware.budget import placing, rules, years
 from hardware.budget.life import Life
 from hardware.budget.moves import moves, store
 from hardware.budget.optimum import SLOT_S, Plan, best_cycle_j, clairvoyant
@@ -23,6 +23,7 @@ from hardware.twin import parts
 POLICIES = (
     *("ours", "ours, spread", "kinefox", "fixed 24 h", "best fixed"),
     *("optimum", "upper bound", "its joules, even", "its joules, groups"),
+    *("its joules, by path", "its joules, oracle"),
 )
 _KEEPS = 0.9  # of the optimum's count, by the smallest groups that do
 SPREAD = Settings(group_fixes=1)  # the operator's choice of single fixes for the track's sake
@@ -227,19 +228,17 @@ class Bench:
             kept_j=float("nan"),
         )
 
-    def of_even(self, plan: Plan, size: int) -> Outcome:
-        """What the plan's joules would make in groups of `size`, evenly through the year.
-
-        What nothing but timing could do for the track's error: it knows the whole year's income,
-        too, and is never short.
-        """
-        first_j, next_j = self.moves.cost_j[0, 0], self.moves.cost_j[1:size, 1]
-        joules = plan.fixes * best_cycle_j(self.moves)
-        groups = max(1, int(joules / (first_j + next_j.sum())))
-        starts_s = (np.arange(groups) + 0.5) / groups * self.year.days * 86_400.0
-        at_s = np.sort((starts_s[:, None] + SLOT_S * np.arange(size)).ravel())
-        made = self._made("its joules, even" if size == 1 else "its joules, groups", at_s.tolist())
-        return replace(made, of_optimum=made.fixes / max(plan.fixes, 1))
+    def placed(self, plan: Plan) -> list[Outcome]:
+        """What nothing but timing could do for the track's error with the plan's joules."""
+        given = (self.year, self.moves, plan.fixes * best_cycle_j(self.moves))
+        every = {
+            "its joules, even": placing.evenly(*given),
+            "its joules, groups": placing.evenly(*given, self._groups()),
+            "its joules, by path": placing.by_path(*given),
+            "its joules, oracle": placing.least_error(*given),
+        }
+        made = [self._made(policy, fixes_s) for policy, fixes_s in every.items()]
+        return [replace(one, of_optimum=one.fixes / max(plan.fixes, 1)) for one in made]
 
     def _groups(self) -> int:
         """The smallest groups that keep nine tenths of the optimum's fixes per joule."""
@@ -254,5 +253,4 @@ class Bench:
         """Every policy on this year."""
         plan = self.optimum()
         made = [self.outcome(name, life, plan) for name, life in self.lives().items()]
-        even = [self.of_even(plan, 1), self.of_even(plan, self._groups())]
-        return [*made, self.of_plan(plan), self.of_bound(plan), *even]
+        return [*made, self.of_plan(plan), self.of_bound(plan), *self.placed(plan)]
