@@ -29,8 +29,7 @@ _SYNC = b"\xb5\x62"
 _RAM = 1
 _NMEA_OUT = 0x10740002  # CFG-UART1OUTPROT-NMEA, one byte
 _BAUDRATE = 0x40520001  # CFG-UART1-BAUDRATE, four
-_LONGEST = 1024  # of a payload: anything beyond is noise ...
-_SAT_LONGEST = 8 + 12 * 255  # ... unless it lists satellites
+_LONGEST = 1024  # of a payload, 84 satellites: anything beyond is noise
 _YEAR_MOST = 2099
 _TIME_UTC, _POS_LLH = 0x10, 0x01
 _HEARD, _QUARTER_MIN = 1, 15  # an orbit's source; the unit in which it holds
@@ -81,7 +80,7 @@ class Reader:
             if len(buffer) < 6:
                 break
             kind, number, length = struct.unpack_from("<BBH", buffer, 2)
-            if length > (_SAT_LONGEST if (kind, number) == SAT else _LONGEST):
+            if length > _LONGEST:
                 buffer = buffer[2:]
                 continue
             if len(buffer) < length + 8:

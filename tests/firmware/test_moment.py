@@ -75,6 +75,27 @@ def test_the_drift_is_learned_and_taken_off():
         assert abs(moment.now_s(state, clock) - clock.true_s) <= 4
 
 
+def test_how_far_the_clock_may_be_off_grows_with_the_time_and_shrinks_with_what_is_learned():
+    state, clock = State(), Clock()
+    state.set_at_s = NOW
+    assert moment.bound_s(state, NOW + 60) == 2
+    assert moment.bound_s(state, NOW + 10 * DAY) == 2 + 172  # any crystal: 200 ppm
+    for day in range(2, 60, 2):
+        clock.true_s = NOW + day * DAY
+        moment.learn_drift(state, clock, clock.true_s)
+        state.fix_at_s = clock.true_s
+    assert moment.bound_s(state, state.fix_at_s + 2 * DAY) <= 6
+
+
+def test_a_clock_that_goes_astray_is_given_twice_that_room():
+    state, clock = State(), Clock(60)
+    state.set_at_s = state.fix_at_s = NOW
+    state.drift_off_ppb = 10000
+    clock.true_s = NOW + DAY
+    moment.learn_drift(state, clock, clock.true_s)
+    assert moment.bound_s(state, NOW + DAY) >= 2 * 5
+
+
 def test_a_drift_no_crystal_has_is_not_learned():
     state, clock = State(), Clock(5000)
     state.set_at_s = NOW
