@@ -41,6 +41,7 @@ from backend.routes import (
     records,
     registry,
     session,
+    tiles,
     tracks,
 )
 from backend.settings import Settings
@@ -119,6 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
         registry,
         fixes,
         tracks,
+        tiles,
         home_ranges,
         overlaps,
         corridors,

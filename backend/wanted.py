@@ -153,6 +153,13 @@ class TrackQuery(Period):
     after: AnimalNumber | None = after_of("animal")
 
 
+class TileQuery(Period):
+    """Whose fixes are on a tile, and of which time."""
+
+    animal: AnimalNumber | None = Field(default=None, description="Only of this animal")
+    study: Number | None = Field(default=None, description="Only of animals of this study")
+
+
 class HomeRangeQuery(NoQuery):
     """Which stored home ranges."""
 

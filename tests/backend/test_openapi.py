@@ -44,7 +44,7 @@ def test_errors_are_described_as_problems_and_never_as_422(document: dict[str, A
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
-STREAMS = ("export_fixes", "export_events", "export_reference", "stream")
+STREAMS = ("export_fixes", "export_events", "export_reference", "stream", "get_tile")
 
 
 def test_every_answer_has_a_model(document: dict[str, Any]) -> None:
