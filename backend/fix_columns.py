@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import Connection, IsolationLevel
+from psycopg import Connection
 
 from backend.db.queries import query
 from backend.params import Cursor
@@ -18,7 +16,6 @@ from firmware.wire import fix as wire_fix
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01 as Unix time
-CHUNK = 25_000
 
 REASONS = {
     value: name.removeprefix("REASON_").lower()
@@ -97,35 +94,6 @@ def read(connection: Connection[Any], name: str, values: dict[str, Any]) -> FixC
         columns += [np.frombuffer(row[12] or b"", np.uint8)]
         columns += [np.frombuffer(row[13] or b"", ">i4").astype(np.int32)]
     return FixColumns(*columns)
-
-
-def chunks(
-    connection: Connection[Any], name: str, values: dict[str, Any]
-) -> Generator[FixColumns]:
-    """The whole answer of a paged query as of one moment, a part at a time.
-
-    While one part is used the next is read; never are more than two in memory.
-    """
-    connection.isolation_level = IsolationLevel.REPEATABLE_READ
-    try:
-        with connection.transaction(), ThreadPoolExecutor(1, "fixes") as reader:
-            parts = _parts(connection, name, values)
-            coming = reader.submit(next, parts, None)
-            while part := coming.result():
-                coming = reader.submit(next, parts, None)
-                yield part
-    finally:
-        connection.isolation_level = None
-
-
-def _parts(
-    connection: Connection[Any], name: str, values: dict[str, Any]
-) -> Generator[FixColumns]:
-    while (part := read(connection, name, values | {"limit": CHUNK})).rows:
-        yield part
-        if part.rows < CHUNK:
-            return
-        values = values | after(part.cursor())
 
 
 def page_of(values: dict[str, Any]) -> str:

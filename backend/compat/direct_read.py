@@ -17,7 +17,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from psycopg import Connection
 
-from backend import deps, fix_columns
+from backend import deps, fix_chunks, fix_columns
 from backend.auth import Principal, Viewer
 from backend.deps import Database
 from backend.errors import BadRequest, Unauthenticated
@@ -113,7 +113,7 @@ def _events(
     for animal in animals:
         values = {"viewer": viewer.viewer, "animal": animal["id"]} | period | unbounded
         values |= fix_columns.after(None)
-        for part in fix_columns.chunks(database, "fix_page_of_animal", values):
+        for part in fix_chunks.chunks(database, "fix_page_of_animal", values):
             yield from _of_part(part, animal, tags, number)
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from psycopg import Connection
 
-from backend import deps, fix_columns, formats, geojson, registry_models, schemas
+from backend import deps, fix_chunks, fix_columns, formats, geojson, registry_models, schemas
 from backend.auth import SCIENTISTS, Caller, Principal, Viewer, audit
 from backend.db import flags
 from backend.deps import Database, Stream
@@ -51,12 +51,13 @@ def list_fixes(
     responses=_STREAM | deps.NOT_FOUND,
 )
 def export_fixes(
-    database: Database, viewer: Viewer, wanted: Annotated[FixExport, Query()]
+    database: Database, request: Request, viewer: Viewer, wanted: Annotated[FixExport, Query()]
 ) -> Stream:
     """The same without pages, as a stream: what was stored when the request came."""
     name, values = select(database, viewer, wanted)
     media_type, write = formats.FORMATS[wanted.format]
-    parts = fix_columns.chunks(database, name, values | fix_columns.after(None))
+    pool = request.app.state.pool
+    parts = fix_chunks.chunks(database, name, values | fix_columns.after(None), pool)
     return Stream(
         write(parts),
         media_type=media_type,

@@ -5,20 +5,28 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from backend import fix_columns
+from backend import fix_chunks, fix_columns
+from backend.db.pool import open_pool
 from tests.backend.conftest import Herd
 from tests.backend.factories import serving
 
 API = "/api/v1"
+ALL: dict[str, Any] = dict.fromkeys(
+    ("animal", "collar", "from_time", "to_time", "visible", "west", "south", "east", "north")
+)
+ALL |= {"viewer": '[{"study": null, "role": "admin"}]'} | fix_columns.after(None)
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fix_columns, "CHUNK", 7)
+    monkeypatch.setattr(fix_chunks, "CHUNK", 7)
 
 
-def test_parts_make_the_whole_each_fix_once(herd: Herd, small_parts: None) -> None:
-    with serving(herd.database_url) as client:
+@pytest.mark.parametrize("connections", [1, 2])
+def test_parts_make_the_whole_each_fix_once(
+    herd: Herd, small_parts: None, connections: int
+) -> None:
+    with serving(herd.database_url, pool_size=connections) as client:
         whole = client.get(f"{API}/fixes/export").json()["features"]
         pages = client.get(f"{API}/fixes", params={"limit": 1000}).json()["features"]
     assert len(whole) > 7 * 7
@@ -36,17 +44,27 @@ def test_who_breaks_an_export_off_leaves_the_connection(herd: Herd, small_parts:
 def test_parts_left_early_end_their_transaction(
     connection: Connection[Any], own_herd: Herd, small_parts: None
 ) -> None:
-    values: dict[str, Any] = dict.fromkeys(
-        ("animal", "collar", "from_time", "to_time", "visible", "west", "south", "east", "north")
-    )
-    values |= {"viewer": '[{"study": null, "role": "admin"}]'} | fix_columns.after(None)
     connection.commit()
     connection.autocommit = True
-    parts = fix_columns.chunks(connection, "fix_page", values)
-    assert next(parts).rows == 7
+    parts = fix_chunks.chunks(connection, "fix_page", ALL)
+    assert next(parts).rows == 7 // 4
     parts.close()
     assert connection.info.transaction_status.name == "IDLE"
     assert connection.isolation_level is None
+
+
+def test_two_connections_see_the_same_moment(
+    connection: Connection[Any], own_herd: Herd, small_parts: None
+) -> None:
+    with open_pool(own_herd.database_url) as pool, pool.connection() as one:
+        before = one.execute("select count(*) from fix").fetchone()
+        parts = fix_chunks.chunks(one, "fix_page", ALL, pool)
+        seen = next(parts).rows
+        connection.execute("update fix set recorded_at = recorded_at + interval '1 s'")
+        connection.execute("delete from fix where collar = 1")
+        connection.commit()
+        seen += sum(part.rows for part in parts)
+    assert before == (seen,)
 
 
 @pytest.mark.parametrize("of", [{"collar": 2}, {"animal": 2}])

@@ -159,6 +159,10 @@ where (%(animal)s::bigint is null or p.animal = %(animal)s)
 order by f.recorded_at, f.collar, f.generation, f.record
 limit %(limit)s
 
+-- name: newest_fix
+-- Where reading on ends; by fix_recorded_at, or fix_once of each part of a hypertable.
+select max(recorded_at) from fix
+
 -- name: fix_one
 -- By fix_once: its entries of the collar are read, as the time is not known, but no other fix.
 select f.*
