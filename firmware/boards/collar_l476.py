@@ -40,8 +40,10 @@ def _off(name: str) -> machine.Pin:
 
 def _reference_uv() -> int:
     """Return the converter's reference, the rail, from the internal one."""
-    raw = machine.ADC(machine.ADC.CORE_VREF).read_u16() >> 4
-    return int(_CAL_UV * stm.mem16[_VREFINT_CAL] // max(raw, 1))
+    channel, total = machine.ADC(machine.ADC.CORE_VREF), 0
+    for _ in range(pins.GAUGE_SHORT_COUNT):
+        total += channel.read_u16()
+    return int(_CAL_UV * stm.mem16[_VREFINT_CAL] * 16 * pins.GAUGE_SHORT_COUNT // max(total, 1))
 
 
 def _temperature_c() -> int:
@@ -221,6 +223,7 @@ class CollarL476:
             lambda: time.sleep_ms(pins.GAUGE_SETTLE_MS),
             _reference_uv,
             pins.GAUGE_DIVIDER_PERMILLE,
+            (pins.GAUGE_SHORT_COUNT, pins.GAUGE_LONG_COUNT),
             _temperature_c,
         )
         self.radio = _LazyRadio()
