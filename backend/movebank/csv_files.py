@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import IO, Any
 
@@ -82,7 +82,7 @@ class CsvFile:
                 yield lines, columns
             elif found := list(self._checked(block)):
                 starts, rows = zip(*found, strict=True)
-                yield np.array(starts), arrow_columns(rows)
+                yield np.array(starts), arrow_columns(zip(*rows, strict=True))
 
     def _first_line(self) -> bytes:
         line = self._file.readline(_BLOCK)
@@ -168,12 +168,9 @@ class CsvFile:
         return list(io.StringIO(text, newline=""))
 
 
-def arrow_columns(rows: Sequence[Sequence[str]]) -> list[Any]:
-    """Columns of rows of one width; blank is null."""
-    return [
-        pa.array([text or None for text in column], pa.string())
-        for column in zip(*rows, strict=True)
-    ]
+def arrow_columns(columns: Iterable[Sequence[str]]) -> list[Any]:
+    """Columns of texts; blank is null."""
+    return [pa.array([text or None for text in column], pa.string()) for column in columns]
 
 
 def _quoted_plainly(block: bytes) -> bool:

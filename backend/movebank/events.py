@@ -27,7 +27,7 @@ _BLOCK_ROWS = 10_000  # lines of JSON that are read together
 _LONGEST_LINE = 1 << 20  # bytes of a line of JSON
 _NEEDED = (terms.TIMESTAMP, terms.LON, terms.LAT)
 
-_Row = tuple[int, tuple[str, ...], Sequence[str]]
+_Row = tuple[int, tuple[str, ...], tuple[Any, ...]]
 """Line, terms, values"""
 
 
@@ -65,8 +65,8 @@ def read_ndjson(file: IO[bytes], report: Report, now: datetime) -> Iterator[Even
     reader, rows = EventReader(now, report), _json_rows(file, report)
     while block := list(islice(rows, _BLOCK_ROWS)):
         for names, alike in groupby(block, itemgetter(1)):
-            lines, _, values = zip(*alike, strict=True)
-            yield from reader.read(names, np.array(lines), arrow_columns(values))
+            lines, columns = _columns(names, list(alike), report)
+            yield from reader.read(names, np.array(lines, np.int64), arrow_columns(columns))
     reader.close()
 
 
@@ -74,12 +74,13 @@ class _Members(list[tuple[str, Any]]):
     """A JSON object as it is written: a name may be there twice."""
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_Members).decode
-_term = lru_cache(10_000)(terms.from_api)
+_decode = json.JSONDecoder(object_pairs_hook=_Members).raw_decode
+_BLANK = " \t\r\n"
+_SCALARS = {str, int, float, bool, type(None)}
 
 
 def _json_rows(file: IO[bytes], report: Report) -> Iterator[_Row]:
-    known: set[str] = set()
+    known = set[tuple[str, ...]]()
     for line, text in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), 1):
         if len(text) == _LONGEST_LINE:
             raise FileRefused(line, "line", text[:40], f"less than {_LONGEST_LINE} bytes")
@@ -87,26 +88,35 @@ def _json_rows(file: IO[bytes], report: Report) -> Iterator[_Row]:
             continue
         report.rows_in += 1
         try:
-            names, values = _members(text.decode("utf-8-sig" if line == 1 else "utf-8"))
+            written, values = _members(text.decode("utf-8-sig" if line == 1 else "utf-8"))
+            names = _terms(written)
         except RowRejected as reason:
             report.reject(line, str(reason))
         except (ValueError, RecursionError):  # also of text that is not UTF-8
             report.reject(line, "not JSON")
         else:
-            if not known.issuperset(names):
-                report.columns += [name for name in names if name not in known]
-                known.update(names)
+            if names not in known:
+                report.columns += [name for name in names if name not in report.columns]
+                known.add(names)
             yield line, names, values
 
 
-def _members(text: str) -> tuple[tuple[str, ...], list[str]]:
-    found = _decode(text)
-    if not isinstance(found, _Members):
+def _members(text: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    """Names and values of a line."""
+    text = text.strip(_BLANK)
+    found, end = _decode(text)
+    if end != len(text):
+        raise ValueError("more than one value")
+    if not isinstance(found, _Members) or not found:
         raise RowRejected("not a JSON object")
-    names = tuple(_term(name) for name, _ in found)
-    for name, value in found:
-        if isinstance(value, dict | list):
-            raise RowRejected(f"{name[:40]}: a list or an object, expected one value")
+    names, values = zip(*found, strict=True)
+    return names, values
+
+
+@lru_cache(1000)
+def _terms(written: tuple[str, ...]) -> tuple[str, ...]:
+    """The terms of the names of a line."""
+    names = tuple(terms.from_api(name) for name in written)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise RowRejected(f"{twice[:40]}: twice")
@@ -114,12 +124,57 @@ def _members(text: str) -> tuple[tuple[str, ...], list[str]]:
         raise RowRejected(f"no {terms.TIMESTAMP}, {terms.LON} or {terms.LAT}")
     for name in names:
         checked_name(name)
-    return names, [_plain(name, value) for name, value in found]
+    return names
 
 
-def _plain(name: str, value: object) -> str:
-    if isinstance(value, str):
-        return value if value.isprintable() else checked(name, value)
+def _columns(
+    names: tuple[str, ...], rows: list[_Row], report: Report
+) -> tuple[Sequence[int], list[list[str]]]:
+    """Lines and texts of rows; what cannot be meant goes to the report."""
+    lines, _, values = zip(*rows, strict=True)
+    columns = list[list[str]]()
+    for column in zip(*values, strict=True):
+        if (texts := _texts(column)) is None:
+            return _one_by_one(names, lines, values, report)
+        columns.append(texts)
+    return lines, columns
+
+
+def _texts(column: Sequence[Any]) -> list[str] | None:
+    """The values of a term as a file has them; None where one is odd."""
+    kinds = set(map(type, column))
+    if not kinds <= _SCALARS:
+        return None
+    plain = kinds <= {str, int, float}
+    texts = list(map(str, column)) if plain else [_text(value) for value in column]
+    return texts if "".join(texts).isprintable() else None
+
+
+def _one_by_one(
+    names: tuple[str, ...], lines: Sequence[int], rows: Sequence[Sequence[Any]], report: Report
+) -> tuple[list[int], list[list[str]]]:
+    """The same, of columns in which something is odd."""
+    kept = list[int]()
+    columns: list[list[str]] = [[] for _ in names]
+    for line, row in zip(lines, rows, strict=True):
+        try:
+            texts = [_checked(name, value) for name, value in zip(names, row, strict=True)]
+        except RowRejected as reason:
+            report.reject(line, str(reason))
+            continue
+        kept.append(line)
+        for column, text in zip(columns, texts, strict=True):
+            column.append(text)
+    return kept, columns
+
+
+def _checked(name: str, value: Any) -> str:
+    if type(value) not in _SCALARS:
+        raise RowRejected(f"{name[:40]}: a list or an object, expected one value")
+    return checked(name, _text(value))
+
+
+def _text(value: str | float | bool | None) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -284,10 +284,10 @@ def test_rows_read_together_mean_what_they_mean_one_by_one(
         one_by_one = [
             row
             for line, values in zip(lines, table, strict=True)
-            for found in apart.read(tuple(_CELLS), np.array([line]), arrow_columns([values]))
+            for found in apart.read(tuple(_CELLS), np.array([line]), arrow_columns(zip(values)))
             for row in rows_of(found)
         ]
-        at_once = together.read(tuple(_CELLS), lines, arrow_columns(table))
+        at_once = together.read(tuple(_CELLS), lines, arrow_columns(zip(*table, strict=True)))
         assert sorted(row for found in at_once for row in rows_of(found)) == one_by_one
         apart.close()
         together.close()
@@ -313,6 +313,24 @@ def test_a_line_that_no_database_could_hold_is_rejected(more: bytes, reason: str
     assert list(events.read_ndjson(io.BytesIO(line), report, NOW)) == []
     (found,) = reasons(report)
     assert found.startswith(reason)
+
+
+def test_an_odd_line_of_json_costs_no_other_line() -> None:
+    line = (
+        '{{"timestamp": "2019-05-04 12:00:0{0}", "location_long": 10.2, "location_lat": 46.6, '
+        '"tag_local_identifier": "T1", "comments": {1}}}\n'
+    )
+    said = ['"a"', "[]", "null", "true", "7", '"\\u0000"', '"\u00fc\u200b"']
+    text = "".join(line.format(n, one) for n, one in enumerate(said))
+    report = Report()
+    found = [
+        row
+        for one in events.read_ndjson(io.BytesIO(text.encode()), report, NOW)
+        for row in rows_of(one)
+    ]
+    assert [row.told.get("comments") for row in found] == ["a", None, "true", "7", "\u00fc\u200b"]
+    assert sorted(reasons(report).values()) == ["2", "6"]
+    assert report.rows_in == len(said)
 
 
 def test_the_terms_of_lines_of_json_are_known_for_the_next_export() -> None:
