@@ -41,8 +41,8 @@ _FIELDS = (
     ("spare_still", "B", 0),
     ("income_uj", "I", 0),  # learned income per day
     ("learned_s", "I", 0),  # time the income was learned over
-    ("rest_nw", "I", 0),  # learned power of the collar at rest, 0 unknown
-    ("rest_weight", "I", 0),  # of the still spans it was learned from
+    ("standby_pw", "I", 0),  # learned power of the collar asleep, besides
+    ("leakage_pw", "I", 0),  # learned leakage of the full storage
     ("purse_uj", "i", 0),  # budget come in and not spent
     ("purse_at_s", "I", 0),  # when it was last filled, 0 never
     ("esr_mohm", "H", 0),  # learned series resistance of the storage, 0 unknown
@@ -110,11 +110,15 @@ _FIELDS = (
     ("error_name", "15s", b""),
     ("order", "I", 0),  # sequence of the last order
     ("settings_order", "I", 0),  # sequence of the configuration in force
-    # --- the running span without motion (energy.py, motion.py)
-    ("calm_at_s", "I", 0),  # its start, 0 none
-    ("calm_uj", "i", 0),  # stored energy then, less what was booked since
-    ("calm_s", "I", 0),  # its length up to the last wake without motion
-    ("calm_drop_uj", "i", 0),  # and what was missing then
+    # --- rest (learning.py): what its filter holds, with variances and covariances
+    ("calm_at_s", "I", 0),  # its last reading, 0 none
+    ("calm_uj", "i", 0),  # stored energy then, less what was booked since; e in what follows
+    ("calm_ee", "q", 0),
+    ("calm_es", "q", 0),  # with standby_pw
+    ("calm_el", "q", 0),  # with leakage_pw
+    ("rest_ss", "q", 0),  # 0: the table's are still to be taken
+    ("rest_sl", "q", 0),
+    ("rest_ll", "q", 0),
     ("mean_mg", "H", 0),  # intensity of motion at the last wake
     ("vain_renewals", "B", 0),  # groups to open before ephemerides are renewed again
     # --- what was proved
@@ -123,8 +127,14 @@ _FIELDS = (
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
 _FORMAT = "<" + "".join(field[1] for field in _FIELDS)
-_STATE_BYTES = 458  # of payload, the rest is spare
-_LIMITS = {"B": 0xFF, "H": 0xFFFF, "I": 0xFFFFFFFF}
+_STATE_BYTES = 506  # of payload, the rest is spare
+_LIMITS = {  # least and most of a struct code
+    "B": (0, 0xFF),
+    "H": (0, 0xFFFF),
+    "I": (0, 0xFFFFFFFF),
+    "i": (-0x80000000, 0x7FFFFFFF),
+    "q": (-0x8000000000000000, 0x7FFFFFFFFFFFFFFF),
+}
 
 
 def _count(code: str) -> int:
@@ -158,8 +168,8 @@ class State:
     spare_still: int
     income_uj: int
     learned_s: int
-    rest_nw: int
-    rest_weight: int
+    standby_pw: int
+    leakage_pw: int
     purse_uj: int
     purse_at_s: int
     esr_mohm: int
@@ -224,8 +234,12 @@ class State:
     settings_order: int
     calm_at_s: int
     calm_uj: int
-    calm_s: int
-    calm_drop_uj: int
+    calm_ee: int
+    calm_es: int
+    calm_el: int
+    rest_ss: int
+    rest_sl: int
+    rest_ll: int
     mean_mg: int
     vain_renewals: int
     drift_off_ppb: int
@@ -254,8 +268,7 @@ class State:
                 data[at : at + 15] = (value + bytes(15))[:15]
                 at += 15
                 continue
-            most = _LIMITS.get(code[-1], 0x7FFFFFFF)
-            least = 0 if code[-1] in _LIMITS else -0x80000000
+            least, most = _LIMITS[code[-1]]
             for one in value if isinstance(value, list) else (value,):
                 struct.pack_into(kind, data, at, max(least, min(one, most)))
                 at += struct.calcsize(kind)

@@ -17,7 +17,9 @@ RESET_PIN = 4
 #:
 #: capacitance_mf, esr_mohm: the storage; full_uv: charging stops; empty_uv: zero of the stored
 #: energy; brownout_uv: the supervisor cuts the rail, also when a sag reaches it.
-#: standby_nw: the whole collar asleep. boot_uj: a wake without a task, the voltage read included.
+#: standby_nw: the whole collar asleep; leakage_nw: of the full storage, a resistance beside it.
+#: gauge_short_uv, gauge_long_uv: noise of a reading; gauge_long_uj: what a long one costs more.
+#: boot_uj: a wake without a task, the voltage read included.
 #: frame_uj: the processor's work for one frame and its window, besides waiting.
 #: processor_uw runs; processor_sleep_uw waits for a part (receiver on, modem at work);
 #: processor_stop_uw waits in Stop. gnss_search_uw while the receiver is on; gnss_search_s: first
@@ -32,6 +34,10 @@ Costs = namedtuple(
         "empty_uv",
         "brownout_uv",
         "standby_nw",
+        "leakage_nw",
+        "gauge_short_uv",
+        "gauge_long_uv",
+        "gauge_long_uj",
         "boot_uj",
         "frame_uj",
         "processor_uw",
@@ -83,8 +89,11 @@ else:
     class Gauge(Protocol):
         """Voltage of the storage, and the collar's temperature."""
 
-        def voltage_uv(self) -> int:
-            """Return the storage voltage [uV], averaged; the divider is on only meanwhile."""
+        def voltage_uv(self, long: bool = False) -> int:
+            """Return the storage voltage [uV], averaged; the divider is on only meanwhile.
+
+            A long reading has less noise (`Costs.gauge_long_uv`), and a cost.
+            """
             ...
 
         def temperature_c(self) -> int:

@@ -4,22 +4,20 @@ All energies are micro-joules at the storage, above its lower voltage limit; all
 here reads hardware or a clock; functions take the `State` and change it in place.
 
     stored   E = C (V^2 - Vempty^2) / 2                                     V at rest
-    rest     what a day takes without a task: learned from spans in which nothing moved
-    income   (change of E + what was booked) per day + rest, averaged over `income_days`
+    rest     what a day takes without a task, at a voltage        learning.py, as the income
     budget   income - rest + (E - target) / horizon, within 0 .. E - reserve
     purse    budget that has come in and is not yet spent: may be overdrawn by one group of fixes
     gate     after its cost a task leaves the reserve, and under its load the voltage stays above
              the brown-out line: V(E - cost) - ESR P / V - margin
 
-One millivolt of the storage is 0.12 J, so only what is large is measured: the power of a search
-(voltage before and after it), and a day at rest. The cost of a search is learned for each thing
-the receiver may know, `COLD` to `OWN` + 7, since that is what makes it short or long. Small costs
-come from the board's table. All are in joules of the book's own capacitance: when that is wrong
-by a fifth, so are all of them, and plans still come true.
+The cost of a search is learned for each thing the receiver may know, `COLD` to `OWN` + 7, since
+that is what makes it short or long: its time, and the power that voltages have shown
+(learning.py). Small costs come from the board's table. All are in joules of the book's own
+capacitance: when that is wrong by a fifth, so are all of them, and plans still come true.
 
 Use, once per wake, in this order (`app.py` does, and whoever simulates it):
 
-    balance(state, costs, settings, now_s, energy_uj)    at the start, `energy_uj` from the voltage
+    learning.balance(...)                                at the start, with the voltage
     ... schedule.decide, the task; then one of
     after_search(...) or after_send(...)                 which book it
     book(state, costs.boot_uj)                           at the end: every wake pays for its boot
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from .config import Settings
 
 DAY_S = 86400
+FULL = 1024  # see `leaking`
 
 # What the receiver knows when it is switched on; the index of what is learned about searches.
 COLD = 0  # nothing
@@ -50,13 +49,7 @@ _LEARN_LEAST = 3  # attempts the first guess counts for
 _LEARN_MOST = 16  # attempts that are remembered
 _VAIN_MOST = 4  # vain searches before one fix count at most so many times its cost
 
-_BALANCE_S = 21600  # shortest balance: voltage noise of 0.2 mV is then 0.1 J/day
-_BALANCE_MAX_S = 30 * DAY_S  # beyond, the clock is more likely wrong than the balance right
-_CALM_S, _CALM_MOST_S = 3600, 43200  # of a span that teaches rest
-# A voltage 0.2 mV off at both ends, 33 mJ, is to what a span took as 1 to its length: spans weigh
-# with the squares of their lengths, here in tenths of an hour. The table's rest, off by 30 %,
-# weighs as much as one span of 8 h; beyond 64 of them old ones fade, since leakage changes.
-_REST_TABLE, _REST_KNOWN, _REST_MOST = 80 * 80, 4 * 80 * 80, 64 * 80 * 80
+_PURSE_MAX_S = 30 * DAY_S  # beyond, the clock is more likely wrong than the budget right
 _ESR_COLD = 3  # the storage's series resistance at -20 degrees, as a multiple of the tabled one
 _WAKES_PER_DAY = 4  # without any task
 ALARM_FRAMES = 24  # of a mortality alarm nobody answers, kept in reserve
@@ -70,8 +63,13 @@ def stored_uj(costs: "Costs", voltage_uv: int) -> int:
 
 def voltage_uv(costs: "Costs", energy_uj: int) -> int:
     """Return the voltage at rest with `energy_uj` stored, rounded down; 0 when there is none."""
-    square = costs.empty_uv * costs.empty_uv + energy_uj * 2_000_000_000 // costs.capacitance_mf
+    square = square_uv2(costs, energy_uj)
     return isqrt(square) if square > 0 else 0
+
+
+def square_uv2(costs: "Costs", energy_uj: int) -> int:
+    """Return the square of the voltage at rest with `energy_uj` stored [uV^2]."""
+    return int(costs.empty_uv * costs.empty_uv + energy_uj * 2_000_000_000 // costs.capacitance_mf)
 
 
 def isqrt(n: int) -> int:
@@ -94,17 +92,40 @@ def full_uj(costs: "Costs") -> int:
 # --- what things cost ---------------------------------------------------------------------------
 
 
-def rest_uj_per_day(state: "State", costs: "Costs") -> int:
-    """Return what a day takes without a wake: Standby, and leakage once it is learned."""
-    return int((state.rest_nw or costs.standby_nw) * DAY_S // 1000)
+def leaking(costs: "Costs", energy_uj: int) -> int:
+    """Return the leakage with so much stored, of `FULL` for the full storage: it goes with V^2."""
+    return int(square_uv2(costs, energy_uj) * FULL // (costs.full_uv * costs.full_uv))
+
+
+def rest_pw(state: "State", costs: "Costs", energy_uj: int) -> int:
+    """Return the power of the sleeping collar with so much stored [pW]: Standby and leakage."""
+    if not state.rest_ss:
+        return table_pw(costs, energy_uj)
+    return int(state.standby_pw + state.leakage_pw * leaking(costs, energy_uj) // FULL)
+
+
+def table_pw(costs: "Costs", energy_uj: int) -> int:
+    """Return the same by the board's table."""
+    return int(1000 * (costs.standby_nw + costs.leakage_nw * leaking(costs, energy_uj) // FULL))
+
+
+def rest_uj_per_day(state: "State", costs: "Costs", energy_uj: int) -> int:
+    """Return what a day takes without a wake, with so much stored."""
+    return rest_pw(state, costs, energy_uj) * DAY_S // 1_000_000
 
 
 def reserve_uj(state: "State", costs: "Costs", settings: "Settings") -> int:
-    """Return the energy only an alarm may touch: `reserve_days` of sleep, and the alarm."""
-    rest_uj = max(rest_uj_per_day(state, costs), costs.standby_nw * DAY_S // 1000)
-    day_uj = rest_uj + _WAKES_PER_DAY * costs.boot_uj
+    """Return the energy only an alarm may touch: `reserve_days` of sleep, and the alarm.
+
+    Leakage is that of the reserve's own voltage. A table that says more than was learned counts.
+    """
     alarm_uj = ALARM_FRAMES * (costs.boot_uj + costs.frame_uj + costs.radio_tx_uw // 2)
-    return int(settings.reserve_days * day_uj + alarm_uj)
+    reserve = full_uj(costs)
+    for _ in range(3):  # what leaks depends on what is stored
+        pw = max(rest_pw(state, costs, reserve), table_pw(costs, reserve))
+        day_uj = pw * DAY_S // 1_000_000 + _WAKES_PER_DAY * costs.boot_uj
+        reserve = min(reserve, settings.reserve_days * day_uj + alarm_uj)
+    return int(reserve)
 
 
 def search_uj(state: "State", costs: "Costs", duration_ms: int) -> int:
@@ -222,30 +243,6 @@ def after_search(
     state.search_count[known] = min(count + 1, 255)
 
 
-def learn_search_power(
-    state: "State", costs: "Costs", before_uv: int, after_uv: int, on_ms: int
-) -> None:
-    """Learn the true power of a search from the voltage before and after it, under equal load.
-
-    A search under 5 s drowns in the converter's noise. Income during the search makes it look
-    cheaper than it is, by a few percent.
-    """
-    tabled_uj = (costs.gnss_search_uw + costs.processor_stop_uw) * on_ms // 1000
-    if on_ms < 5000 or after_uv >= before_uv:
-        return
-    step_uj = stored_uj(costs, before_uv) - stored_uj(costs, after_uv)
-    permille = max(300, min(step_uj * 1000 // tabled_uj, 3000))
-    state.search_permille += (permille - state.search_permille) // 8
-
-
-def learn_esr(state: "State", costs: "Costs", rest_uv: int, under_uv: int, load_uw: int) -> None:
-    """Learn the series resistance from the sag a known load makes, for the gates."""
-    sag_uv = max(0, rest_uv - under_uv)
-    mohm = sag_uv * (rest_uv // 1000) // max(load_uw, 1)
-    known = state.esr_mohm or costs.esr_mohm
-    state.esr_mohm = max(1, known + (min(mohm, 5000) - known) // 8)
-
-
 def after_send(state: "State", costs: "Costs", airtime_us: int, listened_ms: int) -> None:
     """Book a frame and its window."""
     book(state, send_uj(costs, airtime_us, listened_ms) - costs.boot_uj)
@@ -294,94 +291,14 @@ def budget_uj_per_day(state: "State", costs: "Costs", settings: "Settings", ener
     """Return what tasks and the wakes they need may spend per day."""
     target_uj = full_uj(costs) * settings.target_permille // 1000
     spare_uj = (energy_uj - target_uj) // settings.horizon_days
-    budget_uj = state.income_uj + spare_uj - rest_uj_per_day(state, costs)
+    budget_uj = state.income_uj + spare_uj - rest_uj_per_day(state, costs, energy_uj)
     return max(0, min(budget_uj, energy_uj - reserve_uj(state, costs, settings)))
 
 
 def fill_purse(state: "State", now_s: int, budget_uj: int, most_uj: int) -> None:
     """Put the budget since the last time into the purse; it holds `most_uj`, owes twice that."""
     elapsed_s = now_s - state.purse_at_s
-    if state.purse_at_s and 0 < elapsed_s <= _BALANCE_MAX_S:
+    if state.purse_at_s and 0 < elapsed_s <= _PURSE_MAX_S:
         state.purse_uj += budget_uj * elapsed_s // DAY_S
     state.purse_uj = max(-2 * most_uj, min(state.purse_uj, most_uj))
     state.purse_at_s = now_s
-
-
-def balance(
-    state: "State", costs: "Costs", settings: "Settings", now_s: int, energy_uj: int
-) -> None:
-    """Learn income and rest from the running balance when it is long enough; start the next.
-
-    A full storage takes no more: then the balance is a lower bound and never lowers the income.
-    """
-    _watch_calm(state, costs, now_s, energy_uj)
-    elapsed_s = now_s - state.anchor_at_s
-    if state.anchor_at_s and 0 <= elapsed_s < _BALANCE_S:
-        return
-    if state.anchor_at_s and 0 < elapsed_s <= _BALANCE_MAX_S:
-        change_uj = energy_uj - state.anchor_uj + state.spent_uj
-        came_uj = change_uj + rest_uj_per_day(state, costs) * elapsed_s // DAY_S
-        state.activity_uj += max(0, came_uj)
-        sample_uj = came_uj * DAY_S // elapsed_s
-        memory_s = min(state.learned_s + elapsed_s, settings.income_days * DAY_S)
-        if not (sample_uj < state.income_uj and energy_uj >= full_uj(costs) * 98 // 100):
-            step_uj = (sample_uj - state.income_uj) * elapsed_s // max(memory_s, elapsed_s)
-            state.income_uj = max(0, state.income_uj + step_uj)
-        state.learned_s = memory_s
-    state.anchor_at_s = now_s
-    state.anchor_uj = energy_uj
-    state.spent_uj = 0
-
-
-def estimate_uj(state: "State", costs: "Costs", now_s: int) -> int:
-    """Return what should be stored by the book, for a collar that cannot measure it.
-
-    The book goes on from there every six hours, as it does from a measured voltage.
-    """
-    elapsed_s = now_s - state.anchor_at_s
-    if not state.anchor_at_s or not 0 <= elapsed_s <= _BALANCE_MAX_S:
-        elapsed_s = 0  # the clock was set meanwhile
-        state.anchor_at_s = now_s
-    net_uj = state.income_uj - rest_uj_per_day(state, costs)
-    stored_uj = state.anchor_uj - state.spent_uj + net_uj * elapsed_s // DAY_S
-    stored_uj = max(0, min(stored_uj, full_uj(costs)))
-    if elapsed_s >= _BALANCE_S:
-        state.anchor_at_s, state.anchor_uj, state.spent_uj = now_s, stored_uj, 0
-    return stored_uj
-
-
-def humble(state: "State") -> None:
-    """An estimate has ended in a brown-out: nothing is stored, and half as much comes in."""
-    state.anchor_at_s = state.anchor_uj = state.spent_uj = 0
-    state.income_uj //= 2
-
-
-def plausible(costs: "Costs", voltage_uv: int) -> bool:
-    """Return whether the storage can have this voltage while the collar runs."""
-    return bool(costs.brownout_uv * 9 // 10 <= voltage_uv <= costs.full_uv * 103 // 100)
-
-
-def rest_is_known(state: "State") -> bool:
-    """Return whether rest is known so well that the animal need not be looked at more for it."""
-    return bool(state.rest_weight >= _REST_KNOWN)
-
-
-def _watch_calm(state: "State", costs: "Costs", now_s: int, energy_uj: int) -> None:
-    """Learn the power of rest from a span without motion or search: it had no income.
-
-    A span ends with the last wake that found the animal still.
-    """
-    still = 0 < state.still_at_s < now_s
-    if state.calm_at_s and still and state.calm_s < _CALM_MOST_S:
-        state.calm_s = now_s - state.calm_at_s
-        state.calm_drop_uj = state.calm_uj - energy_uj
-        return
-    if _CALM_S <= state.calm_s <= _CALM_MOST_S + DAY_S:
-        known_nw = state.rest_nw or costs.standby_nw
-        seen_nw = state.calm_drop_uj * 1000 // state.calm_s
-        weight = (state.calm_s // 360) ** 2
-        known = max(state.rest_weight, _REST_TABLE) + weight
-        rest_nw = known_nw + (seen_nw - known_nw) * weight // known
-        state.rest_nw = max(costs.standby_nw // 2, min(rest_nw, 2 * costs.standby_nw))
-        state.rest_weight = min(known, _REST_MOST)
-    state.calm_at_s, state.calm_uj, state.calm_s = now_s, energy_uj, 0

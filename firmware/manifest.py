@@ -46,6 +46,7 @@ package(  # type: ignore[name-defined]
         "drivers/radio.py",
         "drivers/receiver.py",
         "drivers/rtc.py",
+        "drivers/sky.py",
         "wire/__init__.py",
         "wire/_const.py",
         "wire/ack.py",

@@ -27,7 +27,7 @@ A time in the state that lies ahead of the clock comes from a clock that was wro
 
 from collections import namedtuple
 
-from . import energy
+from . import energy, learning
 from ._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -469,7 +469,7 @@ def _look_at_s(
     takes then is rest.
     """
     wait_s = settings.wake_max_s if budget_uj > 0 else _POOR_LOOK_S
-    if state.mean_mg * 2 < settings.motion_threshold_mg and not energy.rest_is_known(state):
+    if learning.wants_long(state, costs, settings):
         wait_s = _CALM_LOOK_S
     if budget_uj > 0:
         wait_s = min(wait_s, max(_LOOK_LEAST_S, DAY_S * _LOOK_SHARE * costs.boot_uj // budget_uj))

@@ -1,6 +1,6 @@
 """The task of a fix: search, log, correct the clock, learn what it took, look at the fences."""
 
-from . import config, energy, fence, health, moment, navigation, payload, schedule
+from . import config, energy, fence, health, learning, moment, navigation, payload, schedule
 from ._typing import TYPE_CHECKING
 from .drivers import receiver
 from .wire import alarm, fix
@@ -37,7 +37,7 @@ def run(wake: "Wake", decision: "schedule.Decision") -> None:
             wake.fault(health.RECEIVER, not search.answered, state.failed_in_row)
     after_uv = _read_uv(wake)
     if before_uv and after_uv:
-        energy.learn_search_power(state, costs, before_uv, after_uv, on_ms)
+        learning.learn_search_power(state, costs, before_uv, after_uv, on_ms)
 
 
 def _read_uv(wake: "Wake") -> int:
@@ -68,7 +68,7 @@ class _Search:
         session = receiver.Session(board.gnss, board.clock, board.feed_watchdog)
         try:
             if before_uv:
-                energy.learn_esr(state, costs, before_uv, _read_uv(wake), costs.gnss_search_uw)
+                learning.learn_esr(state, costs, before_uv, _read_uv(wake), costs.gnss_search_uw)
             if wake.known and state.fix_at_s:
                 told_s = moment.now_s(state, board.rtc)
                 session.tell(told_s, bound_s, state.lat_e5, state.lon_e5)

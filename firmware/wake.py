@@ -4,7 +4,19 @@
 app.py. A part that fails is noted once as a health record and is done without.
 """
 
-from . import config, energy, health, link, log, moment, motion, outbox, payload, schedule
+from . import (
+    config,
+    energy,
+    health,
+    learning,
+    link,
+    log,
+    moment,
+    motion,
+    outbox,
+    payload,
+    schedule,
+)
 from ._typing import TYPE_CHECKING
 from .block import State
 from .board import RESET_BROWNOUT, RESET_WATCHDOG
@@ -60,7 +72,7 @@ class Wake:
         brownouts = state.brownouts
         health.note_reset(state, cause, attempts)
         if state.brownouts > brownouts and state.faults & 1 << health.VOLTAGE:
-            energy.humble(state)
+            learning.humble(state)
         self.guard(schedule.TASK_SLEEP, self.read_clock)
         if not found and self.log.newest:
             self.write(KIND_HEALTH, payload.pack_health(health.MEMORY, 0))
@@ -173,7 +185,7 @@ class Wake:
             if abs(off_s) > _CLOCK_JUMP_S:
                 motion.move_clock(state, off_s)
                 state.anchor_at_s = state.purse_at_s = state.activity_at_s = 0
-                state.calm_at_s = state.calm_s = 0
+                state.calm_at_s = 0
                 state.tried_at_s = unix_s
             if off_s > _CLOCK_JUMP_S:
                 for ledger in link.uplink_ledgers(self.fram):
@@ -201,21 +213,22 @@ class Wake:
         """Take the stored energy, and learn what came in."""
         state, costs = self.state, self.costs
         try:
-            voltage_uv = self.board.gauge.voltage_uv()
+            long = learning.wants_long(state, costs, self.settings)
+            voltage_uv = self.board.gauge.voltage_uv(long)
         except Exception as error:
             health.note_error(state, schedule.TASK_SLEEP, error)
             voltage_uv = 0
-        good = energy.plausible(costs, voltage_uv)
+        good = learning.plausible(costs, voltage_uv)
         if good and state.faults & 1 << health.VOLTAGE:
             state.anchor_at_s = 0  # what was estimated teaches nothing
         self.fault(health.VOLTAGE, not good, voltage_uv // 1000)
         if not good:
-            self.energy_uj = energy.estimate_uj(state, costs, self.now_s)
+            self.energy_uj = learning.estimate_uj(state, costs, self.now_s)
             return
         self.voltage_uv = voltage_uv
         self.energy_uj = energy.stored_uj(costs, voltage_uv)
         if self.known:
-            energy.balance(state, costs, self.settings, self.now_s, self.energy_uj)
+            learning.balance(state, costs, self.settings, self.now_s, self.energy_uj, long)
         reserve_uj = energy.reserve_uj(state, costs, self.settings)
         if not state.low and self.energy_uj < reserve_uj:
             state.low = 1

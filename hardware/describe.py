@@ -10,6 +10,7 @@ what the twin simulates. Run `python -m hardware.describe` after a change of the
 import argparse
 import sys
 import tomllib
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,10 @@ _REQUIRED = {
     "fram": ("size_bytes", "sleep_na", "active_ua", "bus_baud"),
     "rtc": ("drift_ppm",),
     "accelerometer": ("supply_na",),
-    "gauge": ("divider_ua", "divider_permille", "noise_uv", "settle_ms", "sample_ms"),
+    "gauge": (
+        *("divider_ua", "divider_permille", "noise_uv", "reference_uv"),
+        *("settle_ms", "sample_ms", "short_count", "long_count"),
+    ),
     "generator": ("default_mj_per_day",),
     "pins": (
         "fram_spi",
@@ -188,8 +192,8 @@ def costs(values: Description) -> dict[str, int]:
     """Return the fields of `firmware.board.Costs`: integers, at the storage.
 
     Power at the storage is part current x part voltage / converter efficiency; nano-amperes of the
-    sleeping parts are taken at the rail, the converter's own quiescent current at a full storage,
-    the storage's leakage at half of its energy.
+    sleeping parts are taken at the rail, the converter's own quiescent current and the storage's
+    leakage at a full storage.
     """
     storage, converter = _integers(values, "storage"), _integers(values, "converter")
     processor, gnss = _integers(values, "processor"), _integers(values, "gnss")
@@ -211,9 +215,7 @@ def costs(values: Description) -> dict[str, int]:
         + _integers(values, "fram")["sleep_na"]
         + _integers(values, "accelerometer")["supply_na"]
     )
-    # a resistance in parallel, at half of the usable energy
-    squares_mv2 = ((storage["full_uv"] // 1000) ** 2 + (storage["empty_uv"] // 1000) ** 2) // 2
-    leakage_nw = -(-storage["leakage_na"] * squares_mv2 // storage["full_uv"])
+    longer = gauge["long_count"] // gauge["short_count"]
     run_uw = microwatts(processor["run_ua"], rail_mv)
     acquisition_uw = -(-gnss["acquisition_ua"] * gnss["supply_mv"] // 1000)
     io_uw = -(-gnss["io_ua"] * rail_mv // 1000)
@@ -224,8 +226,11 @@ def costs(values: Description) -> dict[str, int]:
         "empty_uv": storage["empty_uv"],
         "brownout_uv": storage["brownout_uv"],
         "standby_nw": at_storage(-(-sleeping_na * rail_mv // 1000))
-        + -(-converter["quiescent_na"] * storage["full_uv"] // 1_000_000)
-        + leakage_nw,
+        + -(-converter["quiescent_na"] * storage["full_uv"] // 1_000_000),
+        "leakage_nw": -(-storage["leakage_na"] * storage["full_uv"] // 1_000_000),
+        "gauge_short_uv": isqrt(gauge["noise_uv"] ** 2 + gauge["reference_uv"] ** 2),
+        "gauge_long_uv": isqrt(gauge["noise_uv"] ** 2 // longer + gauge["reference_uv"] ** 2),
+        "gauge_long_uj": -(-run_uw * gauge["sample_ms"] * (longer - 1) // 1000),
         "boot_uj": -(-run_uw * awake_ms // 1000),
         "frame_uj": -(-run_uw * (processor["frame_ms"] + 2 * radio["startup_ms"]) // 1000),
         "processor_uw": run_uw,
@@ -259,6 +264,8 @@ def render(values: Description) -> dict[Path, str]:
         ("fram", "bus_baud"),
         ("gauge", "divider_permille"),
         ("gauge", "settle_ms"),
+        ("gauge", "short_count"),
+        ("gauge", "long_count"),
         ("processor", "watchdog_ms"),
         ("processor", "wakeup_max_s"),
     ):

@@ -7,8 +7,6 @@ except ImportError:  # MicroPython
 
 from .fram import Output
 
-_SAMPLES = 64  # averaged: noise falls eightfold
-
 
 class Converter(Protocol):
     """One channel of an analogue converter."""
@@ -27,30 +25,40 @@ class Gauge:
         settle: called once after switching on, returns when the divider has settled.
         reference_uv: returns the converter's reference.
         permille: of the divider, middle over storage.
+        counts: conversions averaged for a short and for a long reading.
         temperature: returns degrees Celsius.
     """
 
     def __init__(  # type: ignore[no-untyped-def]
-        self, channel: Converter, power: Output, settle, reference_uv, permille: int, temperature
+        self,
+        channel: Converter,
+        power: Output,
+        settle,
+        reference_uv,
+        permille: int,
+        counts: "tuple[int, int]",
+        temperature,
     ) -> None:
         self._channel = channel
         self._power = power
         self._settle = settle
         self._reference_uv = reference_uv
         self._permille = permille
+        self._counts = counts
         self._temperature = temperature
 
-    def voltage_uv(self) -> int:
+    def voltage_uv(self, long: bool = False) -> int:
         """Return the storage voltage [uV], averaged; the divider is on only meanwhile."""
+        count = self._counts[1 if long else 0]
         self._power(1)
         try:
             self._settle()
             total = 0
-            for _ in range(_SAMPLES):
+            for _ in range(count):
                 total += self._channel.read_u16()
         finally:
             self._power(0)
-        middle_uv = total * self._reference_uv() // (_SAMPLES * 65535)
+        middle_uv = total * self._reference_uv() // (count * 65535)
         return int(middle_uv * 1000 // self._permille)
 
     def temperature_c(self) -> int:

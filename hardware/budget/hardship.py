@@ -19,8 +19,8 @@ STILL_DAYS = 60
 STILL_TIME_S = 86_400
 _ANIMALS = tuple(years.INCOMES_J.items())
 _COST_NAMES = (
-    *("standby_nw", "boot_uj", "frame_uj", "processor_uw", "processor_sleep_uw"),
-    *("gnss_search_uw", "radio_tx_uw", "radio_rx_uw"),
+    *("standby_nw", "leakage_nw", "boot_uj", "frame_uj", "processor_uw", "processor_sleep_uw"),
+    *("gauge_long_uj", "gnss_search_uw", "radio_tx_uw", "radio_rx_uw"),
 )
 
 

@@ -136,10 +136,14 @@ class Life:
         """Voltage at rest with so much stored above the lower limit [V]."""
         return math.sqrt(2.0 * max(energy_j + self.zero_j, 0.0) / self._farads)
 
-    def read_uv(self) -> int:
+    def read_uv(self, long: bool = False) -> int:
         """What the gauge says [uV]."""
-        noise_uv = self.parts.noise_uv * normal(self.year.seed, "gauge", round(self.t_s * 1e3))
-        return round(self.voltage_v * self.hard.gauge * 1e6 + noise_uv)
+        costs = self.parts.costs
+        if long:
+            self._spend(costs.gauge_long_uj / 1e6, costs.processor_uw / 1e6)
+        sigma_uv = costs.gauge_long_uv if long else costs.gauge_short_uv
+        noise_uv = sigma_uv * normal(self.year.seed, "gauge", round(self.t_s * 1e3))
+        return int(self.voltage_v * self.hard.gauge * 1e6 + noise_uv + 0.5)
 
     def income_j(self, from_s: float, to_s: float) -> float:
         """What the animal delivers between two times."""

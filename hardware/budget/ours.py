@@ -6,7 +6,7 @@ again, sleep. Records are only counted; frames are answered when a station is in
 
 from dataclasses import dataclass
 
-from firmware import energy, link, motion, schedule
+from firmware import energy, learning, link, motion, schedule
 from firmware.block import State
 from firmware.board import Costs
 from firmware.config import Settings
@@ -79,6 +79,7 @@ class Ours:
         self._oldest_s = 0
         self._urgent = self._dead = False  # an alarm waits; one that tells of a death
         self._booked_j = self._spent_j = self._noted_s = 0.0
+        self._measured_uj = round(life.energy_j * 1e6)
 
     def run(self) -> None:
         """Live to the end of the year."""
@@ -91,10 +92,9 @@ class Ours:
         life, state, costs, settings = self.life, self.state, self.costs, self.settings
         life.boot()
         now_s = life.now_s
-        measured_uj = energy.stored_uj(costs, life.read_uv())
         self._note()
-        self._feel(now_s, measured_uj)
-        energy.balance(state, costs, settings, now_s, measured_uj)
+        self._feel(now_s)
+        self._measured_uj = measured_uj = self._measure(now_s)
         if schedule.activity_at_s(state, settings, now_s) <= now_s:
             motion.take_interval(state)
             state.activity_uj, state.activity_at_s = 0, now_s
@@ -113,21 +113,34 @@ class Ours:
         left_uj = measured_uj - (state.spent_uj - before_uj)
         return int(schedule.decide(state, costs, settings, self._seen(life.now_s, left_uj)).wake_s)
 
-    def _feel(self, now_s: int, measured_uj: int) -> None:
-        """Motion, and the level of the energy: what changes there is an alarm."""
+    def _feel(self, now_s: int) -> None:
+        """Motion: a death and a revival are alarms."""
         life, state, settings = self.life, self.state, self.settings
         change = motion.note(state, settings, now_s, life.moved(), round(600 * life.activity()))
-        reserve_uj = energy.reserve_uj(state, self.costs, settings)
-        sinks = not state.low and measured_uj < reserve_uj
-        rises = state.low and measured_uj * 100 > reserve_uj * _BACK_PERCENT
-        if sinks or rises:
-            state.low = 1 if sinks else 0
         if change == motion.DIED:
             life.diary.alarms_s.append(life.t_s)
             self._dead = True
-        if change != motion.NOTHING or sinks or rises:
-            self._record(now_s)
-            self._urgent = True
+        if change != motion.NOTHING:
+            self._alarm(now_s)
+
+    def _measure(self, now_s: int) -> int:
+        """The stored energy, what it teaches, and an alarm when it is low, or back; returns it."""
+        life, state, costs, settings = self.life, self.state, self.costs, self.settings
+        long_read = learning.wants_long(state, costs, settings)
+        measured_uj = energy.stored_uj(costs, life.read_uv(long_read))
+        learning.balance(state, costs, settings, now_s, measured_uj, long_read)
+        if long_read:
+            self._booked_j += costs.gauge_long_uj / 1e6
+        reserve_uj = energy.reserve_uj(state, costs, settings)
+        sinks = not state.low and measured_uj < reserve_uj
+        if sinks or (state.low and measured_uj * 100 > reserve_uj * _BACK_PERCENT):
+            state.low = 1 if sinks else 0
+            self._alarm(now_s)
+        return measured_uj
+
+    def _alarm(self, now_s: int) -> None:
+        self._record(now_s)
+        self._urgent = True
 
     # --- what a wake sees -----------------------------------------------------------------------
 
@@ -185,7 +198,7 @@ class Ours:
             stay_s=life.receiver.download_s if decision.renews else 0.0,
         )
         on_ms = round(on_s * 1000)
-        energy.learn_search_power(state, costs, before_uv, life.read_uv(), on_ms)
+        learning.learn_search_power(state, costs, before_uv, life.read_uv(), on_ms)
         heard = fixed and (decision.renews or knows <= energy.STALE)
         now_s = life.now_s
         if fixed:
@@ -225,7 +238,7 @@ class Ours:
     def _note(self) -> None:
         """Add what the book says of the time since the last wake; a line for each whole day."""
         life = self.life
-        rest_uj = energy.rest_uj_per_day(self.state, self.costs)
+        rest_uj = energy.rest_uj_per_day(self.state, self.costs, self._measured_uj)
         self._booked_j += rest_uj / 1e6 * (life.t_s - self._noted_s) / 86_400
         if int(life.t_s // 86_400) > int(self._noted_s // 86_400):
             spent_j = life.diary.spent_j - self._spent_j

@@ -254,14 +254,16 @@ class _Gauge:
     def __init__(self, hardware: Hardware) -> None:
         self._hardware = hardware
 
-    def voltage_uv(self) -> int:
+    def voltage_uv(self, long: bool = False) -> int:
         hardware = self._hardware
-        hardware.run(hardware.parts.duration_us["gauge"], "gauge")
-        noise = hardware.parts.noise_uv * normal(hardware.seed, "gauge", hardware.hub.now_us)
+        parts = hardware.parts
+        hardware.run(parts.duration_us["gauge"] + (parts.long_us if long else 0), "gauge")
+        noise_uv = parts.costs.gauge_long_uv if long else parts.costs.gauge_short_uv
+        noise = noise_uv * normal(hardware.seed, "gauge", hardware.hub.now_us)
         step_uv = hardware.parts.gauge_full_uv / 65_535  # 16 bits
         true_uv = hardware.supply.voltage_v * 1e6
         steps = round((true_uv * hardware.parts.gauge_gain + noise) / step_uv)
-        return round(min(steps, 65_535) * step_uv)
+        return int(min(steps, 65_535) * step_uv + 0.5)
 
     def temperature_c(self) -> int:
         return round(self._hardware.temperature_c())

@@ -31,7 +31,8 @@ class Parts:
         watchdog_us: longest time between two feedings [us].
         wakeup_max_s: longest period of the wake-up timer [s].
         fram_bytes: size of the memory.  bus_hz: its clock.
-        drift_ppm: largest error of the clock crystal.  noise_uv: of one voltage reading.
+        drift_ppm: largest error of the clock crystal.
+        long_us: how much longer a long reading of the voltage takes than a short one.
         gauge_full_uv: storage voltage at which the converter reads its reference, the rail.
         tx_dbm: what the radio's amplifier gives at most.
         climate_c: constant temperature [degrees Celsius]; None: the air's, by season and height.
@@ -55,7 +56,7 @@ class Parts:
     fram_bytes: int
     bus_hz: int
     drift_ppm: int
-    noise_uv: int
+    long_us: int
     gauge_full_uv: int
     tx_dbm: int
     income_j_per_day: float
@@ -125,7 +126,7 @@ def _parts(values: describe.Description) -> Parts:
         fram_bytes=fram["size_bytes"],
         bus_hz=fram["bus_baud"],
         drift_ppm=_section(values, "rtc")["drift_ppm"],
-        noise_uv=gauge["noise_uv"],
+        long_us=gauge["sample_ms"] * 1000 * (gauge["long_count"] // gauge["short_count"] - 1),
         gauge_full_uv=converter["rail_mv"] * 1_000_000 // gauge["divider_permille"],
         tx_dbm=radio["tx_dbm"],
         income_j_per_day=generator["default_mj_per_day"] / 1e3,

@@ -248,7 +248,7 @@ class Desk:
     def set_s(self, unix_s):
         self.clock_offset_s = unix_s - self.now_ms // 1000
 
-    def voltage_uv(self):
+    def voltage_uv(self, long=False):
         return self.voltage
 
     def temperature_c(self):

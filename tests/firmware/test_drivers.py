@@ -72,7 +72,8 @@ class Channel:
 
 
 def gauge(channel):
-    return Gauge(channel, channel.power, lambda: None, lambda: 2000000, 500, lambda: -7)
+    counts = (64, 1024)
+    return Gauge(channel, channel.power, lambda: None, lambda: 2000000, 500, counts, lambda: -7)
 
 
 def test_the_gauge_reads_the_storage_and_switches_off():

@@ -1,9 +1,15 @@
-from firmware import energy
+from firmware import energy, learning
 from firmware.block import State
 from firmware.boards._costs_collar_l476 import COSTS
 from firmware.config import Settings
 
 DAY = 86400
+MIDDLE_UJ = 96000000
+
+
+def rest_uj(stored_uj):
+    """What the table says that a day takes at rest."""
+    return energy.rest_uj_per_day(State(), COSTS, stored_uj)
 
 
 def test_a_full_storage_holds_192_joules():
@@ -58,9 +64,9 @@ def live(days, income_uj, spend_uj, start_uj=96000000, settings=None):
     state, settings = State(), settings or Settings()
     stored_uj = start_uj
     for quarter in range(4 * days + 1):
-        energy.balance(state, COSTS, settings, 1000000 + quarter * DAY // 4, stored_uj)
+        learning.balance(state, COSTS, settings, 1000000 + quarter * DAY // 4, stored_uj)
         energy.book(state, spend_uj // 4)
-        stored_uj += (income_uj - spend_uj) // 4 - COSTS.standby_nw * DAY // 4000
+        stored_uj += (income_uj - spend_uj) // 4 - rest_uj(stored_uj) // 4
         stored_uj = min(stored_uj, energy.full_uj(COSTS))
     return state, stored_uj
 
@@ -79,10 +85,10 @@ def test_a_first_quarter_of_a_day_is_enough_to_begin():
 def test_income_follows_a_change_within_its_memory():
     state, stored_uj = live(10, 4000000, 0)
     for quarter in range(40):
-        energy.balance(
+        learning.balance(
             state, COSTS, Settings(), 1000000 + 10 * DAY + (quarter + 1) * DAY // 4, stored_uj
         )
-        stored_uj += 1000000 // 4 - COSTS.standby_nw * DAY // 4000
+        stored_uj += 1000000 // 4 - rest_uj(stored_uj) // 4
     assert state.income_uj < 1500000
 
 
@@ -94,41 +100,84 @@ def test_a_full_storage_does_not_lower_the_income():
 def test_a_clock_that_went_back_starts_another_balance():
     state, _ = live(3, 4000000, 0)
     income_uj = state.income_uj
-    energy.balance(state, COSTS, Settings(), 500, 50000000)
+    learning.balance(state, COSTS, Settings(), 500, 50000000)
     assert (state.anchor_at_s, state.anchor_uj, state.spent_uj) == (500, 50000000, 0)
     assert state.income_uj == income_uj
 
 
-def test_still_spans_teach_what_a_day_at_rest_takes():
-    state, stored_uj, taken_uj = State(), 96000000, 400000
-    state.still_at_s = 999999
-    for quarter in range(200):
-        energy.balance(state, COSTS, Settings(), 1000000 + quarter * DAY // 4, stored_uj)
-        stored_uj -= taken_uj // 4
-    assert abs(energy.rest_uj_per_day(state, COSTS) - taken_uj) < taken_uj // 20
-    assert state.income_uj < 20000
+def lie(state, days, standby_nw, leakage_nw, stored_uj, noise=None):
+    """Let a collar lie still, read four times a day; returns what is stored then."""
+    state.still_at_s, first_s = 1, max(state.calm_at_s, 1000000)
+    for quarter in range(1, 4 * days + 1):
+        part = energy.leaking(COSTS, stored_uj)
+        stored_uj -= (standby_nw + leakage_nw * part // 1024) * DAY // 4000
+        learning.balance(state, COSTS, Settings(), first_s + quarter * DAY // 4, stored_uj)
+    return stored_uj
 
 
-def test_rest_is_learned_again_by_the_rich_and_after_it_was_known():
-    state, stored_uj, taken_uj = State(), 96000000, 400000
-    state.still_at_s, state.income_uj = 999999, 5000000
-    state.rest_nw, state.rest_weight = COSTS.standby_nw // 2, 1 << 18
-    for quarter in range(600):
-        energy.balance(state, COSTS, Settings(), 1000000 + quarter * DAY // 4, stored_uj)
-        stored_uj -= taken_uj // 4
-    assert abs(energy.rest_uj_per_day(state, COSTS) - taken_uj) < taken_uj // 10
+def test_still_times_teach_what_a_day_at_rest_takes():
+    for factor in (7, 13):
+        state = State()
+        standby_nw, leakage_nw = COSTS.standby_nw * factor // 10, COSTS.leakage_nw * factor // 10
+        lie(state, 12, standby_nw, leakage_nw, MIDDLE_UJ)
+        learned_uj = energy.rest_uj_per_day(state, COSTS, MIDDLE_UJ)
+        assert abs(learned_uj * 10 - rest_uj(MIDDLE_UJ) * factor) < rest_uj(MIDDLE_UJ) // 5
+        assert state.income_uj < 20000
+
+
+def test_standby_and_leakage_are_told_apart_by_the_voltage():
+    state, standby_nw, leakage_nw = (
+        State(),
+        COSTS.standby_nw * 8 // 10,
+        COSTS.leakage_nw * 15 // 10,
+    )
+    for stored_uj in (180000000, 40000000, 180000000, 40000000):
+        lie(state, 40, standby_nw, leakage_nw, stored_uj)
+        state.calm_at_s += DAY
+    assert abs(state.standby_pw // 1000 - standby_nw) < standby_nw // 10
+    assert abs(state.leakage_pw // 1000 - leakage_nw) < leakage_nw // 10
+
+
+def test_at_one_voltage_only_the_sum_of_standby_and_leakage_is_learned():
+    state = State()
+    for _ in range(20):
+        lie(state, 2, COSTS.standby_nw * 8 // 10, COSTS.leakage_nw * 15 // 10, MIDDLE_UJ)
+        state.calm_at_s += DAY
+    sure, each = learning.rest_variance(state, COSTS), (state.rest_ss, state.rest_ll)
+    assert all(sure * 30 < one for one in each)
+    seen_pw = 800 * COSTS.standby_nw + 1500 * COSTS.leakage_nw * 684 // 1024
+    assert abs(energy.rest_pw(state, COSTS, MIDDLE_UJ) - seen_pw) < seen_pw // 30
+
+
+def test_rest_is_learned_again_after_it_was_known():
+    state = State()
+    lie(state, 40, COSTS.standby_nw, COSTS.leakage_nw, MIDDLE_UJ)
+    assert learning.rest_is_known(state, COSTS)
+    for _ in range(8):
+        lie(state, 40, COSTS.standby_nw * 2, COSTS.leakage_nw, MIDDLE_UJ)
+        state.calm_at_s += DAY
+    assert abs(state.standby_pw - 2000 * COSTS.standby_nw) < 400 * COSTS.standby_nw
+
+
+def test_an_animal_that_the_sensor_calls_still_while_joules_come_in_teaches_nothing():
+    state = State()
+    lie(state, 12, COSTS.standby_nw, COSTS.leakage_nw, MIDDLE_UJ)
+    standby_pw = state.standby_pw
+    for day in range(20):
+        learning.balance(state, COSTS, Settings(), state.calm_at_s + DAY // 2, (100 + day) * 10**6)
+    assert state.standby_pw == standby_pw
 
 
 def test_at_the_target_the_budget_is_income_less_rest():
     state = State()
     state.income_uj = 4000000
     budget_uj = energy.budget_uj_per_day(state, COSTS, Settings(), 71040000)
-    assert budget_uj == 4000000 - energy.rest_uj_per_day(state, COSTS)
+    assert budget_uj == 4000000 - energy.rest_uj_per_day(state, COSTS, 71040000)
 
 
 def test_a_surplus_is_spread_over_the_horizon():
     rich_uj = energy.budget_uj_per_day(State(), COSTS, Settings(), 71040000 + 20000000)
-    assert rich_uj == 20000000 // 20 - energy.rest_uj_per_day(State(), COSTS)
+    assert rich_uj == 20000000 // 20 - energy.rest_uj_per_day(State(), COSTS, 91040000)
 
 
 def test_the_budget_never_reaches_into_the_reserve():
@@ -183,14 +232,14 @@ def test_the_power_of_a_search_is_learned_from_the_voltage():
     for _ in range(60):
         true_uj = energy.search_uj(State(), COSTS, 30000) * 130 // 100
         after_uv = energy.voltage_uv(COSTS, energy.stored_uj(COSTS, 3300000) - true_uj)
-        energy.learn_search_power(state, COSTS, 3300000, after_uv, 30000)
+        learning.learn_search_power(state, COSTS, 3300000, after_uv, 30000)
     assert 1270 <= state.search_permille <= 1330
 
 
 def test_the_series_resistance_is_learned_from_the_sag():
     state = State()
     for _ in range(60):  # 46 mW at 3 V through 0.3 ohm: 4.6 mV
-        energy.learn_esr(state, COSTS, 3000000, 3000000 - 4600, 46000)
+        learning.learn_esr(state, COSTS, 3000000, 3000000 - 4600, 46000)
     assert 280 <= state.esr_mohm <= 300
 
 

@@ -107,7 +107,7 @@ def test_a_renewing_fix_that_heard_nothing_new_leaves_the_data_old():
 def test_an_animal_that_lies_is_looked_at_more_often_until_rest_is_known():
     poor = {"purse_uj": -9000000, "income_uj": 600000, "mean_mg": 0}
     assert decide(state(**poor)).wake_s == 2700
-    assert decide(state(rest_weight=1000000, **poor)).wake_s > 18000
+    assert decide(state(rest_ss=1, standby_pw=3000000, **poor)).wake_s > 18000
 
 
 def test_a_group_ends_where_the_next_fix_is_dearer_than_its_average():
@@ -208,7 +208,7 @@ def test_a_fence_watch_of_a_clock_that_was_wrong_does_not_last():
 
 
 def test_without_a_budget_short_sleeps_of_the_settings_do_not_count():
-    poor = state(income_uj=0, purse_uj=-9000000, rest_weight=1000000)
+    poor = state(income_uj=0, purse_uj=-9000000, rest_ss=1, standby_pw=3000000)
     idle = schedule.decide(poor, COSTS, Settings(wake_max_s=600), seen(energy_uj=9000000))
     assert idle.wake_s > 3600
 

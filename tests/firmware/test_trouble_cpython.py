@@ -2,7 +2,7 @@
 
 import random
 
-from firmware import config, energy, layout, log, moment, schedule, state
+from firmware import config, layout, learning, log, moment, schedule, state
 from firmware.board import RESET_BROWNOUT
 from firmware.wire import kind
 from firmware.wire.alarm import Alarm
@@ -77,7 +77,7 @@ def test_a_brown_out_without_a_converter_makes_the_book_humble():
     live(on, 1)
     block = remembered(on)
     assert block.income_uj == income_uj // 2
-    assert energy.estimate_uj(block, on.costs, on.now_s()) < 10000000
+    assert learning.estimate_uj(block, on.costs, on.now_s()) < 10000000
     assert block.fixes == fixes
 
 
@@ -159,7 +159,7 @@ def test_a_memory_full_of_noise_still_wakes_and_waits_for_a_new_key():
 def test_a_state_lost_in_both_copies_is_told_and_the_log_goes_on():
     on = desk()
     newest = log_of(on).newest
-    on.memory.write(layout.ADDRESS_STATE, bytes(928))
+    on.memory.write(layout.ADDRESS_STATE, bytes(1024))
     live(on, 0.5)
     assert records(on, Health)[0].code == 6
     assert log_of(on).newest > newest
