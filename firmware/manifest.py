@@ -20,6 +20,7 @@ package(  # type: ignore[name-defined]
         "health.py",
         "identity.py",
         "layout.py",
+        "learning.py",
         "link.py",
         "log.py",
         "moment.py",
