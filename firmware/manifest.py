@@ -21,6 +21,7 @@ package(  # type: ignore[name-defined]
         "identity.py",
         "layout.py",
         "learning.py",
+        "learning.py",
         "link.py",
         "log.py",
         "moment.py",
