@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from backend.db import embedded, ingest
+from backend.db import embedded, ingest, registry
 from backend.db.migrate import migrate
 from tests.backend.conftest import Herd, migrated_database
 from tests.backend.factories import START, serving, settle_marchers, walk
@@ -380,3 +380,34 @@ def test_a_database_that_comes_back_is_seen_without_reloading(
         assert "the database does not answer" in page.inner_text("#message")
         embedded.start("herd", server_folder)
         page.wait_for_selector("body[data-state=empty]", timeout=READY_MS)
+
+
+@pytest.fixture
+def many(migrated_url: str) -> Iterator[httpx.Client]:
+    """A herd too large for whole tracks."""
+    fixes = []
+    with psycopg.connect(migrated_url) as connection:
+        for number in range(1, 61):
+            collar = registry.add_collar(connection, f"collar {number}")
+            animal = registry.add_animal(connection, f"Ibex {number}", "Capra ibex")
+            registry.deploy(connection, collar, animal, START)
+            place = {"lat_deg": 46.5 + number % 8 / 20, "lon_deg": 10 + number // 8 / 15}
+            fixes += walk(collar, 40, seed=number, **place)
+        ingest.load(connection, ingest.Batch(fixes))
+    with serving(migrated_url) as client:
+        yield client
+
+
+def test_a_large_herd_is_drawn_from_tiles(browser: Browser, many: httpx.Client) -> None:
+    seen = visit(browser, many, "ready")
+    asked = [urlsplit(url).path.removeprefix("/api/v1/") for url in seen.requests]
+    assert any(path.startswith("tiles/") for path in asked)
+    assert "tracks" not in asked and seen.complaints == []
+    seen.page.uncheck("#show-latest")
+    seen.page.click("text=Ibex 11")
+    seen.page.wait_for_timeout(1500)
+    box = seen.page.locator("#map").bounding_box()
+    assert box is not None
+    seen.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(seen.page.locator(".popup h2")).to_have_text("Ibex 11")
+    expect(seen.page.locator(".popup p")).to_have_text("Was here 4 Jun 2026, 06:00 UTC")

@@ -20,12 +20,14 @@ export async function ask(path) {
   return send('GET', path);
 }
 
+const LARGE = 50;  // animals: of more the map asks for tiles, not for whole tracks
+
 /** Everything of a list, over all its pages. */
-async function get(path) {
+async function get(path, member = 'features') {
   const found = [];
   for (let at = path; at;) {
-    const {features, links} = await ask(at);
-    found.push(...features);
+    const {[member]: some, links} = await ask(at);
+    found.push(...some);
     const onward = links.find(({rel}) => rel === 'next');
     at = onward && path.split('?')[0] + new URL(onward.href).search;
   }
@@ -34,42 +36,49 @@ async function get(path) {
 
 /**
  * Tracks, latest positions, home ranges by one method and the newest corridors; and one entry per
- * animal, or collar on no animal, seen so far.
+ * animal, or collar on no animal, seen so far. Of a large herd no tracks: the map has tiles of them.
  *
  * The method is the one asked for, else the one most animals have a range by, else the newest.
  */
 export async function load(wantedMethod) {
+  const animals = await get('animals', 'animals');
+  const large = animals.length > LARGE;
   const [tracks, latest, allRanges, corridors] = await Promise.all(
-    [get('tracks'), get('latest'), get('home-ranges'), ask('corridors?limit=1').then(({features}) => features)],
+    [large ? [] : get('tracks'), get('latest'), get('home-ranges'), ask('corridors?limit=1').then(({features}) => features)],
   );
   const methods = methodsOf(allRanges);
   const method = methods.find((one) => one.method === wantedMethod) ?? methods[0] ?? null;
   const ranges = allRanges.filter(({properties}) => properties.method === method?.method);
+  const taxa = new Map(animals.map(({animal, taxon}) => [animal, taxon]));
+  const range95 = new Map(ranges.filter(({properties}) => properties.level_percent === 95)
+    .map(({properties}) => [properties.animal, properties]));
+  const known = ({animal, name}) => ({key: `animal ${animal}`, animal, name, taxon: taxa.get(animal), range: range95.get(animal)});
   const entries = tracks.filter(({properties}) => properties.fixes > 0).map(({properties, geometry}) => ({
-    key: `animal ${properties.animal}`,
-    name: properties.name,
-    taxon: properties.taxon,
+    ...known(properties),
     fixes: properties.fixes,
     complete: properties.complete,
     from: new Date(properties.from_time),
     to: new Date(properties.to_time),
-    range: ranges.find((range) => range.properties.animal === properties.animal
-      && range.properties.level_percent === 95)?.properties,
     geometries: geometry ? [geometry] : [],
   }));
+  const byAnimal = new Map(entries.map((entry) => [entry.animal, entry]));
   for (const {properties, geometry} of latest) {
     const at = new Date(properties.recorded_at);
-    let entry = entries.find(({key}) => key === `animal ${properties.animal}`);
+    let entry = byAnimal.get(properties.animal);
     if (!entry) {
-      entry = {key: `collar ${properties.collar}`, name: `Collar ${properties.collar}`, taxon: null, from: at, to: at, geometries: []};
+      const whose = taxa.has(properties.animal) ? known(properties)
+        : {key: `collar ${properties.collar}`, name: `Collar ${properties.collar}`, taxon: null};
+      entry = {...whose, from: at, to: at, geometries: []};
       entries.push(entry);
+      if (entry.animal) byAnimal.set(entry.animal, entry);
     }
+    if (at > entry.to) entry.to = at;
     entry.geometries.push(geometry);
   }
   for (const {properties, geometry} of ranges) {
-    entries.find(({key}) => key === `animal ${properties.animal}`)?.geometries.push(geometry);
+    byAnimal.get(properties.animal)?.geometries.push(geometry);
   }
-  return {entries, tracks, latest, ranges, methods, method, corridors};
+  return {entries, animals, large, tracks, latest, ranges, methods, method, corridors};
 }
 
 /** Methods that any range was made by, the one of most animals first, then the newest. */

@@ -4,10 +4,18 @@ export const GROUPS = {
   'show-corridor': ['corridor-fill', 'corridor-casing', 'corridor-line', 'corridor-neck', 'corridor-neck-name'],
   'show-range-95': ['range-95-fill', 'range-95-line'],
   'show-range-50': ['range-50-fill', 'range-50-line'],
-  'show-track': ['track'],
+  'show-track': ['track', 'tile-track', 'tile-fix'],
   'show-latest': ['latest', 'latest-name'],
 };
-export const CLICKABLE = ['latest', 'corridor-neck', 'track', 'range-50-fill', 'corridor-fill', 'range-95-fill'];
+export const CLICKABLE = ['latest', 'corridor-neck', 'tile-fix', 'track', 'tile-track', 'range-50-fill', 'corridor-fill', 'range-95-fill'];
+
+export const COLORS = 6;  // of animals
+const TRACK = {
+  'line-width': ['interpolate', ['linear'], ['zoom'], 11, 0.7, 15, 1.8],
+  'line-opacity': ['interpolate', ['linear'], ['zoom'], 11, 0.55, 15, 0.9],
+};
+const FINE_DEG = 0.0001;  // places given more coarsely than this are centres of cells
+const FIXES_FROM_ZOOM = 12;
 
 /** Of the ranges of one or two animals. */
 export const RANGE_OPACITY = {'range-95-fill': 0.1, 'range-50-fill': 0.2};
@@ -40,11 +48,7 @@ export function emptyStyle() {
       {id: 'corridor-line', type: 'line', source: 'corridors', filter: LAND, paint: {'line-color': color('--corridor'), 'line-width': ['case', ['==', ['get', 'rank'], 0], 1.4, 0.5]}},
       {
         id: 'track', type: 'line', source: 'tracks', layout: {'line-join': 'round', 'line-cap': 'round'},
-        paint: {
-          'line-color': ['get', 'color'],
-          'line-width': ['interpolate', ['linear'], ['zoom'], 11, 0.7, 15, 1.8],
-          'line-opacity': ['interpolate', ['linear'], ['zoom'], 11, 0.55, 15, 0.9],
-        },
+        paint: {'line-color': ['get', 'color'], ...TRACK},
       },
       outline('95', {'line-width': 1.5, 'line-dasharray': [4, 2.5]}),
       outline('50', {'line-width': 2}),
@@ -77,6 +81,28 @@ export function emptyStyle() {
       },
     ],
   };
+}
+
+/** Tracks and fixes of a large herd, in tiles; asked for anew where they are there already. */
+export function showTiles(map) {
+  const tiles = [`${location.origin}/api/v1/tiles/{z}/{x}/{y}.mvt`];
+  if (map.getSource('tiles')) {
+    map.getSource('tiles').setTiles(tiles);
+    return;
+  }
+  const colors = Array.from({length: COLORS}, (_, i) => [i, color(`--animal-${i}`)]).flat();
+  const colored = ['match', ['%', ['get', 'animal'], COLORS], ...colors, color('--none')];
+  const below = 'range-95-line';
+  map.addSource('tiles', {type: 'vector', tiles, maxzoom: 16});
+  map.addLayer({
+    id: 'tile-track', type: 'line', source: 'tiles', 'source-layer': 'tracks', layout: {'line-join': 'round', 'line-cap': 'round'},
+    paint: {'line-color': colored, ...TRACK},
+  }, below);
+  map.addLayer({
+    id: 'tile-fix', type: 'circle', source: 'tiles', 'source-layer': 'fixes',
+    filter: ['any', ['>', ['get', 'precision_deg'], FINE_DEG], ['>=', ['zoom'], FIXES_FROM_ZOOM]],
+    paint: {'circle-color': colored, 'circle-radius': ['case', ['>', ['get', 'precision_deg'], FINE_DEG], 5, 2.5], 'circle-opacity': 0.8},
+  }, below);
 }
 
 // Inner isopleths (up to 50 %) are solid, outer ones dashed, so that they differ without colour too.

@@ -4,16 +4,15 @@ import {alertWords, causeOf, loadAlerts, showAlerts} from '/static/alerts.js';
 import {bindAnalyses, showAnalyses} from '/static/analyses.js';
 import {bounds, interval, load} from '/static/data.js';
 import {area, areas, count, methodName, period, time, users, width} from '/static/format.js';
-import {CLICKABLE, GROUPS, RANGE_OPACITY, color, emptyStyle, graticule} from '/static/layers.js';
+import {CLICKABLE, COLORS, GROUPS, RANGE_OPACITY, color, emptyStyle, graticule, showTiles} from '/static/layers.js';
 import {listen} from '/static/live.js';
 import {say, show} from '/static/panel.js';
 import {bindSession, identify} from '/static/session.js';
 
 const AGAIN_MS = 60_000;
 const AFTER_ERROR_MS = 5_000;
-const COLORS = 6;
 
-let shown = {entries: [], tracks: [], latest: [], ranges: [], methods: [], method: null, corridors: []};
+let shown = {entries: [], animals: [], large: false, tracks: [], latest: [], ranges: [], methods: [], method: null, corridors: []};
 let map = null;
 let maplibregl = null;
 let popup = null;
@@ -76,6 +75,7 @@ function draw() {
     map.setPaintProperty(layer, 'fill-opacity', opacity / Math.max(1, Math.sqrt(animals / 2)));  // many lie on each other
   }
   map.getSource('tracks').setData(colored(shown.tracks));
+  if (shown.large) showTiles(map);
   map.getSource('latest').setData(colored(shown.latest));
   map.getSource('cause').setData({type: 'FeatureCollection', features: cause});
 }
@@ -107,20 +107,30 @@ function fit(geometries) {
 
 function featureAt(point) {
   const around = [[point.x - 4, point.y - 4], [point.x + 4, point.y + 4]];
-  const found = map.queryRenderedFeatures(around, {layers: CLICKABLE});
+  const found = map.queryRenderedFeatures(around, {layers: CLICKABLE.filter((id) => map.getLayer(id))});
   return CLICKABLE.map((id) => found.find(({layer}) => layer.id === id)).find(Boolean);
 }
 
-/** The fix of a track nearest to a point of the screen. */
-function nearestFix(animal, point) {
+/** Places and times [s] of an animal's fixes; of a large herd those on the tiles that are there. */
+function fixesOf(animal) {
+  if (shown.large) {
+    const filter = ['==', ['get', 'animal'], animal];
+    return map.querySourceFeatures('tiles', {sourceLayer: 'fixes', filter})
+      .map(({geometry, properties}) => [geometry.coordinates, properties.recorded_at_s]);
+  }
   const {geometry, properties} = shown.tracks.find((track) => track.properties.animal === animal);
-  if (geometry.type !== 'LineString') return null;
+  if (geometry.type !== 'LineString') return [];
+  return geometry.coordinates.map((position, i) => [position, properties.recorded_at_s[i]]);
+}
+
+/** The fix of an animal nearest to a point of the screen. */
+function nearestFix(animal, point) {
   let nearest = null;
-  geometry.coordinates.forEach((position, i) => {
+  for (const [position, at_s] of fixesOf(animal)) {
     const at = map.project(position);
     const distance = Math.hypot(at.x - point.x, at.y - point.y);
-    if (!nearest || distance < nearest.distance) nearest = {distance, position, at: new Date(properties.recorded_at_s[i] * 1000)};
-  });
+    if (!nearest || distance < nearest.distance) nearest = {distance, position, at: new Date(at_s * 1000)};
+  }
   return nearest;
 }
 
@@ -132,7 +142,7 @@ function describe(feature, point) {
     if (quality.some(Boolean)) lines.push(quality.filter(Boolean).join(', '));
     return {lines: [...lines, `Collar ${properties.collar}, record ${properties.record}`], position: feature.geometry.coordinates};
   }
-  if (feature.layer.id === 'track') {
+  if (feature.layer.id.endsWith('track') || feature.layer.id === 'tile-fix') {
     const fix = nearestFix(properties.animal, point);
     return fix ? {lines: [`Was here ${time(fix.at)} UTC`], position: fix.position} : {lines: ['Track']};
   }
@@ -166,7 +176,7 @@ function onClick({point, lngLat}) {
   const feature = featureAt(point);
   if (!feature) return;
   const {lines, position, title} = describe(feature, point);
-  tell(title ?? feature.properties.label, lines, position ?? lngLat);
+  tell(title ?? feature.properties.label ?? animalNames().get(feature.properties.animal), lines, position ?? lngLat);
 }
 
 function tell(title, lines, place, options = {}) {
@@ -196,12 +206,8 @@ async function showCause(alert) {
   popup.on('close', () => { cause = []; draw(); });
 }
 
-function animals() {
-  return shown.tracks.map(({properties: {animal, name}}) => ({animal, name}));
-}
-
 function animalNames() {
-  return new Map(animals().map(({animal, name}) => [animal, name]));
+  return new Map(shown.animals.map(({animal, name}) => [animal, name]));
 }
 
 async function refreshAlerts() {
@@ -224,7 +230,7 @@ function bindControls() {
 function applyVisibility() {
   for (const [id, layers] of Object.entries(GROUPS)) {
     const visibility = document.getElementById(id).checked ? 'visible' : 'none';
-    for (const layer of layers) map?.setLayoutProperty(layer, 'visibility', visibility);
+    for (const layer of layers) if (map?.getLayer(layer)) map.setLayoutProperty(layer, 'visibility', visibility);
   }
 }
 
@@ -236,13 +242,13 @@ async function refresh() {
     ({known, works} = await identify());
     shown = await load(wantedMethod);
     await refreshAlerts();
-    await showAnalyses(animals(), works);
+    await showAnalyses(shown.animals, works);
   } catch (error) {
     say(error.message, first ? 'No data' : undefined);
     if (first) setState('error');
     return AFTER_ERROR_MS;
   }
-  shown.entries.forEach((entry, i) => { entry.color = entry.key.startsWith('animal') ? `--animal-${i % COLORS}` : '--none'; });
+  shown.entries.forEach((entry, i) => { entry.color = entry.animal ? `--animal-${(shown.large ? entry.animal : i) % COLORS}` : '--none'; });
   if (shown.entries.length === 0) {
     if (!known) say('What is here is not for everybody to see: sign in with a key.', 'Nobody is signed in');
     else say('No fixes yet. As soon as a station hears a collar and its records are stored, its animal appears here.', 'No animals yet');
@@ -251,8 +257,8 @@ async function refresh() {
   }
   say(noMap);
   show(shown, !noMap, fit);
-  applyVisibility();
   draw();
+  applyVisibility();
   if (first) fit(everything());
   if (map) await map.once('idle');
   setState(noMap ? 'no-map' : 'ready');

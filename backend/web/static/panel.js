@@ -113,9 +113,9 @@ export function show(shown, hasMap, fitTo) {
   const sum = entries.reduce((total, entry) => total + (entry.fixes ?? 0), 0);
   const from = Math.min(...entries.map((entry) => entry.from));
   const to = Math.max(...entries.map((entry) => entry.to));
-  const animals = entries.filter(({key}) => key.startsWith('animal')).length;
-  element('summary').textContent =
-    `${count(animals, 'animal', 'animals')}, ${count(sum, 'fix', 'fixes')}, ${period(from, to)}`;
+  const animals = entries.filter(({animal}) => animal).length;
+  const known = shown.large ? [] : [count(sum, 'fix', 'fixes')];  // of a large herd nobody counts them
+  element('summary').textContent = [count(animals, 'animal', 'animals'), ...known, period(from, to)].join(', ');
   element('animals').replaceChildren(...entries.map((entry) => row(entry, ({geometries}) => fitTo(geometries))));
   showCorridors(shown.corridors, (geometry) => fitTo([geometry]));
   showMethod(shown);
