@@ -7,12 +7,12 @@ address  bytes    what
 0x00100  2 x 32   the next identity: same collar, next key (state.py)
 0x00280  1        attempts: wakes begun since one was last completed
 0x00400  ...      duty-cycle ledger (link.py)
-0x00800  2 x 464  state: everything else, rewritten at every wake
+0x00800  2 x 512  state: everything else, rewritten at every wake
 0x00C00  2 x 262  settings (config.py)
 0x01000  1,024    acknowledged bitmap (log.py)
 0x02000  2 x 16   the generation once more, far from the first
 0x02100  2 x 522  fences (config.py)
-0x03000  8,192    the receiver's navigation data (drivers/gnss.py)
+0x03000  8,192    the receiver's navigation data (navigation.py)
 0x10000  196,608  record log (log.py): 8,192 slots of 24 bytes
 """
 
