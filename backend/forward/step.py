@@ -23,41 +23,35 @@ from psycopg.rows import namedtuple_row
 from backend.db import audit
 from backend.db.queries import query
 from backend.forward import remote
-from backend.worker import Worker
+from backend.worker import Crew
 
 log = logging.getLogger(__name__)
 
+_LOCK = 0x466F7277  # first half of the advisory locks of forwarders
 _FIRST_WAIT = timedelta(seconds=10)
 _LONGEST_WAIT = timedelta(hours=1)
 _IN_A_ROW = 3
 
 
-def worker(dsn: str) -> Worker:
-    """The thread that forwards, for as long as the API runs."""
-    return Worker(dsn, "forwarding", "capra_forward", forward)
+def worker(dsn: str) -> Crew:
+    """The threads that forward, one for each forwarder, for as long as the API runs."""
+    return Crew(dsn, "forwarding", "capra_forward", _LOCK, due, step)
 
 
-def forward(connection: Connection[Any]) -> bool:
-    """Let every forwarder that is due send one batch; returns whether any did something.
+def due(connection: Connection[Any]) -> list[int]:
+    """The forwarders that may try now, or whose settings changed; who waits longest first."""
+    return [one.forwarder for one in _rows(connection, "forwarders_due", forwarder=None)]
+
+
+def step(connection: Connection[Any], number: int) -> bool:
+    """Let a forwarder send one batch, if it is due; returns whether to go on at once.
 
     Args:
         connection: idle, autocommit; no transaction is open while a request is under way.
+        number: of the forwarder.
     """
-    return sum(_alone(connection, one) for one in _rows(connection, "forwarders_due")) > 0
-
-
-def _alone(connection: Connection[Any], forwarder: Any) -> bool:
-    """The step of one forwarder, unless another process is at it."""
-    key = {"forwarder": forwarder.forwarder}
-    (held,) = _rows(connection, "lock_forwarder", **key)
-    if not held.held:
-        return False
-    try:
-        # anew: another may have been at it since it was listed
-        due = [f for f in _rows(connection, "forwarders_due") if f.forwarder == key["forwarder"]]
-        return bool(due) and _step(connection, due[0])
-    finally:
-        connection.execute(query("unlock_forwarder"), key)
+    found = _rows(connection, "forwarders_due", forwarder=number)
+    return bool(found) and _step(connection, found[0])
 
 
 def _step(connection: Connection[Any], forwarder: Any) -> bool:
@@ -77,7 +71,7 @@ def _step(connection: Connection[Any], forwarder: Any) -> bool:
     newest = forwarder.refusals >= _IN_A_ROW
     size = 1 if newest else forwarder.size
     asked = {"collars": [mark.collar for mark in marks], "since": forwarder.since}
-    fixes = _rows(connection, "forward_batch", newest, **values, **asked, size=size)
+    fixes = _rows(connection, "forward_batch", **values, **asked, size=size, newest=newest)
     if not fixes:
         _move_marks(connection, forwarder, marks, done=True)
         return True
@@ -159,12 +153,6 @@ def _entry(forwarder: Any, fixes: Sequence[Any]) -> audit.Entry:
     })  # fmt: skip
 
 
-def _rows(
-    connection: Connection[Any], name: str, newest: bool = False, **values: object
-) -> list[Any]:
-    """Rows of a named query, in its order or with the newest first."""
-    text = query(name)
-    if newest:
-        text = text.replace("order by s.recorded_at,", "order by s.recorded_at desc,")
+def _rows(connection: Connection[Any], name: str, **values: object) -> list[Any]:
     with connection.cursor(row_factory=namedtuple_row) as cursor:
-        return list(cursor.execute(text, values))
+        return list(cursor.execute(query(name), values))

@@ -6,21 +6,17 @@ the process that computes it says that it is being done, and goes with that proc
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
+from typing import Any
 
 import psycopg
 
 from backend.db.queries import query
 from backend.jobs import processes
 from backend.jobs.worker import LOCK
-
-log = logging.getLogger(__name__)
-
-_LOOK_EVERY_S = 5.0  # for what others left behind
-_RETRY_S = 5.0
+from backend.worker import Worker
 
 
 class Runner:
@@ -30,22 +26,20 @@ class Runner:
         self._dsn = dsn
         self._most = most or len(os.sched_getaffinity(0))
         self._running: dict[int, processes.Process] = {}
-        self._word = threading.Event()
         self._ending = False
-        self._thread = threading.Thread(target=self._run, name="analyses", daemon=True)
+        self._worker = Worker(dsn, "analyses", "capra_analysis", self._serve)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._worker.start()
 
     def close(self) -> None:
         """End; what is computed now is left for the next that runs."""
         self._ending = True
-        self._word.set()
+        self._worker.close()
         running = dict(self._running)
         for process in running.values():
             process.stop()
-        self._thread.join()
         while self._running:  # as long as it takes to die
             time.sleep(0.01)
         if running:
@@ -58,39 +52,22 @@ class Runner:
 
     def wake(self) -> None:
         """Look for what is to do."""
-        self._word.set()
+        self._worker.wake()
 
     def stop(self, analysis: int) -> None:
         """Stop computing what was cancelled; of another API process, it finds that out itself."""
         if process := self._running.get(analysis):
             process.stop()
 
-    def _run(self) -> None:
-        while not self._ending:
-            try:
-                with psycopg.connect(self._dsn, autocommit=True) as connection:
-                    connection.execute(query("forget_analyses"))
-                    self._serve(connection)
-            except psycopg.OperationalError:
-                pass  # away: requests say so
-            except psycopg.errors.UndefinedTable:
-                pass  # not migrated yet: the same
-            except Exception:
-                log.exception("analyses stopped; trying again")
-            if not self._ending:
-                self._word.wait(_RETRY_S)
-                self._word.clear()
-
-    def _serve(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
-        while not self._ending:
-            free = self._most - len(self._running)
-            if free > 0:
-                values = {"lock": LOCK, "limit": free + len(self._running)}
-                for (analysis,) in connection.execute(query("due_analyses"), values).fetchall():
-                    if analysis not in self._running and len(self._running) < self._most:
-                        self._begin(int(str(analysis)))
-            self._word.wait(_LOOK_EVERY_S)
-            self._word.clear()
+    def _serve(self, connection: psycopg.Connection[Any]) -> bool:
+        """Begin as many as there are processors for; also what others left behind."""
+        connection.execute(query("forget_analyses"))
+        if len(self._running) < self._most:
+            values = {"lock": LOCK, "limit": self._most}
+            for (analysis,) in connection.execute(query("due_analyses"), values).fetchall():
+                if analysis not in self._running and len(self._running) < self._most:
+                    self._begin(int(analysis))
+        return False
 
     def _begin(self, analysis: int) -> None:
         process = processes.take()
@@ -104,4 +81,4 @@ class Runner:
             processes.give_back(process)
         else:
             process.end()
-        self._word.set()
+        self._worker.wake()

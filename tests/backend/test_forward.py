@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import pytest
 
 from backend.alerts.evaluate import evaluate
 from backend.db import audit, flags, ingest, registry
-from backend.forward.step import forward
+from backend.forward import step
 from tests.backend.factories import HOUR_US, fix_row
 from tests.backend.remote import Body, Remote, remote
 
@@ -36,6 +37,12 @@ def alva(connection: Connection) -> int:
     animal = registry.add_animal(connection, "Alva", "Capra ibex", "f", 1)
     registry.deploy(connection, 1, animal, BEGIN)
     return animal
+
+
+def forward(connection: Connection) -> bool:
+    """One step of each that is due; returns whether any would go on at once."""
+    went_on = [step.step(connection, number) for number in step.due(connection)]
+    return any(went_on)
 
 
 def add(connection: Connection, there: Remote, kind: str = "earthranger", **more: Any) -> int:
@@ -288,6 +295,27 @@ def test_a_page_of_something_in_between_is_no_receipt(
         pass
     assert connection.execute("select count(*) from forwarded").fetchone() == (0,)
     assert "not as gundi does" in state(connection)[1]
+
+
+def test_a_server_that_is_slow_holds_up_no_other(
+    connection: Connection, migrated_url: str, alva: int, there: Remote
+) -> None:
+    answer_it = threading.Event()
+    with remote() as slow:
+        slow.moods = [lambda _: None if answer_it.wait(30) else (500, {})]
+        add(connection, slow, name="slow")
+        add(connection, there)
+        load(connection, *range(1, 11))
+        crew = step.worker(migrated_url)
+        crew.start()
+        try:
+            while len(there.stored) < 10 or not slow.requests:
+                time.sleep(0.01)
+            assert not slow.stored
+        finally:
+            answer_it.set()
+            crew.close()
+    assert len(slow.requests) == 1 and slow.repeats == 0
 
 
 def test_every_batch_is_in_the_audit_before_it_is_sent(

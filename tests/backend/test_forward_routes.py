@@ -27,11 +27,10 @@ NEW: dict[str, Any] = {
     "token": "nobody-may-read-this", "provider": "herd", "active": False,
 }  # fmt: skip
 FORWARD = """
-import sys, time, psycopg
-from backend.forward.step import forward
-connection = psycopg.connect(sys.argv[1], autocommit=True)
-while True:
-    forward(connection) or time.sleep(0.01)
+import sys, time
+from backend.forward import step
+step.worker(sys.argv[1]).start()
+time.sleep(600)
 """
 
 

@@ -1,13 +1,15 @@
--- Fixes sent on to other servers. Marks are locked in ascending order of collars.
+-- Fixes sent on to other servers. Marks are locked in ascending order of collars. A forwarder's
+-- steps are taken under an advisory lock of its own.
 
 -- name: forwarders_due
--- Those that may try now, or whose settings changed; the one that waits longest first.
+-- Those that may try now, or whose settings changed, or one of them; who waits longest first.
 select forwarder, study, name, kind, address, token, provider, subject_type, role, since, batch,
     every_s, size, refusals, attempts,
     md5((address, token, provider, subject_type, role, since, batch)::text) as settings,
     planned_at < now() - interval '30 seconds' as to_plan, planned_as
 from forwarder f
 where active
+    and (%(forwarder)s::bigint is null or forwarder = %(forwarder)s)
     and (next_try_at <= now()
          or planned_as <> md5((address, token, provider, subject_type, role, since, batch)::text))
     and (planned_at < now() - interval '30 seconds'
@@ -16,13 +18,6 @@ where active
              select from forward_mark m where m.forwarder = f.forwarder and m.arrivals > m.looked
          ))
 order by next_try_at, forwarder
-
--- name: lock_forwarder
--- One process at a time; gone with its session.
-select pg_try_advisory_lock(x'466f7277'::integer, %(forwarder)s::integer) as held
-
--- name: unlock_forwarder
-select pg_advisory_unlock(x'466f7277'::integer, %(forwarder)s::integer)
 
 -- name: renew_forwarder
 -- With other settings: what was refused is tried again.
@@ -91,7 +86,8 @@ order by m.collar
 limit 1000
 
 -- name: forward_batch
--- By fix_once from each mark on, and by the primary key of forwarded. Outliers stay here.
+-- By fix_once from each mark on, and by the primary key of forwarded. Outliers stay here. Planned for
+-- its values, what is ordered by is a column, and the index is read forwards or backwards.
 select s.collar, s.generation, s.record, s.recorded_at, s.lat, s.lon, s.altitude_m, s.accuracy_m,
     s.cells_per_degree, s.animal, a.name
 from (
@@ -112,11 +108,11 @@ cross join lateral (
                 and d.recorded_at >= m.since and d.recorded_at = s.recorded_at and d.generation = s.generation
                 and d.record = s.record
         )
-    order by s.recorded_at, s.generation, s.record
+    order by case when %(newest)s then s.recorded_at end desc, s.recorded_at, s.generation, s.record
     limit %(size)s
 ) s
 join animal a on a.animal = s.animal
-order by s.recorded_at, s.collar, s.generation, s.record
+order by case when %(newest)s then s.recorded_at end desc, s.recorded_at, s.collar, s.generation, s.record
 limit %(size)s
 
 -- name: note_forwarded
