@@ -41,6 +41,7 @@ from backend.routes import (
     records,
     registry,
     session,
+    stream,
     tiles,
     tracks,
 )
@@ -128,6 +129,7 @@ def create_app(settings: Settings) -> FastAPI:
         records,
         files,
         alerts,
+        stream,
         forwarders,
         people,
         session,

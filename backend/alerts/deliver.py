@@ -60,6 +60,8 @@ def deliver_next(connection: Connection[Any], mail: Mail | None, now: datetime) 
         if row is None:
             return False
         try:
+            if row.halted:
+                raise DeliveryFailed("who set the rule may not see its animals exactly any more")
             _deliver(row, mail, now)
             error, wait = None, None
         except DeliveryFailed as failure:

@@ -71,6 +71,10 @@ class AlertRule(Answer):
     deliver: list[dict[str, str]]
     active: bool
     added_at: Utc
+    account: int | None = Field(description="Who set it last")
+    halted: bool = Field(
+        description="True: it tells nobody, as who set it may not see its animals exactly any more"
+    )
 
 
 class Delivery(Answer):

@@ -92,7 +92,6 @@ KINDS: dict[str, type[Settings]] = {
     "low-energy": LowEnergy,
     "station-down": StationDown,
 }
-OF_PLACES = ("fence", "immobility", "low-speed", "proximity")
 
 
 class Found(NamedTuple):

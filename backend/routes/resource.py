@@ -46,6 +46,8 @@ class Resource(NamedTuple):
     allow: Callable[[Any, Principal, dict[str, Any]], None] = lambda *_: None
     """Raises what else stands against a row, as it is to be"""
     removable: bool = False
+    signed: bool = False
+    """Whether a row says who set it last, in `account`"""
     scope: str = "write"
 
 
@@ -123,7 +125,7 @@ def _post(r: Resource, router: APIRouter, body: type[BaseModel]) -> None:
         _require(r, database, caller, given)
         r.allow(database, caller, given)
         with _conflicts():
-            values = r.adapt(given, {})
+            values = _signed(r, caller, r.adapt(given, {}))
             key = r.add(database, values) if r.add else resources.add(database, r.table, values)
         audit(request, caller, "change", added=f"{r.table} {key}")
         answer = _find(r, database, caller, key)
@@ -165,7 +167,7 @@ def _patch(r: Resource, router: APIRouter, body: type[BaseModel]) -> None:
                 _require(r, database, caller, changes)
             deps.require_match(request, current)
             r.allow(database, caller, current.model_dump() | changes)
-            values = r.adapt(changes, current.model_dump())
+            values = _signed(r, caller, r.adapt(changes, current.model_dump()))
             resources.change(database, r.table, key, values)
         audit(request, caller, "change", members=sorted(changes))
         answer = _find(r, database, caller, key)
@@ -216,6 +218,10 @@ def _find(r: Resource, database: Any, caller: Principal, key: Any) -> Any:
     if not found:
         raise NotFound(r.table, key)
     return r.answer.model_validate(found[0])
+
+
+def _signed(r: Resource, caller: Principal, values: dict[str, Any]) -> dict[str, Any]:
+    return values | {"account": caller.account} if r.signed else values
 
 
 @contextmanager

@@ -334,7 +334,9 @@ create table alert_rule (
     settings jsonb not null default '{}',
     deliver jsonb not null default '[]',
     active boolean not null default true,
-    added_at timestamptz not null default now()
+    added_at timestamptz not null default now(),
+    -- who set it; it tells of places as long as they may see them
+    account bigint references account on delete set null
 );
 comment on table alert_rule is 'What to watch for and whom to tell; no animals named: all of the study.';
 

@@ -200,8 +200,11 @@ on conflict do nothing
 -- name: tell_alert
 select pg_notify('capra_alert', %(alert)s::text)
 
+-- name: unwatchable
+select unwatchable(%(viewer)s, %(kind)s, %(study)s, %(animals)s)
+
 -- name: next_delivery
-select d.alert, d.channel, d.attempts, r.deliver, a.kind, a.began_at, a.ended_at, a.details,
+select coalesce(halted(r), false) as halted, d.alert, d.channel, d.attempts, r.deliver, a.kind, a.began_at, a.ended_at, a.details,
     a.fixes, a.collar, a.animal, a.station, a.withdrawn_at, r.name as rule, n.name as animal_name,
     s.name as study
 from alert_delivery d
@@ -225,8 +228,15 @@ where alert = %(alert)s and channel = %(channel)s
 -- name: newest_alert
 select coalesce(max(alert), 0) as alert from alert
 
+-- name: least_until
+-- Up to when a viewer sees what they see exactly; null: to the present.
+select nullif(min(until), 'infinity') as until
+from access(%(viewer)s)
+where cells_per_degree = 0
+
 -- name: alerts
 -- A page by the primary key: of animals seen exactly, of collars and stations whose workings are seen.
+-- Shown is false of what a viewer may see later, null of what they may not see.
 select
     a.alert, a.kind, a.alert_rule, a.study, a.animal, a.collar, a.station, a.began_at, a.ended_at,
     a.raised_at, a.withdrawn_at, a.details,
@@ -246,9 +256,36 @@ select
         )
         from alert_delivery d
         where d.alert = a.alert and %(works)s
-    ) as deliveries
+    ) as deliveries,
+    seen.shown
 from alert a
-where (%(after)s::bigint is null or a.alert > %(after)s)
+cross join lateral (
+    select case
+        when a.animal is not null then (
+            select case when count(*) = count(s.animal)
+                then bool_and(coalesce(a.ended_at, now()) <= s.until and a.raised_at <= s.until) end
+            from unnest(array[a.animal, (a.details ->> 'other_animal')::numeric::bigint]) as who
+            left join seen_animal(%(viewer)s) s on s.animal = who and s.cells_per_degree = 0
+            where who is not null
+        )
+        when a.collar is not null then (
+            select case when count(*) = count(g.until)
+                then bool_and(at <= g.until and a.raised_at <= g.until) end
+            from unnest(array[a.began_at, coalesce(a.ended_at, now())]) as at
+            left join lateral (
+                select g.until
+                from worn(a.collar, at) w
+                join access(%(viewer)s) g
+                    on g.study = w.study and g.sensitivity = w.sensitivity
+                    and g.cells_per_degree = 0
+            ) g on true
+        )
+        when %(watches)s then true
+    end as shown
+) seen
+where (%(after)s::bigint is null or a.alert > %(after)s or a.alert = any(%(numbers)s))
+  and (%(since)s::timestamptz is null or a.ended_at is null
+       or a.ended_at > %(since)s or a.raised_at > %(since)s)
   and (%(study)s::bigint is null or a.study = %(study)s)
   and (%(animal)s::bigint is null or a.animal = %(animal)s)
   and (%(kind)s::text is null or a.kind = %(kind)s)
@@ -256,30 +293,6 @@ where (%(after)s::bigint is null or a.alert > %(after)s)
   and (%(withdrawn)s or a.withdrawn_at is null)
   and (%(from_time)s::timestamptz is null or a.began_at >= %(from_time)s)
   and (%(to_time)s::timestamptz is null or a.began_at < %(to_time)s)
-  and case
-        when a.animal is not null then not exists (
-            select
-            from unnest(array[a.animal, (a.details ->> 'other_animal')::numeric::bigint]) as who
-            where who is not null and not exists (
-                select
-                from seen_animal(%(viewer)s) s
-                where s.animal = who and s.cells_per_degree = 0
-                  and coalesce(a.ended_at, now()) <= s.until and a.raised_at <= s.until
-            )
-        )
-        when a.collar is not null then not exists (
-            select
-            from unnest(array[a.began_at, coalesce(a.ended_at, now())]) as at
-            where not exists (
-                select
-                from worn(a.collar, at) w
-                join access(%(viewer)s) g
-                    on g.study = w.study and g.sensitivity = w.sensitivity
-                    and g.cells_per_degree = 0
-                where at <= g.until and a.raised_at <= g.until
-            )
-        )
-        else %(watches)s
-      end
+  and (seen.shown or (%(later)s and not seen.shown))
 order by a.alert
 limit %(limit)s
