@@ -47,11 +47,11 @@ _FIELDS = (
     ("purse_at_s", "I", 0),  # when it was last filled, 0 never
     ("esr_mohm", "H", 0),  # learned series resistance of the storage, 0 unknown
     ("search_permille", "H", 1000),  # learned power of a search, of the table's
-    ("search_uj", "11I", 0),  # learned mean cost of a search with a fix, by what the receiver knew
-    ("search_ms", "11I", 0),  # its mean time
+    ("search_uj", "12I", 0),  # learned mean cost of a search with a fix, by what the receiver knew
+    ("search_ms", "12I", 0),  # its mean time
     ("vain_uj", "I", 0),  # learned cost of searches without a fix, per fix
     ("vain_now_uj", "I", 0),  # since the last fix
-    ("search_count", "11B", 0),
+    ("search_count", "12B", 0),
     ("data_at_s", "I", 0),  # when the receiver last took up ephemerides, 0 never
     ("aid_uj", "I", 0),  # learned cost of asking for them
     ("aid_at_s", "I", 0),  # when a station last gave ephemerides, 0 never
@@ -123,6 +123,9 @@ _FIELDS = (
     ("vain_renewals", "B", 0),  # groups to open before ephemerides are renewed again
     # --- what was proved
     ("drift_off_ppb", "I", 0),  # how far the corrected clock drifts, 0 unknown (moment.py)
+    ("seen_uv", "I", 0),  # last voltage (learning.py)
+    ("seen_times", "B", 0),  # wakes in a row that read just this
+    ("drawn_uj", "I", 0),  # booked meanwhile
     ("answered_version", "I", 0),  # settings under which a station last answered (orders.py)
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
@@ -243,6 +246,9 @@ class State:
     mean_mg: int
     vain_renewals: int
     drift_off_ppb: int
+    seen_uv: int
+    seen_times: int
+    drawn_uj: int
     answered_version: int
 
     def __init__(self) -> None:

@@ -23,7 +23,10 @@ Use, once per wake, in this order (`app.py` does, and whoever simulates it):
     book(state, costs.boot_uj)                           at the end: every wake pays for its boot
 """
 
+from . import link
 from ._typing import TYPE_CHECKING
+from .wire import region
+from .wire.airtime import airtime_us
 
 if TYPE_CHECKING:
     from .block import State
@@ -38,13 +41,14 @@ COLD = 0  # nothing
 STALE = 1  # time, position, almanac; its ephemerides are older than 6 h
 AIDED = 2  # ephemerides a station has just given
 OWN = 3  # ephemerides half an hour old; OWN + 1 an hour, ... OWN + 7 four hours
-CLASSES = 11
+RENEW = 11  # ephemerides of some hours, and the receiver stays on until it has heard new ones
+CLASSES = 12
 AGE_S = 1800  # between the classes of age
 DATA_MAX_S = 8 * AGE_S + AGE_S // 2  # ephemerides hold for four hours
 
 #: First guess of a search's time, in thousandths of the board's cold one; the ones for young data
 #: are hopeful, so that they are tried and then learned.
-_GUESS_PERMILLE = (1000, 900, 150, 80, 80, 100, 120, 150, 200, 300, 400)
+_GUESS_PERMILLE = (1000, 900, 150, 80, 80, 100, 120, 150, 200, 300, 400, 900)
 _LEARN_LEAST = 3  # attempts the first guess counts for
 _LEARN_MOST = 16  # attempts that are remembered
 _VAIN_MOST = 4  # vain searches before one fix count at most so many times its cost
@@ -53,6 +57,7 @@ _PURSE_MAX_S = 30 * DAY_S  # beyond, the clock is more likely wrong than the bud
 _ESR_COLD = 3  # the storage's series resistance at -20 degrees, as a multiple of the tabled one
 _WAKES_PER_DAY = 4  # without any task
 ALARM_FRAMES = 24  # of a mortality alarm nobody answers, kept in reserve
+OTHER_FRAMES = 4  # of any other one
 
 
 def stored_uj(costs: "Costs", voltage_uv: int) -> int:
@@ -119,13 +124,29 @@ def reserve_uj(state: "State", costs: "Costs", settings: "Settings") -> int:
 
     Leakage is that of the reserve's own voltage. A table that says more than was learned counts.
     """
-    alarm_uj = ALARM_FRAMES * (costs.boot_uj + costs.frame_uj + costs.radio_tx_uw // 2)
+    alarm_uj = _alarm_uj(costs)
     reserve = full_uj(costs)
     for _ in range(3):  # what leaks depends on what is stored
         pw = max(rest_pw(state, costs, reserve), table_pw(costs, reserve))
         day_uj = pw * DAY_S // 1_000_000 + _WAKES_PER_DAY * costs.boot_uj
         reserve = min(reserve, settings.reserve_days * day_uj + alarm_uj)
     return int(reserve)
+
+
+def alarm_frames(state: "State") -> int:
+    """Return how many frames in a row an alarm may take from the reserve."""
+    return ALARM_FRAMES if state.mortal else OTHER_FRAMES
+
+
+def _alarm_uj(costs: "Costs") -> int:
+    """Return what the frames of the reserve cost: the longest, that begin at the slowest rate."""
+    count = ALARM_FRAMES + OTHER_FRAMES
+    quick = len([misses for misses in range(ALARM_FRAMES) if link.goes_quick(misses)])
+    uj = 0
+    for sf, frames in ((region.SF_MAX, count - quick), (link.SF_QUICK, quick)):
+        air_us = airtime_us(sf, region.UPLINK_CHANNELS[0].bw_hz, region.MAX_PHY_BYTES[sf])
+        uj += frames * send_uj(costs, air_us, region.silence_ms(sf))
+    return uj
 
 
 def search_uj(state: "State", costs: "Costs", duration_ms: int) -> int:
@@ -213,7 +234,7 @@ def after_search(
     fixed: bool,
     renews: bool = False,
 ) -> None:
-    """Book a search and learn from it; `state.search_permille` scales the table's power.
+    """Book a search and learn from its time; learning.learn_search adds what voltages say.
 
     Args:
         state: changed in place; also when the receiver last took up ephemerides.
@@ -222,7 +243,7 @@ def after_search(
         known: what the receiver knew at its start (`knows`).
         on_ms: how long it was on.
         fixed: whether it gave a fix.
-        renews: whether it went on after the fix, for new ephemerides: no measure of a search.
+        renews: whether it went on after the fix, for new ephemerides.
     """
     cost_uj = search_uj(state, costs, on_ms)
     book(state, cost_uj)
@@ -233,14 +254,18 @@ def after_search(
     state.vain_uj += (min(state.vain_now_uj, _VAIN_MOST * cost_uj) - state.vain_uj) // _LEARN_MOST
     state.vain_now_uj = 0
     if renews:
-        return
+        known = RENEW
     mean_uj = state.search_uj[known] or search_uj(state, costs, _guess_ms(costs, known))
     mean_ms = expected_ms(state, costs, known)
-    count = state.search_count[known]
-    weight = max(_LEARN_LEAST, min(count + 1, _LEARN_MOST))
+    state.search_count[known] = min(state.search_count[known] + 1, 255)
+    weight = search_weight(state, known)
     state.search_uj[known] = mean_uj + (cost_uj - mean_uj) // weight
     state.search_ms[known] = mean_ms + (on_ms - mean_ms) // weight
-    state.search_count[known] = min(count + 1, 255)
+
+
+def search_weight(state: "State", known: int) -> int:
+    """Return of how many searches the newest of its kind is one."""
+    return max(_LEARN_LEAST, min(state.search_count[known], _LEARN_MOST))
 
 
 def after_send(state: "State", costs: "Costs", airtime_us: int, listened_ms: int) -> None:
@@ -253,6 +278,7 @@ def book(state: "State", cost_uj: int) -> None:
     state.spent_uj += cost_uj
     state.purse_uj -= cost_uj
     state.calm_uj -= cost_uj
+    state.drawn_uj += cost_uj
 
 
 # --- what may be spent --------------------------------------------------------------------------

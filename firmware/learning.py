@@ -27,6 +27,9 @@ _BALANCE_MAX_S = 30 * energy.DAY_S  # beyond, the clock is more likely wrong tha
 _STANDBY_OFF, _LEAK_OFF = 30, 60  # percent the table may be off by, one standard deviation
 _FADES_DAYS = 3000  # in which rest becomes as uncertain again as the table was
 _KNOWN_PERCENT = 5  # of rest: closer its readings need not be
+_SEARCH_LEAST_MS = 5000  # a shorter one says little of the power
+_SEARCHES_LONG = 8  # of a kind, whose steps are read long
+_STUCK_TIMES, _STUCK_UJ = 8, 60000  # the same reading so often, and half a millivolt booked: no
 _ODD = 4  # standard deviations: the animal did not lie still, whatever the sensor says
 
 
@@ -105,8 +108,17 @@ def humble(state: "State") -> None:
     state.income_uj //= 2
 
 
-def plausible(costs: "Costs", voltage_uv: int) -> bool:
-    """Return whether the storage can have this voltage while the collar runs."""
+def plausible(state: "State", costs: "Costs", voltage_uv: int) -> bool:
+    """Return whether the reading at the begin of a wake can be the storage's voltage.
+
+    It cannot be one with which the collar does not run, nor one that does not change by the least
+    step, wake after wake, whatever is spent: a reading has noise.
+    """
+    if voltage_uv != state.seen_uv:
+        state.seen_uv, state.seen_times, state.drawn_uj = voltage_uv, 0, 0
+    state.seen_times = min(state.seen_times + 1, 255)
+    if state.seen_times >= _STUCK_TIMES and state.drawn_uj >= _STUCK_UJ:
+        return False
     return bool(costs.brownout_uv * 9 // 10 <= voltage_uv <= costs.full_uv * 103 // 100)
 
 
@@ -189,20 +201,49 @@ def _update(state: "State", costs: "Costs", elapsed_s: int, energy_uj: int, nois
 # --- loads --------------------------------------------------------------------------------------
 
 
-def learn_search_power(
-    state: "State", costs: "Costs", before_uv: int, after_uv: int, on_ms: int
-) -> None:
-    """Learn the true power of a search from the voltage before and after it, under equal load.
+def search_long(state: "State", known: int) -> bool:
+    """Return whether the step of such a search is worth long readings: it is not known well."""
+    return state.search_count[known] < _SEARCHES_LONG
 
-    A search under 5 s drowns in the converter's noise. Income during the search makes it look
-    cheaper than it is, by a few percent.
+
+def learn_search(
+    state: "State",
+    costs: "Costs",
+    known: int,
+    before_uv: int,
+    after_uv: int,
+    on_ms: int,
+    fixed: bool,
+    long_read: bool,
+) -> None:
+    """Learn what a search took from the voltage before and after it, under equal load.
+
+    Both the power of searches, and the cost of those that begin with the same knowledge. Income
+    during the search makes it look cheaper than it is, by a few percent.
+
+    Args:
+        state: changed in place, energy.after_search has booked the search.
+        costs: the board's.
+        known: what the receiver knew, energy.RENEW for one that renews.
+        before_uv: the voltage before.
+        after_uv: and after it.
+        on_ms: how long the receiver was on.
+        fixed: whether it gave a fix.
+        long_read: whether these were long readings (`search_long`); they are booked.
     """
+    if long_read:
+        energy.book(state, 2 * costs.gauge_long_uj)
     tabled_uj = (costs.gnss_search_uw + costs.processor_stop_uw) * on_ms // 1000
-    if on_ms < 5000 or after_uv >= before_uv:
+    if not 0 < after_uv < before_uv or not tabled_uj:
         return
+    booked_uj = energy.search_uj(state, costs, on_ms)
     step_uj = energy.stored_uj(costs, before_uv) - energy.stored_uj(costs, after_uv)
     permille = max(300, min(step_uj * 1000 // tabled_uj, 3000))
-    state.search_permille += (permille - state.search_permille) // 8
+    if fixed:  # the mean of its kind took what was booked for it
+        off_uj = permille * tabled_uj // 1000 - booked_uj
+        state.search_uj[known] += off_uj // energy.search_weight(state, known)
+    if on_ms >= _SEARCH_LEAST_MS:
+        state.search_permille += (permille - state.search_permille) // 8
 
 
 def learn_esr(state: "State", costs: "Costs", rest_uv: int, under_uv: int, load_uw: int) -> None:

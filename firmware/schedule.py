@@ -427,7 +427,7 @@ def _send_at_s(
     state: "State", costs: "Costs", settings: "Settings", seen: Seen, budget_uj: int
 ) -> int:
     """Return when the next frame is due; an alarm may be paid from the reserve."""
-    alarms = seen.urgent and state.misses < energy.ALARM_FRAMES
+    alarms = seen.urgent and state.misses < energy.alarm_frames(state)
     keep_uj = 0 if alarms else energy.reserve_uj(state, costs, settings)
     power_uw = costs.radio_tx_uw + costs.processor_uw
     worst_uj = costs.boot_uj + seen.frame_uj

@@ -21,7 +21,9 @@ def run(wake: "Wake", decision: "schedule.Decision") -> None:
     board, state, costs = wake.board, wake.state, wake.costs
     schedule.begin_fix(state, wake.now_s)
     wake.commit()
-    before_uv = _read_uv(wake)
+    kind = energy.RENEW if decision.renews else decision.knows
+    long = learning.search_long(state, kind)
+    before_uv = _read_uv(wake, long)
     search = _Search(wake, decision)
     begun_ms = board.clock.ticks_ms()
     try:
@@ -35,14 +37,14 @@ def run(wake: "Wake", decision: "schedule.Decision") -> None:
         )
         if search.answered or state.failed_in_row >= _SILENT:
             wake.fault(health.RECEIVER, not search.answered, state.failed_in_row)
-    after_uv = _read_uv(wake)
-    if before_uv and after_uv:
-        learning.learn_search_power(state, costs, before_uv, after_uv, on_ms)
+    if before_uv:
+        after_uv = _read_uv(wake, long)
+        learning.learn_search(state, costs, kind, before_uv, after_uv, on_ms, search.fixed, long)
 
 
-def _read_uv(wake: "Wake") -> int:
+def _read_uv(wake: "Wake", long: bool = False) -> int:
     """Return the voltage now, 0 when it cannot be measured."""
-    return wake.board.gauge.voltage_uv() if wake.voltage_uv else 0
+    return wake.board.gauge.voltage_uv(long) if wake.voltage_uv else 0
 
 
 class _Search:

@@ -218,7 +218,7 @@ class Wake:
         except Exception as error:
             health.note_error(state, schedule.TASK_SLEEP, error)
             voltage_uv = 0
-        good = learning.plausible(costs, voltage_uv)
+        good = learning.plausible(state, costs, voltage_uv)
         if good and state.faults & 1 << health.VOLTAGE:
             state.anchor_at_s = 0  # what was estimated teaches nothing
         self.fault(health.VOLTAGE, not good, voltage_uv // 1000)

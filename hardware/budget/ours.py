@@ -191,19 +191,22 @@ class Ours:
             life.ask_for_aid()
             schedule.end_aid(state, life.now_s, self._aid_uj(), True)
             knows = energy.knows(state, life.now_s)
-        before_uv = life.read_uv()
+        kind = energy.RENEW if decision.renews else knows
+        long_read = learning.search_long(state, kind)
+        before_uv = life.read_uv(long_read)
         on_s, fixed = life.search(
             decision.limit_ms / 1000,
             restored=knows > energy.STALE,
             stay_s=life.receiver.download_s if decision.renews else 0.0,
         )
         on_ms = round(on_s * 1000)
-        learning.learn_search_power(state, costs, before_uv, life.read_uv(), on_ms)
+        after_uv = life.read_uv(long_read)
         heard = fixed and (decision.renews or knows <= energy.STALE)
         now_s = life.now_s
         if fixed:
             schedule.take_fix(state, decision, now_s)
         schedule.end_fix(state, costs, self.settings, decision, knows, now_s, on_ms, fixed, heard)
+        learning.learn_search(state, costs, kind, before_uv, after_uv, on_ms, fixed, long_read)
         if fixed:
             self._record(life.now_s)
 

@@ -1,7 +1,9 @@
-from firmware import energy, learning
+from firmware import energy, learning, link
 from firmware.block import State
 from firmware.boards._costs_collar_l476 import COSTS
 from firmware.config import Settings
+from firmware.wire import region
+from firmware.wire.airtime import airtime_us
 
 DAY = 86400
 MIDDLE_UJ = 96000000
@@ -28,9 +30,25 @@ def test_there_is_no_voltage_below_nothing():
     assert energy.voltage_uv(COSTS, -100000000) == 0
 
 
-def test_the_reserve_is_ninety_days_of_sleep_and_an_alarm():
-    reserve_uj = energy.reserve_uj(State(), COSTS, Settings())
-    assert 90 * 330000 < reserve_uj < 100 * 360000
+def test_the_reserve_is_ninety_days_of_sleep_and_the_frames_of_an_alarm_that_nobody_answers():
+    state, settings = State(), Settings()
+    reserve_uj = energy.reserve_uj(state, COSTS, settings)
+    left_uj = reserve_uj
+    for _ in range(90):
+        left_uj -= energy.rest_uj_per_day(state, COSTS, left_uj) + 4 * COSTS.boot_uj
+    state.sf = 12
+    for now_s in range(energy.ALARM_FRAMES):
+        sf = link.begin_frame(state, now_s, 0, 0)
+        air_us = airtime_us(sf, 125000, region.MAX_PHY_BYTES[sf])
+        left_uj -= energy.send_uj(COSTS, air_us, region.silence_ms(sf))
+    assert 0 <= left_uj < reserve_uj // 10
+
+
+def test_only_the_death_of_the_animal_may_take_all_frames_of_the_reserve():
+    state = State()
+    assert energy.alarm_frames(state) == 4
+    state.mortal = 1
+    assert energy.alarm_frames(state) == 24
 
 
 def affords(energy_uj, cost_uj, power_uw, keep_uj, **learned):
@@ -227,13 +245,42 @@ def test_searches_in_vain_make_every_fix_dearer_and_are_forgotten():
     assert energy.expected_uj(state, COSTS, energy.COLD) - before_uj < 50000
 
 
+def search(state, known, on_ms, power_permille, long_read=False):
+    """A search with a fix that takes so much of the table's power, and what it teaches."""
+    before_uv = 3300000
+    true_uj = energy.search_uj(State(), COSTS, on_ms) * power_permille // 1000
+    after_uv = energy.voltage_uv(COSTS, energy.stored_uj(COSTS, before_uv) - true_uj)
+    energy.after_search(state, COSTS, 100000, known, on_ms, True, known == energy.RENEW)
+    learning.learn_search(state, COSTS, known, before_uv, after_uv, on_ms, True, long_read)
+    return true_uj
+
+
 def test_the_power_of_a_search_is_learned_from_the_voltage():
     state = State()
     for _ in range(60):
-        true_uj = energy.search_uj(State(), COSTS, 30000) * 130 // 100
-        after_uv = energy.voltage_uv(COSTS, energy.stored_uj(COSTS, 3300000) - true_uj)
-        learning.learn_search_power(state, COSTS, 3300000, after_uv, 30000)
+        search(state, energy.COLD, 30000, 1300)
     assert 1270 <= state.search_permille <= 1330
+
+
+def test_what_each_kind_of_search_takes_is_learned_from_its_own_steps_of_the_voltage():
+    kinds = {energy.COLD: (40000, 1300), energy.STALE: (30000, 1200), energy.AIDED: (6000, 800)}
+    kinds.update({energy.OWN: (4000, 700), energy.OWN + 3: (9000, 900)})
+    kinds[energy.RENEW] = (25000, 1100)
+    state, true_uj = State(), {}
+    for _ in range(80):
+        for known in kinds:
+            true_uj[known] = search(state, known, *kinds[known])
+    for known in kinds:
+        off_uj = energy.expected_uj(state, COSTS, known) - true_uj[known]
+        assert abs(off_uj) < true_uj[known] // 25, known
+
+
+def test_a_long_reading_is_booked():
+    short, long = State(), State()
+    search(short, energy.COLD, 30000, 1000)
+    search(long, energy.COLD, 30000, 1000, long_read=True)
+    assert long.spent_uj - short.spent_uj == 2 * COSTS.gauge_long_uj
+    assert learning.search_long(State(), energy.COLD)
 
 
 def test_the_series_resistance_is_learned_from_the_sag():

@@ -57,6 +57,19 @@ def test_a_stuck_converter_is_noted_once_and_fixes_go_on_by_the_book():
         assert remembered(on).fixes > before
 
 
+def test_a_converter_stuck_at_a_voltage_that_could_be_is_noted_once_and_fixes_go_on():
+    on = desk()
+    live(on, 2)
+    working, before = on.voltage_uv, remembered(on).fixes
+    on.voltage_uv = lambda long=False: 2950000
+    live(on, 6)
+    assert [record.code for record in records(on, Health)] == [3]
+    assert remembered(on).fixes > before
+    on.voltage_uv = working
+    live(on, 1)
+    assert not remembered(on).faults
+
+
 def test_months_without_a_converter_leave_a_collar_that_fixes_and_sends():
     on = desk()
     live(on, 5)
