@@ -39,11 +39,11 @@ _SCHEMA = pa.schema(
 _PARQUET_BYTES = 1 << 16
 
 
-def write_geojson(parts: Parts) -> Generator[bytes]:
+def write_geojson(parts: Parts) -> Generator[bytes | memoryview]:
     """A FeatureCollection."""
     yield b'{"type":"FeatureCollection","precisionStored":%g,"features":[' % geojson.STORED_DEG
     for number, part in enumerate(parts):
-        yield (b",\n" if number else b"\n") + part.geojson()
+        yield part.text(b",\n" if number else b"\n")
     yield b"\n]}\n"
 
 
@@ -128,7 +128,7 @@ def _taken(out: io.BytesIO) -> bytes:
     return written
 
 
-FORMATS: dict[str, tuple[str, Callable[[Parts], Generator[bytes]]]] = {
+FORMATS: dict[str, tuple[str, Callable[[Parts], Generator[Any]]]] = {
     "geojson": ("application/geo+json", write_geojson),
     "csv": ("text/csv; charset=utf-8", write_csv),
     "arrow": ("application/vnd.apache.arrow.stream", write_arrow),

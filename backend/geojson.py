@@ -47,11 +47,13 @@ def collection(
     }
 
 
-def collection_of_text(features: bytes, returned: int, links: Sequence[dict[str, str]]) -> bytes:
+def collection_of_text(
+    features: bytes | memoryview, returned: int, links: Sequence[dict[str, str]]
+) -> bytes:
     """The same around features that are text already."""
     empty = collection([], links) | {"numberReturned": returned}
     head = json.dumps(empty, ensure_ascii=False, separators=(",", ":")).encode()
-    return head.removesuffix(b"]}") + features + b"]}"
+    return b"".join((head.removesuffix(b"]}"), features, b"]}"))
 
 
 def link(rel: str, href: object, media_type: str = GeoJSONResponse.media_type) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """Fixes: page by page, whole in several formats, the newest of each collar, and their flags."""
 
+import hashlib
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,6 +17,8 @@ from backend.errors import NotFound
 from backend.geojson import GeoJSONResponse
 from backend.params import Query_, clamp_limit, parse_identity
 from backend.wanted import FixExport, FixQuery, FixSelection, LatestQuery
+
+VERSION = version("capra")
 
 router = APIRouter(tags=["fixes"], default_response_class=GeoJSONResponse)
 
@@ -143,8 +147,11 @@ def select(
 
 
 def _answer(found: fix_columns.FixColumns, links: list[dict[str, str]]) -> Response:
-    text = geojson.collection_of_text(found.geojson(), found.rows, links)
-    return Response(text, media_type=GeoJSONResponse.media_type)
+    """A page, tagged by what it says: columns and links, written by this version."""
+    about = hashlib.blake2b(found.digest() + repr((VERSION, links)).encode(), digest_size=16)
+    text = geojson.collection_of_text(found.text(), found.rows, links)
+    headers = {"ETag": f'"{about.hexdigest()}"'}
+    return Response(text, headers=headers, media_type=GeoJSONResponse.media_type)
 
 
 def _masks(wanted: registry_models.Flags) -> tuple[int, int]:

@@ -168,8 +168,11 @@ comment on function seen_span is 'From when until when a viewer may see a collar
 
 -- All collars: the order and the index are those of the fixes, so that a page reads no more than
 -- itself. The outer join, which no row survives, keeps the planner from asking for the spans of each
--- time of a fix: they stay those of its collar.
-create or replace function seen_fix(viewer jsonb)
+-- time of a fix: they stay those of its collar, between the times that the caller asks for.
+drop function if exists seen_fix(jsonb);
+create or replace function seen_fix(
+    viewer jsonb, since timestamptz default '-infinity', until timestamptz default 'infinity'
+)
 returns table (
     collar integer, generation integer, record bigint, recorded_at timestamptz,
     lat double precision, lon double precision, altitude_m real, accuracy_m real,
@@ -185,10 +188,16 @@ as $$
         case when s.cells_per_degree = 0 then f.reason end,
         f.outlier, s.animal, s.study, s.cells_per_degree
     from fix f
-    left join lateral seen_span(viewer, f.collar) s on true
-    where coalesce(f.recorded_at >= s.since and f.recorded_at < s.until, false)
+    left join lateral (
+        select p.*
+        from seen_span(viewer, f.collar) p
+        where p.until > seen_fix.since and p.since < seen_fix.until
+        offset 0
+    ) s on true
+    where f.recorded_at >= seen_fix.since and f.recorded_at < seen_fix.until
+      and coalesce(f.recorded_at >= s.since and f.recorded_at < s.until, false)
 $$;
-comment on function seen_fix is 'Fixes as a viewer may see them.';
+comment on function seen_fix is 'Fixes of a time as a viewer may see them.';
 
 -- One collar: its spans first, then the fixes of each by fix_once. Of bounds not known beforehand the
 -- planner guesses that next to nothing is between them, and would read all collars' by their time:
@@ -217,6 +226,28 @@ as $$
       and (f.collar, f.recorded_at) < (of_collar, until)
 $$;
 comment on function seen_fix_in is 'Fixes of a collar in a span of seen_span, as a viewer of that span may see them.';
+
+-- Never inlined: planned at its first call, which an answer without hidden fixes never makes.
+create or replace function seen_newest(viewer jsonb, of_collar integer, before timestamptz)
+returns table (
+    collar integer, generation integer, record bigint, recorded_at timestamptz,
+    lat double precision, lon double precision, altitude_m real, accuracy_m real,
+    reason smallint, outlier smallint, animal bigint, study bigint, cells_per_degree integer
+)
+language plpgsql stable
+rows 1
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select s.*
+    from seen_fix(viewer) s
+    where s.collar = of_collar and s.recorded_at < before and visible(s.outlier)
+    order by s.recorded_at desc, s.generation desc, s.record desc
+    limit 1;
+end
+$$;
+comment on function seen_newest is 'The newest fix of a collar before a time that a viewer may see, by fix_once backwards.';
 
 create or replace function seen_latest(viewer jsonb)
 returns table (
@@ -247,16 +278,11 @@ as $$
     from newest n
     where n.cells is not null
     union all
-    -- the newest may not be seen, or not yet: the newest that may, by fix_once backwards
+    -- the newest may not be seen, or not yet: the newest that may
     select older.*
     from newest n
-    cross join (select max(until) as until from access(viewer)) bound
-    cross join lateral (
-        select s.*
-        from seen_fix(viewer) s
-        where s.collar = n.collar and s.recorded_at < bound.until and visible(s.outlier)
-        order by s.recorded_at desc, s.generation desc, s.record desc
-        limit 1
+    cross join lateral seen_newest(
+        viewer, n.collar, (select max(until) from access(viewer))
     ) older
     where n.cells is null
 $$;

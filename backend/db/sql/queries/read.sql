@@ -116,10 +116,11 @@ from seen_fix('[]') page
 -- name: fix_page
 -- By fix_recorded_at, in its order. Boxes are asked of positions as they are given.
 select s.*
-from seen_fix(%(viewer)s) s
-where s.recorded_at >= coalesce(%(from_time)s, '-infinity'::timestamptz)
-  and s.recorded_at < coalesce(%(to_time)s, 'infinity'::timestamptz)
-  and (%(after_time)s::timestamptz is null
+from seen_fix(
+    %(viewer)s,
+    coalesce(%(from_time)s, '-infinity'::timestamptz), coalesce(%(to_time)s, 'infinity'::timestamptz)
+) s
+where (%(after_time)s::timestamptz is null
        or (s.recorded_at, s.collar, s.generation, s.record)
         > (%(after_time)s, %(after_collar)s, %(after_generation)s, %(after_record)s))
   and (%(west)s::float8 is null
