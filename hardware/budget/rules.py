@@ -13,6 +13,7 @@ _STOP_V = 2.30  # no search below: sag of a cold storage, and the voltage read 2
 _RICH_V, _POOR_V = 3.55, 2.9
 _PATIENCE_S = 120.0
 _LEAST_S = 1800.0
+_COARSE, _FINE = 6, 36  # steps of an octave
 
 
 def kinefox_wants(volts: float, wakes: int) -> bool:
@@ -71,24 +72,31 @@ def neutral_interval_s(life: Life, per_fix_j: float) -> float:
 def hindsight(born: Callable[[], Life], around_s: float, frame_j: float) -> tuple[float, Life]:
     """The fixed interval with most fixes that stays neutral, chosen when the year is over.
 
-    Neutral: no brown-out, and no less stored at the end than at the start. Found by trying: an
-    octave around the guess either way (own data may make a shorter interval the cheaper one), then
-    closer around the best.
+    Neutral: no brown-out, and no less stored at the end than at the start. Found by trying, from
+    the shortest on, until one stays neutral: an octave around the guess either way (own data may
+    make a shorter interval the cheaper one), then in the last step of that, closer.
 
     Raises:
         ValueError: None stays neutral.
     """
-    tried: dict[float, Life] = {}
-    best_s = 0.0
-    for steps, octaves in ((6, 1.0), (36, 0.17)):
-        reach = round(steps * octaves)
-        for step in range(-reach, reach + 1):
-            interval_s = max(_LEAST_S, float(round((best_s or around_s) * 2.0 ** (step / steps))))
-            if interval_s not in tried:
-                tried[interval_s] = life = born()
-                fixed(life, interval_s, frame_j)
-        neutral = [one for one, life in tried.items() if life.neutral]
-        if not neutral:
-            raise ValueError(f"no fixed interval near {around_s:.0f} s stays neutral")
-        best_s = max(neutral, key=lambda one: tried[one].diary.counted())
-    return best_s, tried[best_s]
+    best: tuple[float, Life] | None = None
+    for step in range(-_COARSE, _COARSE + 1):
+        best = _neutral(born, around_s * 2.0 ** (step / _COARSE), frame_j)
+        if best is not None:
+            break
+    if best is None:
+        raise ValueError(f"no fixed interval near {around_s:.0f} s stays neutral")
+    for step in range(1 - _FINE // _COARSE, 0):
+        finer = _neutral(born, best[0] * 2.0 ** (step / _FINE), frame_j)
+        if finer is not None:
+            return max(best, finer, key=lambda one: one[1].diary.counted())
+    return best
+
+
+def _neutral(
+    born: Callable[[], Life], interval_s: float, frame_j: float
+) -> tuple[float, Life] | None:
+    """The interval, in whole seconds, and its life; None when that does not stay neutral."""
+    interval_s, life = max(_LEAST_S, float(round(interval_s))), born()
+    fixed(life, interval_s, frame_j)
+    return (interval_s, life) if life.neutral else None
