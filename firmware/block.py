@@ -38,7 +38,6 @@ _FIELDS = (
     ("anchor_at_s", "I", 0),  # start of the running energy balance, 0 none
     ("anchor_uj", "i", 0),  # stored energy then
     ("spent_uj", "I", 0),  # booked since then
-    ("spare_still", "B", 0),
     ("income_uj", "I", 0),  # learned income per day
     ("learned_s", "I", 0),  # time the income was learned over
     ("standby_pw", "I", 0),  # learned power of the collar asleep, besides
@@ -82,10 +81,8 @@ _FIELDS = (
     ("drift_ppb", "i", 0),  # learned, positive runs fast
     # --- orders (orders.py)
     ("downlink", "I", 0),  # counter of the last order
-    ("spare_order", "H", 0),
     ("order_result", "B", 0),
     ("order_told", "B", 1),  # a station knows what became of it
-    ("spare_settings", "H", 0),
     ("hello_at_s", "I", 0),  # last inventory sent
     ("send_next", "I", 0),  # where to go on after a frame without an answer, 0 the oldest
     ("arm_at_s", "I", 0),  # drop-off armed, 0 not
@@ -124,8 +121,9 @@ _FIELDS = (
     # --- what was proved
     ("drift_off_ppb", "I", 0),  # how far the corrected clock drifts, 0 unknown (moment.py)
     ("seen_uv", "I", 0),  # last voltage (learning.py)
+    ("trusted_uv", "I", 0),  # and the last other one
     ("seen_times", "B", 0),  # wakes in a row that read just this
-    ("drawn_uj", "I", 0),  # booked meanwhile
+    ("drawn_uj", "H", 0),  # booked meanwhile
     ("answered_version", "I", 0),  # settings under which a station last answered (orders.py)
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
@@ -168,7 +166,6 @@ class State:
     anchor_at_s: int
     anchor_uj: int
     spent_uj: int
-    spare_still: int
     income_uj: int
     learned_s: int
     standby_pw: int
@@ -208,10 +205,8 @@ class State:
     set_at_s: int
     drift_ppb: int
     downlink: int
-    spare_order: int
     order_result: int
     order_told: int
-    spare_settings: int
     hello_at_s: int
     send_next: int
     arm_at_s: int
@@ -247,6 +242,7 @@ class State:
     vain_renewals: int
     drift_off_ppb: int
     seen_uv: int
+    trusted_uv: int
     seen_times: int
     drawn_uj: int
     answered_version: int

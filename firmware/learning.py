@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _BALANCE_S = 21600  # shortest balance: voltage noise of 0.2 mV is then 0.1 J/day
 _BALANCE_MAX_S = 30 * energy.DAY_S  # beyond, the clock is more likely wrong than the balance right
+_BLIND_PERCENT = 75  # of the learned income, counted on while the voltage cannot be measured
 _STANDBY_OFF, _LEAK_OFF = 30, 60  # percent the table may be off by, one standard deviation
 _FADES_DAYS = 3000  # in which rest becomes as uncertain again as the table was
 _KNOWN_PERCENT = 5  # of rest: closer its readings need not be
@@ -66,8 +67,8 @@ def _learn_income(
     A full storage takes no more: then the balance is a lower bound and never lowers the income.
     """
     elapsed_s = now_s - state.anchor_at_s
-    if state.anchor_at_s and 0 <= elapsed_s < _BALANCE_S:
-        return
+    if state.anchor_at_s and (0 <= elapsed_s < _BALANCE_S or state.seen_times > 1):
+        return  # too soon, or a converter that may be stuck
     if state.anchor_at_s and 0 < elapsed_s <= _BALANCE_MAX_S:
         change_uj = energy_uj - state.anchor_uj + state.spent_uj
         middle_uj = (energy_uj + state.anchor_uj) // 2
@@ -85,16 +86,22 @@ def _learn_income(
     state.spent_uj = 0
 
 
-def estimate_uj(state: "State", costs: "Costs", now_s: int) -> int:
+def estimate_uj(state: "State", costs: "Costs", settings: "Settings", now_s: int) -> int:
     """Return what should be stored by the book, for a collar that cannot measure it.
 
-    The book goes on from there every six hours, as it does from a measured voltage.
+    The book goes on from there every six hours, as it does from a measured voltage; on the safe
+    side: less comes in than was learned, and nothing while nothing moves. A collar that has never
+    measured was charged to its target.
     """
+    if not (state.anchor_at_s or state.anchor_uj or state.brownouts):
+        state.anchor_uj = energy.full_uj(costs) * settings.target_permille // 1000
     elapsed_s = now_s - state.anchor_at_s
     if not state.anchor_at_s or not 0 <= elapsed_s <= _BALANCE_MAX_S:
         elapsed_s = 0  # the clock was set meanwhile
         state.anchor_at_s = now_s
-    net_uj = state.income_uj - energy.rest_uj_per_day(state, costs, state.anchor_uj)
+    moved = state.still_at_s > state.anchor_at_s
+    income_uj = state.income_uj * _BLIND_PERCENT // 100 if moved else 0
+    net_uj = income_uj - energy.rest_uj_per_day(state, costs, state.anchor_uj)
     stored_uj = state.anchor_uj - state.spent_uj + net_uj * elapsed_s // energy.DAY_S
     stored_uj = max(0, min(stored_uj, energy.full_uj(costs)))
     if elapsed_s >= _BALANCE_S:
@@ -108,18 +115,31 @@ def humble(state: "State") -> None:
     state.income_uj //= 2
 
 
-def plausible(state: "State", costs: "Costs", voltage_uv: int) -> bool:
+def plausible(state: "State", costs: "Costs", settings: "Settings", voltage_uv: int) -> bool:
     """Return whether the reading at the begin of a wake can be the storage's voltage.
 
     It cannot be one with which the collar does not run, nor one that does not change by the least
     step, wake after wake, whatever is spent: a reading has noise.
     """
     if voltage_uv != state.seen_uv:
+        state.trusted_uv = state.seen_uv if state.seen_times < _STUCK_TIMES else 0
         state.seen_uv, state.seen_times, state.drawn_uj = voltage_uv, 0, 0
     state.seen_times = min(state.seen_times + 1, 255)
     if state.seen_times >= _STUCK_TIMES and state.drawn_uj >= _STUCK_UJ:
+        _unlearn(state, costs, settings)
         return False
     return bool(costs.brownout_uv * 9 // 10 <= voltage_uv <= costs.full_uv * 103 // 100)
+
+
+def _unlearn(state: "State", costs: "Costs", settings: "Settings") -> None:
+    """Take back what a converter has taught that was stuck: a step that was no income."""
+    stuck_uj = energy.stored_uj(costs, state.seen_uv)
+    if state.trusted_uv and state.anchor_uj == stuck_uj:
+        step_uj = stuck_uj - energy.stored_uj(costs, state.trusted_uv)
+        memory_s = max(min(state.learned_s, settings.income_days * energy.DAY_S), _BALANCE_S)
+        state.income_uj = max(0, state.income_uj - step_uj * energy.DAY_S // memory_s)
+        state.anchor_uj -= step_uj
+    state.trusted_uv = 0
 
 
 # --- rest ---------------------------------------------------------------------------------------

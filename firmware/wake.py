@@ -218,12 +218,12 @@ class Wake:
         except Exception as error:
             health.note_error(state, schedule.TASK_SLEEP, error)
             voltage_uv = 0
-        good = learning.plausible(state, costs, voltage_uv)
+        good = learning.plausible(state, costs, self.settings, voltage_uv)
         if good and state.faults & 1 << health.VOLTAGE:
             state.anchor_at_s = 0  # what was estimated teaches nothing
         self.fault(health.VOLTAGE, not good, voltage_uv // 1000)
         if not good:
-            self.energy_uj = learning.estimate_uj(state, costs, self.now_s)
+            self.energy_uj = learning.estimate_uj(state, costs, self.settings, self.now_s)
             return
         self.voltage_uv = voltage_uv
         self.energy_uj = energy.stored_uj(costs, voltage_uv)

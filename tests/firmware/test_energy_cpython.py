@@ -143,6 +143,25 @@ def test_still_times_teach_what_a_day_at_rest_takes():
         assert state.income_uj < 20000
 
 
+def test_what_a_stuck_converter_has_taught_is_taken_back():
+    learned = State()
+    for quarter in range(80):
+        learning.balance(
+            learned, COSTS, Settings(), 10**6 + quarter * DAY // 4, 60000000 + quarter
+        )
+        learning.plausible(learned, COSTS, Settings(), 2800000 + quarter % 7)
+    income_uj, first_s = learned.income_uj, 10**6 + 20 * DAY
+    for wake in range(8):
+        energy.book(learned, 10000)
+        good = learning.plausible(learned, COSTS, Settings(), 3000000)
+        if good:
+            stored_uj = energy.stored_uj(COSTS, 3000000)
+            learning.balance(learned, COSTS, Settings(), first_s + wake * DAY // 4, stored_uj)
+    assert not good
+    assert abs(learned.income_uj - income_uj) < 20000
+    assert abs(learned.anchor_uj - 60000000) < 200000
+
+
 def test_standby_and_leakage_are_told_apart_by_the_voltage():
     state, standby_nw, leakage_nw = (
         State(),

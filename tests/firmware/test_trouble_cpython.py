@@ -81,6 +81,14 @@ def test_months_without_a_converter_leave_a_collar_that_fixes_and_sends():
     assert len(on.sent) > frames + 5
 
 
+def test_a_collar_that_has_never_measured_its_voltage_begins_with_what_it_was_charged_to():
+    on = Desk().provision()
+    on.voltage = 0
+    live(on, 5)
+    assert remembered(on).fixes > 0
+    assert [record.code for record in records(on, Health)] == [3]
+
+
 def test_a_brown_out_without_a_converter_makes_the_book_humble():
     on = desk()
     live(on, 5)
@@ -90,7 +98,7 @@ def test_a_brown_out_without_a_converter_makes_the_book_humble():
     live(on, 1)
     block = remembered(on)
     assert block.income_uj == income_uj // 2
-    assert learning.estimate_uj(block, on.costs, on.now_s()) < 10000000
+    assert learning.estimate_uj(block, on.costs, config.Settings(), on.now_s()) < 10000000
     assert block.fixes == fixes
 
 
