@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from backend.db import binaries, embedded
+from backend.db import binaries, embedded, server_process
 from backend.db.errors import BadAddress
 
 pytestmark = pytest.mark.db
@@ -57,7 +57,7 @@ def cut_power(directory: Path) -> None:
     """End every process of the server at once and leave its lock files as they are."""
     number = postmaster(directory)
     os.kill(number, signal.SIGKILL)
-    while embedded._living(directory / "data"):
+    while server_process.living(directory / "data"):
         time.sleep(0.02)
 
 
