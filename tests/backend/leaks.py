@@ -22,6 +22,8 @@ from backend.db.queries import query
 from backend.ogc.collections import COLLECTIONS
 from backend.settings import Settings
 from tests.backend.factories import bearer, fix_row, key_for, reception_row, serving, status_row
+from tests.backend.leak_rows import EXPENDABLE, body_of, file_of, fill
+from tests.backend.tile_reader import address_of, read_tile
 
 API = "/api/v1"
 SENSITIVITIES = ("open", "low", "medium", "high", "extreme")
@@ -47,6 +49,7 @@ COMPAT = (
     )),
 )  # fmt: skip
 """Reads of other systems' clients, which the descriptions leave out"""
+_CSV = {"Content-Type": "text/csv"}
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
@@ -79,7 +82,7 @@ class World(NamedTuple):
     def rule(self, role: str, collar: int) -> Rule:
         """The better of what a role and the public may know of a collar, worked out here."""
         sensitivity = SENSITIVITIES[collar - 1] if collar < 6 else "extreme"
-        roles = {"public" if role == "stranger" else role, "public"}
+        roles = {{"stranger": "public", "root": "admin"}.get(role, role), "public"}
         rules = [self.rules[one, sensitivity] for one in roles]
         given = [rule for rule in rules if rule.cells_per_degree is not None]
         if not given:
@@ -115,6 +118,7 @@ def make_world(url: str, seed: int) -> World:
             statuses.append(status_row(500, collar=collar))
         ingest.load(connection, ingest.Batch(fixes, statuses, receptions=receptions))
         derive(connection, secrets)
+        fill(connection)
         rules = {}
         for role in ROLES:
             for sensitivity in SENSITIVITIES:
@@ -128,27 +132,27 @@ def make_world(url: str, seed: int) -> World:
                 )
     keys: dict[str, str | None] = {role: key_for(url, role, 1) for role in ROLES[1:]}
     keys["public"] = None
+    keys["root"] = key_for(url, "admin")  # of all studies
     keys["stranger"] = key_for(url, "admin", 2)  # of another study: no more than public here
     with serving(url) as client:
         for animal in range(1, 6):
             body = {"animal": animal, "method": "mcp", "levels_percent": [95]}
             client.post(f"{API}/home-ranges", json=body).raise_for_status()
-            pair = body_of("overlaps", animal)
+            pair = {"animals": [animal, 1 + animal % 5], "method": "kde"}
             client.post(f"{API}/overlaps", json=pair).raise_for_status()
     return World(url, keys, rules, secrets)
 
 
 def wander(rng: random.Random, collar: int) -> list[tuple[datetime, float, float]]:
-    """Fixes at places and times that no other collar has."""
+    """Fixes at places and times that no other collar has, on a way to the north-east."""
     lat, lon = 46.0 + collar * 0.7 + 0.012345, 10.0 + collar * 1.3 + 0.054321
-    places: dict[float, float] = {}  # by latitude; a coordinate twice would look like a leak
-    while len(places) < FIXES:
-        y, x = place(rng, lat), place(rng, lon)
-        if y not in places and x not in places.values():
-            places[y] = x
+    ways: list[set[float]] = [set(), set()]  # a coordinate twice would look like a leak
+    for way, about in zip(ways, (lat, lon), strict=True):
+        while len(way) < FIXES:
+            way.add(place(rng, about))
     return [
         (NOW - timedelta(hours=8 * n, seconds=61 * collar), y, x)
-        for n, (y, x) in enumerate(places.items(), start=1)
+        for n, (y, x) in enumerate(zip(*map(sorted, ways), strict=True), start=1)
     ]
 
 
@@ -201,22 +205,39 @@ def operations() -> list[tuple[str, str]]:
 
 
 def question(
-    rng: random.Random, world: World, role: str, method: str, path: str
+    rng: random.Random, world: World, method: str, path: str, collar: int | None = None
 ) -> dict[str, Any]:
-    """A request of an operation that asks for as much as it can and leaves the world as it is."""
-    collar = rng.randint(1, 6)
+    """A request of an operation that asks for as much as it can and changes no secret."""
+    collar = collar or rng.randint(1, 6)
     at, lat, lon = rng.choice(world.secrets[collar])
     fix = f"{collar}-0-{rng.randint(1, FIXES)}"
-    item = {"tracks": f"{collar}", "home-ranges": f"{collar}-95", "corridors": f"{collar}-2"}
+    item = {"tracks": f"{collar}", "home-ranges": f"{collar}-95", "corridors": f"{collar}-2",
+            "stations": "hut", "fences": f"{collar}", "latest": f"{collar}-0-1"}  # fmt: skip
     filled = path.replace("{item}", item.get(path.split("/")[3], fix)).replace("{fix}", fix)
-    filled = filled.replace("{study}", "1").replace("{station}", "hut")
+    filled = filled.replace("{study}", "1").replace("stations/{key}", "stations/hut")
     filled = filled.replace("{subject}", to_uuid("subject", collar))
     filled = filled.replace("{source}", to_uuid("source", collar))
-    beyond = 1000 if method == "delete" else 0  # who may delete what is there would change it
-    filled = re.sub(r"\{\w+\}", str(collar + beyond), filled)
-    half = rng.choice((1e-5, 1e-4, 0.001, 0.01, 1))
+    tile = address_of(rng.choice((14, 18, 22)), lon, lat)
+    for name, number in zip(("{zoom}", "{column}", "{row}"), tile, strict=True):
+        filled = filled.replace(name, str(number))
+    number = rng.choice(EXPENDABLE) if method == "delete" else collar
+    if "/studies/" in path and "{key}" in path:
+        number = 1
+    filled = re.sub(r"\{\w+\}", str(number), filled)
     filled, _, asked = filled.partition("?")
-    params: dict[str, Any] = dict(parse_qsl(asked))
+    sent: dict[str, Any] = {"method": method.upper(), "url": filled}
+    if path.startswith(f"{API}/studies/") and method == "post":
+        return sent | {"params": {"dry_run": True}, "content": file_of(path), "headers": _CSV}
+    params: dict[str, Any] = dict(parse_qsl(asked)) | _params(rng, path, collar, at, lat, lon)
+    body = None if method in ("get", "delete") else body_of(rng, world, method, path, collar)
+    return sent | {"params": params, "json": body, "headers": {}}
+
+
+def _params(
+    rng: random.Random, path: str, collar: int, at: datetime, lat: float, lon: float
+) -> dict[str, Any]:
+    half = rng.choice((1e-5, 1e-4, 0.001, 0.01, 1))
+    params: dict[str, Any] = {}
     boxes = path in (f"{API}/fixes", f"{API}/fixes/export") or path.endswith("/items")
     if boxes and rng.random() < 0.5:
         params["bbox"] = f"{lon - half:.6f},{lat - half:.6f},{lon + half:.6f},{lat + half:.6f}"
@@ -230,36 +251,16 @@ def question(
         params["f"] = rng.choice(("json", "html"))
     if path.endswith("export"):
         params["format"] = rng.choice(("geojson", "csv"))
-    return {
-        "method": method.upper(),
-        "url": filled,
-        "params": params,
-        "json": body(method, path, collar),
-    }
-
-
-def body(method: str, path: str, collar: int) -> dict[str, Any] | None:
-    """Computations of what there is; of everything else what is refused, or changes nothing."""
-    if method not in ("post", "put", "patch"):
-        return None
-    return body_of(path, collar)
-
-
-def body_of(path: str, collar: int) -> dict[str, Any]:
-    """What is asked about an animal, as the world was made with it."""
-    if path.endswith("home-ranges"):
-        return {"animal": collar, "method": "mcp"}
-    if path.endswith("overlaps"):
-        return {"animals": [collar, 1 + collar % 5], "method": "kde"}
-    if path.endswith("corridors"):
-        return {"animals": [collar, 1 + collar % 5]}
-    return {"fixes": [f"{collar}-0-1"]}
+    return params
 
 
 def ask(client: httpx.Client, asked: dict[str, Any], headers: dict[str, str]) -> tuple[int, str]:
     """Status and text of an answer; of a stream what comes at once."""
     if not asked["url"].endswith("/stream"):
-        answer = client.request(**asked, headers=headers)
+        answer = client.request(**asked | {"headers": asked.get("headers", {}) | headers})
+        client.cookies.clear()  # of a session that was begun: who asks is told by headers alone
+        if answer.is_success and asked["url"].endswith(".mvt"):
+            return answer.status_code, _text_of_tile(answer)
         return answer.status_code, answer.text
     parts: list[str] = []
     with client.stream("GET", asked["url"], headers=headers | {"Last-Event-ID": "0"}) as stream:
@@ -269,6 +270,20 @@ def ask(client: httpx.Client, asked: dict[str, Any], headers: dict[str, str]) ->
         except httpx.ReadTimeout:
             pass
     return stream.status_code, "".join(parts)
+
+
+def _text_of_tile(answer: httpx.Response) -> str:
+    """What a tile says, as the API writes it: at the zooms asked for, five decimals are right."""
+    column, row = answer.url.path.removesuffix(".mvt").split("/")[-2:]
+    zoom = int(answer.url.path.split("/")[-3])
+    read = read_tile(answer.content, zoom, int(column), int(row))
+    words = [
+        f"[{round(lon, 5)}, {round(lat, 5)}] {one.properties}"
+        for layer in read.values()
+        for one in layer
+        for lon, lat in one.positions
+    ]
+    return "\n".join(words)
 
 
 def leaks(world: World, role: str, text: str) -> list[str]:
@@ -334,10 +349,10 @@ def fuzz(world: World, client: httpx.Client, requests: int, seed: int) -> Iterat
     for number in range(requests):
         method, path = asked_of[number % len(asked_of)]
         role = rng.choice(roles)
-        asked = question(rng, world, role, method, path)
+        asked = question(rng, world, method, path)
         status, text = ask(client, asked, world.headers(role))
         assert status < 500, (asked, text)
-        if box := asked["params"].get("bbox"):  # a link to itself says what the asker said
+        if box := asked["params"].get("bbox", ""):  # a link to itself says what the asker said
             text = text.replace(box, "").replace(quote(box), "")
         yield [
             f"{method} {asked['url']} {asked['params']}: {leak}"

@@ -1,6 +1,7 @@
 """No route tells anybody more of a position than the location policy lets them know."""
 
 import math
+import random
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from starlette.routing import compile_path
 from backend.app import create_app
 from backend.compat.identity import to_uuid
 from backend.db import ingest, registry
+from backend.jobs.worker import LOCK
 from backend.settings import Settings
 from tests.backend.conftest import migrated_database
 from tests.backend.factories import fix_row, serving
@@ -27,7 +29,9 @@ from tests.backend.leaks import (
     leaks,
     make_world,
     operations,
+    question,
 )
+from tests.backend.tile_reader import address_of
 
 pytestmark = pytest.mark.db
 REQUESTS = 500
@@ -50,6 +54,7 @@ PRODUCTS = (
     "/movebank/service/direct-read?entity_type=event&study_id=1&attributes=all",
     "/api/v1.0/subjects", "/api/v1.0/observations?page_size=10000",
     f"/api/v1.0/subject/{to_uuid('subject', 5)}/tracks",
+    "tiles/14/{}/{}.mvt".format(*address_of(14, 16.554321, 49.512345)[1:]),
 )  # fmt: skip
 
 
@@ -76,6 +81,36 @@ def test_every_route_that_reads_is_asked() -> None:
     assert len(reads) > 60
     unasked = {r for r in reads if not any(compile_path(r)[0].match(path) for path in asked)}
     assert unasked == WITHOUT_POSITIONS
+
+
+def test_every_operation_is_answered_to_somebody(world: World, client: httpx.Client) -> None:
+    """So that no answer is left out of the search for leaks for want of anything to say."""
+    rng = random.Random(3)
+    left = operations()
+    with psycopg.connect(world.database_url, autocommit=True) as computer:
+        # an analysis under way: who computes it holds its lock
+        computer.execute("select pg_advisory_lock(%s, 1050)", (LOCK,))
+        computer.execute(
+            "insert into analysis (analysis, kind, question, input_hash, animals, accounts, state)"
+            " values (1050, 'overlap', '{\"asked\": {}}', 'x', array[1], array[1], 'running')"
+        )
+        for role in ("root", "ecologist"):
+            left = [one for one in left if not answered(world, client, role, rng, *one)]
+    assert left == []
+
+
+def answered(
+    world: World, client: httpx.Client, role: str, rng: random.Random, method: str, path: str
+) -> bool:
+    for collar in (1, 2):
+        asked = question(rng, world, method, path, collar)
+        if path.endswith("{analysis}") and method == "delete":
+            asked["url"] = f"{API}/analyses/1050"
+        status, text = ask(client, asked, world.headers(role))
+        if 200 <= status < 300:
+            return True
+    print(method, asked["url"], status, text[:300])
+    return False
 
 
 def test_no_answer_holds_more_than_its_asker_may_know(world: World, client: httpx.Client) -> None:

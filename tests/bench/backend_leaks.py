@@ -24,5 +24,5 @@ def figures(quick: bool = False) -> list[dict[str, Any]]:
                     leaked += found[:1]
     for leak in leaked:
         print(leak)
-    given = f"{asked:,} requests, every route x 6 roles, {worlds} x 25 random rules and delays"
+    given = f"{asked:,} requests, every route x 7 roles, {worlds} x 25 random rules and delays"
     return [row("answers that tell more than the policy", len(leaked), "", "0", not leaked, given)]
