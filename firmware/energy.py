@@ -143,7 +143,7 @@ def _alarm_uj(costs: "Costs") -> int:
     count = ALARM_FRAMES + OTHER_FRAMES
     quick = len([misses for misses in range(ALARM_FRAMES) if link.goes_quick(misses)])
     uj = 0
-    for sf, frames in ((region.SF_MAX, count - quick), (link.SF_QUICK, quick)):
+    for sf, frames in ((region.SF_MAX, count - quick), (link.quick_sf(), quick)):
         air_us = airtime_us(sf, region.UPLINK_CHANNELS[0].bw_hz, region.MAX_PHY_BYTES[sf])
         uj += frames * send_uj(costs, air_us, region.silence_ms(sf))
     return uj

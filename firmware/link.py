@@ -35,7 +35,7 @@ _JITTER_S = 64
 _POOR_WAIT_MAX_S = 86400  # schedule.SEND_WAIT_MAX_S is this and the jitter
 _MISSES_PER_SF = 2
 _MISSES_LONG = 12  # from then on two quick frames and a slow one in turn
-SF_QUICK = 9
+_SF_QUICK = 9
 _MISSES_CHEAP = 4  # from then on unanswered frames have to fit the day's budget
 _SHARE = 16  # unanswered frames take at most a sixteenth of the budget
 # Chance in thousandths that a frame is heard, by the margin of the one before, 3 dB and up in
@@ -165,10 +165,15 @@ def begin_frame(state: "State", now_s: int, salt: int, poor_s: int) -> int:
         wait_s = max(wait_s, poor_s)
     state.send_after_s = now_s + wait_s + salt % _JITTER_S
     if state.misses >= _MISSES_LONG:
-        state.sf = SF_QUICK if goes_quick(state.misses) else region.SF_MAX
+        state.sf = quick_sf() if goes_quick(state.misses) else region.SF_MAX
     elif state.misses % _MISSES_PER_SF == 0:
         state.sf = min(sf + 1, region.SF_MAX)
     return sf
+
+
+def quick_sf() -> int:
+    """Return the spreading factor of a quick frame, if the settings leave the choice."""
+    return int(max(region.SF_MIN, min(_SF_QUICK, region.SF_MAX)))
 
 
 def goes_quick(misses: int) -> bool:

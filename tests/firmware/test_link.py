@@ -173,3 +173,13 @@ def test_what_a_failure_costs_decides():
 def test_the_rate_stays_within_the_region():
     for margin_db in (-128, 127):
         assert region.SF_MIN <= link.best_sf(12, margin_db, airtime) <= region.SF_MAX
+
+
+def test_a_rate_the_settings_fix_is_kept_through_a_long_silence():
+    state = State()
+    region.use(1, 0, 12)
+    try:
+        rates = [link.begin_frame(state, NOW, 0, 0) for _ in range(20)]
+        assert set(rates) == {12} and state.sf == 12
+    finally:
+        region.use(1)

@@ -55,6 +55,7 @@ def test_a_collar_set_to_a_bridges_channel_and_rate_keeps_to_them():
             on.wake()
         on.answers = True
         assert {(one[1], one[2]) for one in on.sent} == {(freq_hz, sf)}
+    assert remembered(on).errors == 0
 
 
 def mistold(*words):
