@@ -10,7 +10,7 @@ number in the state; no error stops the collar.
 from . import energy, health, link, orders, schedule, search, uplink
 from ._typing import TYPE_CHECKING
 from .block import State
-from .schedule import TASK_FIX, TASK_HALT, TASK_SEND, TASK_SLEEP
+from .schedule import TASK_FIX, TASK_HALT, TASK_LISTEN, TASK_SEND, TASK_SLEEP
 from .state import NoGeneration, NoIdentity, begin_wake, end_wake, read_identity
 from .wake import Wake
 from .wire import frame, region
@@ -70,8 +70,8 @@ def run(wake: Wake) -> int:
     decision = _decide(wake)
     if decision.task == TASK_FIX:
         wake.guard(TASK_FIX, lambda: search.run(wake, decision))
-    elif decision.task == TASK_SEND:
-        wake.guard(TASK_SEND, lambda: _send(wake))
+    elif decision.task in (TASK_SEND, TASK_LISTEN):
+        wake.guard(decision.task, lambda: _send(wake, decision.task == TASK_LISTEN))
     energy.book(state, wake.costs.boot_uj)
     wake.energy_uj -= state.spent_uj - booked_uj
     wake.guard(TASK_SLEEP, wake.read_clock)
@@ -101,6 +101,7 @@ def _decide(wake: Wake) -> "schedule.Decision":
     waiting = wake.outbox.waiting(wake.settings.send_records, now_s)
     oldest = wake.log.read(waiting[0]) if waiting else None
     urgent = bool(state.alarm_record) and wake.log.waits(state.alarm_record)
+    hello_at_s = orders.hello_at_s(state, now_s) if wake.known else 0
     seen = schedule.Seen(
         now_s,
         wake.known,
@@ -109,8 +110,9 @@ def _decide(wake: Wake) -> "schedule.Decision":
         oldest.recorded_at_s if oldest is not None else 0,
         urgent,
         _frame_uj(wake, wake.state.sf) + _answer_uj(wake),
-        _free_at_s(wake) if waiting or urgent else 0,
+        _free_at_s(wake) if waiting or urgent or hello_at_s else 0,
         0,
+        hello_at_s,
     )
     return schedule.decide(state, wake.costs, wake.settings, seen)
 
@@ -152,13 +154,12 @@ def _short(wake: Wake) -> bool:
     return bool(2 * wake.energy_uj < aim_uj)
 
 
-def _send(wake: Wake) -> None:
-    """Send waiting records and listen for who holds them."""
+def _send(wake: Wake, greets: bool) -> None:
+    """Send waiting records, or an inventory, and listen for who holds them, and for orders."""
     state, now_s, costs = wake.state, wake.now_s, wake.costs
     budget_uj = energy.budget_uj_per_day(state, costs, wake.settings, wake.energy_uj)
     poor_s = link.poor_wait_s(_frame_uj(wake, wake.state.sf), budget_uj)
     alarms = bool(state.alarm_record) and wake.log.waits(state.alarm_record)
-    greets = wake.known and not alarms and orders.hello_due(state, now_s)
     first, alone = 0, False
     apart = alarms and state.misses % 2 == 0  # the alarm itself, wherever the outbox stands
     if wake.known and not greets:

@@ -56,8 +56,6 @@ _FIELDS = (
     ("aid_at_s", "I", 0),  # when a station last gave ephemerides, 0 never
     # --- motion (motion.py)
     ("still_at_s", "I", 0),  # still since, 0 unknown
-    ("looks_since", "B", 0),  # wakes since the last fix
-    ("moved_since", "B", 0),  # those with motion
     ("wakes", "B", 0),  # wakes in the interval of the next activity record
     ("moved_wakes", "B", 0),
     ("intensity_sum", "I", 0),  # [mg]
@@ -125,6 +123,10 @@ _FIELDS = (
     ("seen_times", "B", 0),  # wakes in a row that read just this
     ("drawn_uj", "H", 0),  # booked meanwhile
     ("answered_version", "I", 0),  # settings under which a station last answered (orders.py)
+    # --- what a fix tells and costs (stride.py, groups.py)
+    ("motion_since", "I", 0),  # of the animal since the last fix [mg min]
+    ("felt_at_s", "I", 0),  # when that was last counted, 0 never
+    ("walk", "3I", 0),  # between fixes: sums of their squared distances [m2], motion, minutes
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
 _FORMAT = "<" + "".join(field[1] for field in _FIELDS)
@@ -183,8 +185,6 @@ class State:
     aid_uj: int
     aid_at_s: int
     still_at_s: int
-    looks_since: int
-    moved_since: int
     wakes: int
     moved_wakes: int
     intensity_sum: int
@@ -246,6 +246,9 @@ class State:
     seen_times: int
     drawn_uj: int
     answered_version: int
+    motion_since: int
+    felt_at_s: int
+    walk: "list[int]"
 
     def __init__(self) -> None:
         for name, code, value in _FIELDS:

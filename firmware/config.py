@@ -54,6 +54,7 @@ TABLE = (
     ("region", 1, 4, 1, "radio rules: 1 EU868, 2 US915, 3 AS923, 4 IN865"),
     ("channel", 0, 9, 0, "of the region, to send on alone for a bridge of one radio; 0: all"),
     ("sf", 0, 12, 0, "spreading factor to send with alone, likewise; 0: as the link needs"),
+    ("spread_permille", 0, 9000, 50, "fixes may cost so much more one by one than in groups"),
 )
 YEAR_LEAST = 16  # its number
 #: With one of these wrong no station hears the collar.
@@ -126,6 +127,7 @@ class Settings:
     motion_threshold_mg: int
     fence_margin_m: int
     channel: int
+    spread_permille: int
     sf: int
 
     def __init__(self, **values: int) -> None:

@@ -48,7 +48,8 @@ DATA_MAX_S = 8 * AGE_S + AGE_S // 2  # ephemerides hold for four hours
 
 #: First guess of a search's time, in thousandths of the board's cold one; the ones for young data
 #: are hopeful, so that they are tried and then learned.
-_GUESS_PERMILLE = (1000, 900, 150, 80, 80, 100, 120, 150, 200, 300, 400, 900)
+_GUESS_PERMILLE = (1000, 900, 150, 120, 130, 150, 200, 400, 700, 800, 900, 900)
+_RENEW_PERMILLE = 850  # the same for `RENEW`, of what is learned about `STALE`
 _LEARN_LEAST = 3  # attempts the first guess counts for
 _LEARN_MOST = 16  # attempts that are remembered
 _VAIN_MOST = 4  # vain searches before one fix count at most so many times its cost
@@ -204,6 +205,13 @@ def expected_uj(state: "State", costs: "Costs", known: int) -> int:
     """
     mean_uj = state.search_uj[known] or search_uj(state, costs, _guess_ms(costs, known))
     return int(mean_uj + state.vain_uj)
+
+
+def expected_renew_uj(state: "State", costs: "Costs") -> int:
+    """Return the mean cost of a fix after which the receiver stays on for new ephemerides."""
+    if state.search_uj[RENEW]:
+        return expected_uj(state, costs, RENEW)
+    return expected_uj(state, costs, STALE) * _RENEW_PERMILLE // 1000
 
 
 def expected_ms(state: "State", costs: "Costs", known: int) -> int:

@@ -6,6 +6,7 @@ not moved for `mortality_s` is taken for dead: the alarm is a record and a frame
 fixes after it; motion in two wakes of three revokes it. Pure: no hardware, no clock.
 """
 
+from . import stride
 from ._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,9 +47,8 @@ def note(state: "State", settings: "Settings", now_s: int, moved: bool, mean_mg:
         moved: the latched flag.
         mean_mg: of the FIFO.
     """
-    state.looks_since = min(state.looks_since + 1, 255)
+    stride.feel(state, now_s, moved, mean_mg)
     state.wakes = min(state.wakes + 1, 255)
-    state.moved_since = min(state.moved_since + (1 if moved else 0), 255)
     state.moved_wakes = min(state.moved_wakes + (1 if moved else 0), 255)
     state.intensity_sum = min(state.intensity_sum + mean_mg, 0xFFFFFFFF)
     state.mean_mg = mean_mg

@@ -107,7 +107,9 @@ class _Search:
             wake.set_clock(outcome.unix_s + (since_ms + 500) // 1000)
         if outcome.solution is not None:
             self.fixed = True
-            schedule.take_fix(wake.state, self._decision, wake.now_s)
+            place = fix.position_e5(outcome.solution.lat_e7, outcome.solution.lon_e7)
+            gone_m = fence.edge_m(wake.state.lat_e5, wake.state.lon_e5, [place])
+            schedule.take_fix(wake.state, self._decision, wake.now_s, gone_m)
             _log(wake, self._decision.reason, outcome.solution)
             wake.commit()
 

@@ -15,6 +15,7 @@ from . import (
     motion,
     outbox,
     payload,
+    rota,
     schedule,
 )
 from ._typing import TYPE_CHECKING
@@ -259,13 +260,13 @@ class Wake:
     def _write_regular(self) -> None:
         """Write the records that are due by the clock."""
         state, settings, now_s = self.state, self.settings, self.now_s
-        if schedule.activity_at_s(state, settings, now_s) <= now_s:
+        if rota.activity_at_s(state, settings, now_s) <= now_s:
             wakes, moved, mean_mg = motion.take_interval(state)
             income_mj, state.activity_uj = state.activity_uj // 1000, 0
             interval_s, state.activity_at_s = now_s - state.activity_at_s, now_s
             data = payload.pack_activity(interval_s, wakes, moved, mean_mg, income_mj)
             self.write(KIND_ACTIVITY, data)
-        if schedule.status_at_s(state, settings, now_s) <= now_s:
+        if rota.status_at_s(state, settings, now_s) <= now_s:
             state.status_at_s = now_s
             self.write(KIND_STATUS, payload.pack_status(self._status()))
 

@@ -32,4 +32,5 @@ NAMES = (
     "region",
     "channel",
     "sf",
+    "spread_permille",
 )

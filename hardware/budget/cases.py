@@ -26,7 +26,9 @@ POLICIES = (
     *("its joules, by path", "its joules, oracle"),
 )
 _KEEPS = 0.9  # of the optimum's count, by the smallest groups that do
-SPREAD = Settings(group_fixes=1)  # the operator's choice of single fixes for the track's sake
+SPREAD = Settings(
+    spread_permille=9000
+)  # the operator's choice of single fixes for the track's sake
 START_V = 2.9  # where Kinefox's rule comes to rest: no policy is helped by the start
 
 

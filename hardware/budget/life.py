@@ -230,6 +230,20 @@ class Life:
         before, self._looked = self._looked, slot
         return self._shaken[slot] > self._shaken[before]
 
+    def gone_m(self) -> float:
+        """Distance between the last two fixes."""
+        places = [self._place(at_s) for at_s in self.diary.fixes_s[-2:]]
+        return math.dist(places[0], places[-1])
+
+    def _place(self, t_s: float) -> tuple[float, float]:
+        slot = min(int(t_s // GRID_S), len(self._power) - 1)
+        share = t_s / GRID_S - slot
+        x_m, y_m = self.year.x_m, self.year.y_m
+        return (
+            float(x_m[slot] + share * (x_m[slot + 1] - x_m[slot])),
+            float(y_m[slot] + share * (y_m[slot + 1] - y_m[slot])),
+        )
+
     def activity(self) -> float:
         """Of the animal, now."""
         return float(self.year.activity[min(int(self.t_s // GRID_S), len(self._power) - 1)])

@@ -6,7 +6,7 @@ again, sleep. Records are only counted; frames are answered when a station is in
 
 from dataclasses import dataclass
 
-from firmware import energy, learning, link, motion, schedule
+from firmware import energy, learning, link, motion, rota, schedule
 from firmware.block import State
 from firmware.board import Costs
 from firmware.config import Settings
@@ -95,11 +95,11 @@ class Ours:
         self._note()
         self._feel(now_s)
         self._measured_uj = measured_uj = self._measure(now_s)
-        if schedule.activity_at_s(state, settings, now_s) <= now_s:
+        if rota.activity_at_s(state, settings, now_s) <= now_s:
             motion.take_interval(state)
             state.activity_uj, state.activity_at_s = 0, now_s
             self._record(now_s)
-        if schedule.status_at_s(state, settings, now_s) <= now_s:
+        if rota.status_at_s(state, settings, now_s) <= now_s:
             state.status_at_s = now_s
             self._record(now_s)
         before_uj = state.spent_uj
@@ -155,6 +155,7 @@ class Ours:
             self._frame_uj(region.MAX_PHY_BYTES[self.state.sf]) + self._answer_uj(),
             now_s,
             self._aid_uj(),
+            0,
         )
 
     def _frame_uj(self, count: int) -> int:
@@ -204,7 +205,7 @@ class Ours:
         heard = fixed and (decision.renews or knows <= energy.STALE)
         now_s = life.now_s
         if fixed:
-            schedule.take_fix(state, decision, now_s)
+            schedule.take_fix(state, decision, now_s, round(life.gone_m()))
         schedule.end_fix(state, costs, self.settings, decision, knows, now_s, on_ms, fixed, heard)
         learning.learn_search(state, costs, kind, before_uv, after_uv, on_ms, fixed, long_read)
         if fixed:

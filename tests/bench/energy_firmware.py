@@ -29,7 +29,7 @@ settings, costs = config.load(desk.memory), desk.costs
 now_s = desk.now_s()
 times = []
 for n in range(400):
-    seen = schedule.Seen(now_s + n, True, 71000000, 2, now_s - 4000, False, 60000, 0, 0)
+    seen = schedule.Seen(now_s + n, True, 71000000, 2, now_s - 4000, False, 60000, 0, 0, 0)
     gc.collect()
     begun = time.ticks_us()
     for _ in range(5):

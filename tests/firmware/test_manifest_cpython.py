@@ -1,4 +1,4 @@
-"""What is frozen into a board is all its program imports: a module left out is a dead collar."""
+"""What is frozen into a board is all its program imports; and the README's map shows all of it."""
 
 import ast
 from collections.abc import Iterator
@@ -62,3 +62,9 @@ def test_everything_the_program_imports_is_frozen(folder):
     listed = frozen(FIRMWARE / folder / "manifest.py")
     assert needed(str(start)) - listed - {str(start)} == set()
     assert {name for name in listed if not (FIRMWARE / name).is_file()} == set()
+
+
+def test_the_map_in_the_readme_names_every_module():
+    told = (FIRMWARE / "README.md").read_text()
+    names = {path.stem for path in FIRMWARE.glob("*.py")} - {"__init__"}
+    assert {name for name in names if f"`{name}`" not in told} == set()

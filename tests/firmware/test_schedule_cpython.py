@@ -1,4 +1,4 @@
-from firmware import energy, schedule
+from firmware import due, energy, groups, rota, schedule
 from firmware.block import State
 from firmware.boards._costs_collar_l476 import COSTS
 from firmware.config import Settings
@@ -24,8 +24,18 @@ def state(**values):
 def seen(now_s=NOW + 60, known=True, energy_uj=TARGET_UJ, waiting=0, oldest_at_s=NOW, **more):
     urgent, frame_uj = more.get("urgent", False), more.get("frame_uj", 60000)
     free_at_s, aid_uj = more.get("free_at_s", 0), more.get("aid_uj", 0)
+    hello_at_s = more.get("hello_at_s", 0)
     return schedule.Seen(
-        now_s, known, energy_uj, waiting, oldest_at_s, urgent, frame_uj, free_at_s, aid_uj
+        now_s,
+        known,
+        energy_uj,
+        waiting,
+        oldest_at_s,
+        urgent,
+        frame_uj,
+        free_at_s,
+        aid_uj,
+        hello_at_s,
     )
 
 
@@ -41,7 +51,7 @@ def fix(block, now_s, seconds, **what):
     end_s, on_ms = now_s + seconds, seconds * 1000
     knows = decision.knows
     heard = decision.renews or knows <= energy.STALE
-    schedule.take_fix(block, decision, end_s)
+    schedule.take_fix(block, decision, end_s, 0)
     schedule.end_fix(block, COSTS, Settings(), decision, knows, end_s, on_ms, True, heard)
     return decision
 
@@ -49,7 +59,7 @@ def fix(block, now_s, seconds, **what):
 def test_a_collar_that_never_tried_tries_at_once():
     decision = decide(State(), known=False)
     assert (decision.task, decision.knows) == (schedule.TASK_FIX, energy.COLD)
-    assert decide(State()).reason == schedule.REASON_FIRST
+    assert decide(State()).reason == due.REASON_FIRST
 
 
 def test_an_attempt_in_the_future_is_a_wrong_clock():
@@ -64,40 +74,52 @@ def test_a_poor_and_still_collar_sleeps():
 
 def test_a_full_purse_opens_a_group():
     decision = decide(state(purse_uj=9000000))
-    assert (decision.task, decision.reason) == (schedule.TASK_FIX, schedule.REASON_MOTION)
+    assert (decision.task, decision.reason) == (schedule.TASK_FIX, due.REASON_MOTION)
     assert decision.opens
 
 
 def test_motion_opens_a_group_with_less_in_the_purse():
-    half = {"purse_uj": 700000, "looks_since": 10}
-    assert decide(state(**half), now_s=NOW + 1800).task == schedule.TASK_SLEEP
-    moving = state(moved_since=10, **half)
-    assert decide(moving, now_s=NOW + 1800).task == schedule.TASK_FIX
+    some = {"purse_uj": 7000000, "walk": [1000000, 144000, 1440]}  # 100 mg on the mean
+    assert decide(state(motion_since=100, **some), now_s=NOW + 1800).task == schedule.TASK_SLEEP
+    moving = state(motion_since=300000, **some)
+    assert decide(moving, now_s=NOW + 1800).reason == due.REASON_MOTION
 
 
-def test_a_group_goes_on_every_half_hour_until_its_data_are_old():
+def test_a_group_goes_on_every_half_hour_and_then_with_new_ephemerides():
     block = state(purse_uj=9000000)
     fix(block, NOW + 1800, 40)
-    reasons = [fix(block, NOW + 1850 * n, 2).reason for n in range(2, 2 + block.group_left)]
-    assert len(reasons) >= 3
-    assert set(reasons) == {schedule.REASON_GROUP}
+    decisions = [fix(block, NOW + 1850 * n, 2) for n in range(2, 2 + block.group_left)]
+    renewing = [number for number, one in enumerate(decisions, 2) if one.renews]
+    assert {one.reason for one in decisions} == {due.REASON_GROUP}
+    assert len(renewing) >= 2
+    assert renewing[0] > 4
     assert block.group_left == 0
 
 
-def test_a_group_that_can_be_paid_goes_on_with_new_ephemerides_not_from_cold():
-    for purse_uj, goes_on in ((0, True), (-9000000, False)):
-        block = state(data_at_s=NOW - 7200, fix_at_s=NOW, tried_at_s=NOW, purse_uj=purse_uj)
-        decision = decide(block, now_s=NOW + 1800)
-        assert (decision.task == schedule.TASK_FIX) == decision.renews == goes_on
+def running(data_at_s=NOW - 7200, group_left=16):
+    """A collar whose chain of groups is to go on with new ephemerides."""
+    young = {"data_at_s": data_at_s, "group_left": group_left}
+    return state(purse_uj=0, fix_at_s=NOW, tried_at_s=NOW, **young)
+
+
+def test_a_chain_goes_on_with_new_ephemerides_not_from_cold():
+    assert decide(running(), now_s=NOW + 1800).renews
+    assert decide(running(group_left=0), now_s=NOW + 1800).task == schedule.TASK_SLEEP
+
+
+def test_a_group_too_old_to_go_on_cheaply_renews_or_ends():
+    old = NOW - 12000
+    assert decide(running(old), now_s=NOW + 1800).renews
+    assert not decide(running(old, 3), now_s=NOW + 1800).renews
 
 
 def test_a_renewing_fix_that_heard_nothing_new_leaves_the_data_old():
     for heard, known in ((True, energy.OWN), (False, energy.STALE)):
-        block = state(data_at_s=NOW - 7200, fix_at_s=NOW, tried_at_s=NOW, purse_uj=0)
+        block = running()
         decision = decide(block, now_s=NOW + 1800)
         end_s = NOW + 1830
         schedule.begin_fix(block, NOW + 1800)
-        schedule.take_fix(block, decision, end_s)
+        schedule.take_fix(block, decision, NOW + 1810, 0)
         schedule.end_fix(
             block, COSTS, Settings(), decision, decision.knows, end_s, 30000, True, heard
         )
@@ -110,29 +132,62 @@ def test_an_animal_that_lies_is_looked_at_more_often_until_rest_is_known():
     assert decide(state(rest_ss=1, standby_pw=3000000, **poor)).wake_s > 18000
 
 
+def group(block, now_s=NOW, budget_uj=2000000, aid_uj=0, **settings):
+    return groups.best_group(block, COSTS, Settings(**settings), now_s, budget_uj, aid_uj)
+
+
 def test_a_group_ends_where_the_next_fix_is_dearer_than_its_average():
     cheap, dear = State(), State()
     cheap.fix_at_s = dear.fix_at_s = 1
     dear.search_uj[energy.OWN + 1] = dear.search_uj[energy.OWN + 2] = 3000000
-    groups = [schedule.best_group(one, COSTS, Settings(), NOW, 0) for one in (cheap, dear)]
-    assert groups[0].count > 2 == groups[1].count
+    assert group(cheap).size > 2 == group(dear).size
+
+
+def test_fixes_come_one_by_one_where_that_costs_little_more():
+    poor, rich = (group(State(), budget_uj=uj, aid_uj=90000) for uj in (1000000, 40000000))
+    assert poor.size > 1 == rich.size
+    assert group(State(), budget_uj=1000000, aid_uj=90000, spread_permille=9000).size == 1
+
+
+def test_a_fix_with_young_ephemerides_is_due_sooner_than_an_opening():
+    walk = {"walk": [1000000, 144000, 1440], "motion_since": 4000, "fix_at_s": NOW - 3600}
+    walk["income_uj"] = 20000000
+    young, old = (state(data_at_s=NOW - s, **walk) for s in (1800, 36000))
+    alone = Settings(spread_permille=9000)
+    now = seen(now_s=NOW + 1800)
+    first, second = (schedule.decide(one, COSTS, alone, now) for one in (young, old))
+    assert (first.task, first.opens) == (schedule.TASK_FIX, False)
+    assert second.task == schedule.TASK_SLEEP
 
 
 def test_the_backbone_stays_on_its_grid_whatever_moves():
-    block = state(moved_since=5, looks_since=5)
+    block = state(motion_since=100000, walk=[1000000, 144000, 1440])
     midnight = NOW + DAY
     decision = decide(block, now_s=midnight - 7200)
     assert decision.wake_s <= 7200 or decision.task == schedule.TASK_FIX
-    due = schedule.decide(state(), COSTS, Settings(grid_h=24), seen(now_s=midnight + 5))
-    assert (due.task, due.reason) == (schedule.TASK_FIX, schedule.REASON_BACKBONE)
+    on_time = schedule.decide(state(), COSTS, Settings(grid_h=24), seen(now_s=midnight + 5))
+    assert (on_time.task, on_time.reason) == (schedule.TASK_FIX, due.REASON_BACKBONE)
 
 
 def test_the_backbones_grid_takes_half_of_the_budget():
     block = state(grid_h=0)
     decide(block)
-    group = schedule.best_group(block, COSTS, Settings(), NOW, 0)
     budget_uj = energy.budget_uj_per_day(block, COSTS, Settings(), TARGET_UJ)
-    assert budget_uj // 4 < group.cost_uj * 24 // block.grid_h <= budget_uj // 2
+    found = group(block, budget_uj=budget_uj)
+    cost_uj = found.cost_uj // found.chain
+    assert budget_uj // 4 < cost_uj * 24 // block.grid_h <= budget_uj // 2
+
+
+def test_an_inventory_is_told_when_nothing_else_is_to_do():
+    def calm(**values):
+        return state(sent_at_s=NOW - 9 * DAY, **values)
+
+    assert decide(calm(), hello_at_s=NOW).task == schedule.TASK_LISTEN
+    assert decide(calm(), hello_at_s=NOW, waiting=8).task == schedule.TASK_SEND
+    assert decide(calm(purse_uj=9000000), hello_at_s=NOW).task == schedule.TASK_FIX
+    assert decide(calm(), hello_at_s=NOW, energy_uj=20000000).task == schedule.TASK_SLEEP
+    assert decide(calm(), hello_at_s=NOW + 360).wake_s == 300
+    assert decide(calm(send_after_s=NOW + 360), hello_at_s=NOW).wake_s == 300
 
 
 def test_a_failed_search_backs_off_doubling():
@@ -149,14 +204,14 @@ def test_a_failed_search_backs_off_doubling():
 
 def test_dead_animals_are_located_every_half_hour():
     block = state(mortal=1, alarm_fixes=12)
-    assert decide(block).reason == schedule.REASON_MORTALITY
+    assert decide(block).reason == due.REASON_MORTALITY
     fix(block, NOW + 60, 30)
     assert block.alarm_fixes == 11
 
 
 def test_a_station_can_ask_for_a_fix():
     block = state(locate=1)
-    assert fix(block, NOW + 60, 30).reason == schedule.REASON_COMMAND
+    assert fix(block, NOW + 60, 30).reason == due.REASON_COMMAND
     assert block.locate == 0
 
 
@@ -172,34 +227,32 @@ def fail(block, now_s):
 
 def test_a_fix_asked_for_is_tried_at_once_and_then_backs_off():
     block = state(locate=1, failed_in_row=5)
-    assert fail(block, NOW + 60).reason == schedule.REASON_COMMAND
+    assert fail(block, NOW + 60).reason == due.REASON_COMMAND
     assert decide(block, now_s=NOW + 70).wake_s > 1800
-    assert fail(block, NOW + 60 + 21600).reason == schedule.REASON_COMMAND
+    assert fail(block, NOW + 60 + 21600).reason == due.REASON_COMMAND
 
 
 def test_a_dead_animal_under_a_closed_sky_is_not_searched_for_ever():
     block, now_s = state(mortal=1, alarm_fixes=12), NOW + 60
     for _ in range(12):
-        assert fail(block, now_s).reason == schedule.REASON_MORTALITY
+        assert fail(block, now_s).reason == due.REASON_MORTALITY
         now_s += 21600
     assert block.alarm_fixes == 0
 
 
 def test_a_renewal_in_vain_is_not_tried_again_for_some_groups():
-    block = state(data_at_s=NOW - 7200, fix_at_s=NOW, tried_at_s=NOW, purse_uj=0)
+    block = running()
     decision = decide(block, now_s=NOW + 1800)
     assert decision.renews
     end_s, knows = NOW + 1840, decision.knows
-    schedule.take_fix(block, decision, end_s)
+    schedule.take_fix(block, decision, end_s, 0)
     schedule.end_fix(block, COSTS, Settings(), decision, knows, end_s, 40000, True, False)
-    block.purse_uj = 0
-    assert not schedule.best_group(block, COSTS, Settings(), NOW + 3600, 0).renews
+    assert group(block).chain == 1
     opening = decide(state(purse_uj=9000000), now_s=NOW + 1800)
     assert opening.opens
     for _ in range(4):
         schedule.end_fix(block, COSTS, Settings(), opening, energy.STALE, end_s, 40000, True, True)
-    block.group_left = block.purse_uj = 0
-    assert schedule.best_group(block, COSTS, Settings(), NOW + 7200, 0).renews
+    assert group(block).chain > 1
 
 
 def test_a_fence_watch_of_a_clock_that_was_wrong_does_not_last():
@@ -228,7 +281,7 @@ def test_an_aided_group_goes_on_with_the_stations_ephemerides():
     schedule.end_aid(block, NOW + 1802, 100000, True)
     known = energy.knows(block, NOW + 1802)
     assert known == energy.AIDED
-    schedule.take_fix(block, decision, NOW + 1810)
+    schedule.take_fix(block, decision, NOW + 1810, 0)
     schedule.end_fix(block, COSTS, Settings(), decision, known, NOW + 1810, 6000, True, False)
     later = fix(block, NOW + 3700, 3, aid_uj=100000)
     assert (later.knows, later.aid) == (energy.OWN, False)
@@ -245,7 +298,7 @@ def test_enough_records_are_sent_at_once():
 def test_few_records_wait_until_the_oldest_is_twelve_hours_old():
     def at_s(oldest_at_s):
         few = seen(waiting=3, oldest_at_s=oldest_at_s)
-        return schedule.send_at_s(state(sent_at_s=0), Settings(), few, 9000000)
+        return rota.send_at_s(state(sent_at_s=0), Settings(), few, 9000000)
 
     assert at_s(NOW - 3600) == NOW + 11 * 3600
     assert at_s(NOW - DAY) == NOW + 60
@@ -255,7 +308,7 @@ def test_few_records_wait_until_the_oldest_is_twelve_hours_old():
 def test_a_small_budget_makes_frames_rare():
     few = seen(waiting=3, oldest_at_s=NOW - DAY)
     block = state(sent_at_s=NOW - DAY)
-    assert schedule.send_at_s(block, Settings(), few, 200000) > NOW + DAY
+    assert rota.send_at_s(block, Settings(), few, 200000) > NOW + DAY
 
 
 def test_a_collar_nobody_has_answered_sends_its_first_record():
@@ -282,7 +335,7 @@ def test_an_alarm_does_not_wait_for_the_clock():
 
 
 def test_without_a_clock_the_search_backs_off_to_six_hours():
-    waits = [schedule.search_again_s(n, 21600) for n in range(12)]
+    waits = [due.search_again_s(n, 21600) for n in range(12)]
     assert waits[:4] == [300, 300, 600, 1200]
     assert waits[-1] == 21600
 
@@ -292,15 +345,15 @@ def test_a_poor_collar_thins_its_regular_records():
     for block in (poor, rich):
         decide(block)
     assert (poor.thin, rich.thin) == (4, 0)
-    gaps_s = [schedule.status_at_s(one, Settings(), NOW) - NOW for one in (poor, rich)]
+    gaps_s = [rota.status_at_s(one, Settings(), NOW) - NOW for one in (poor, rich)]
     assert gaps_s == [4 * DAY, DAY]
-    assert schedule.activity_at_s(poor, Settings(), NOW) - NOW == 4 * DAY
+    assert rota.activity_at_s(poor, Settings(), NOW) - NOW == 4 * DAY
 
 
 def test_status_is_due_daily():
     late = state(status_at_s=NOW - 3600)
-    assert schedule.status_at_s(state(status_at_s=0), Settings(), NOW) == NOW
-    assert schedule.status_at_s(late, Settings(), NOW) == NOW - 3600 + DAY
+    assert rota.status_at_s(state(status_at_s=0), Settings(), NOW) == NOW
+    assert rota.status_at_s(late, Settings(), NOW) == NOW - 3600 + DAY
 
 
 def test_looking_costs_a_hundredth_of_the_budget_at_most():

@@ -121,7 +121,7 @@ def test_a_missing_accelerometer_is_noted_once_and_kills_nobody():
     live(on, 4)
     assert [record.code for record in records(on, Health)] == [4]
     assert records(on, Alarm) == []
-    assert remembered(on).fixes > 10
+    assert remembered(on).fixes > 5
 
 
 def test_a_receiver_that_never_answers_is_noted_once_and_backs_off():
@@ -173,7 +173,7 @@ def test_a_memory_full_of_noise_still_wakes_and_waits_for_a_new_key():
     assert on.wakes(8).count(schedule.TASK_FIX) == 0
     state.write_identity(on.memory, COLLAR, EPOCH, KEY)
     live(on, 2)
-    assert remembered(on).fixes > 3
+    assert remembered(on).fixes > 2
     assert len(on.station.records) > 3
 
 
@@ -341,7 +341,7 @@ def test_leaving_a_fence_is_an_alarm_and_coming_back_another():
     config.apply(on.memory, square)
     for shift_e7 in (0, 30000000, 0):
         on.sky = lambda now_s, since_s, e7=shift_e7: pvt(now_s, 466000000 + e7, 102000000)
-        live(on, 1)
+        live(on, 2)
     assert [(one.alarm, one.number) for one in records(on, Alarm)] == [(3, 0), (4, 0)]
 
 
