@@ -47,16 +47,24 @@ class DeliveryFailed(Exception):
     """The other side did not take it; the text says why, without any secret."""
 
 
-def deliver_next(connection: Connection[Any], mail: Mail | None, now: datetime) -> bool:
-    """Try the delivery that waits longest; returns whether there was one.
+def receivers_due(connection: Connection[Any]) -> list[int]:
+    """Numbers of those who are to be told of something."""
+    return [number for (number,) in connection.execute(query("receivers_due"))]
+
+
+def deliver_next(
+    connection: Connection[Any], receiver: int, mail: Mail | None, now: datetime
+) -> bool:
+    """Try what a receiver waits for longest; returns whether there was something.
 
     Args:
-        connection: idle; the row is locked while its delivery is tried.
+        connection: idle, autocommit; no transaction is open while the other side is spoken to.
+        receiver: one of `receivers_due`, to whom nobody else delivers.
         mail: None: e-mail cannot be sent, and says so in the delivery.
         now: the time of signatures.
     """
-    with connection.transaction(), connection.cursor(row_factory=namedtuple_row) as cursor:
-        row: Any = cursor.execute(query("next_delivery")).fetchone()
+    with connection.cursor(row_factory=namedtuple_row) as cursor:
+        row: Any = cursor.execute(query("next_delivery"), {"receiver": receiver}).fetchone()
         if row is None:
             return False
         try:
@@ -106,11 +114,9 @@ def _wait(attempts: int) -> timedelta | None:
 
 
 def _deliver(row: Any, mail: Mail | None, now: datetime) -> None:
-    channels = row.deliver or []
-    number = int(row.channel)
-    if number >= len(channels):
+    channel = row.receiver
+    if channel is None:
         raise DeliveryFailed("the rule has no such channel any more")
-    channel = channels[number]
     if channel.get("kind") == "webhook":
         _post(channel, message(row), now)
     elif mail is None:

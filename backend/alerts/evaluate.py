@@ -112,8 +112,8 @@ def _add(
         return 0
     ended = _time(episode.ended_s)
     if ended is None or ended > now - TELL_WITHIN:
-        for number in range(len(rule.deliver)):
-            connection.execute(query("add_delivery"), {"alert": alert, "channel": str(number)})
+        values = {"alert": alert, "rule": rule.alert_rule}
+        connection.execute(query("add_deliveries"), values)
         connection.execute(query("tell_alert"), {"alert": alert})
     return 1
 

@@ -80,7 +80,9 @@ class AlertRule(Answer):
 class Delivery(Answer):
     """Whether an alert was told to a channel of its rule."""
 
-    channel: str = Field(description="Place in the rule's list, from 0")
+    channel: str = Field(
+        description="Which of the rule's: MD5 of its kind, a blank, and its address"
+    )
     attempts: int
     delivered_at: Utc | None
     error: Text | None

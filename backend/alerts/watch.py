@@ -8,15 +8,16 @@ from typing import Any
 
 import psycopg
 
-from backend.alerts.deliver import Mail, deliver_next
+from backend.alerts.deliver import Mail, deliver_next, receivers_due
 from backend.alerts.evaluate import evaluate
-from backend.worker import Worker
+from backend.worker import Crew, Worker
 
+_LOCK = 0x74656C6C  # first half of the advisory locks of receivers
 _OF_TIME_S = 300.0  # how often to look at what time brings about
 
 
 def workers(dsn: str, mail: Mail | None) -> list[Worker]:
-    """One that evaluates on arrival, one that delivers."""
+    """One that evaluates on arrival, and those that deliver: a thread for each receiver."""
     looked = -_OF_TIME_S
 
     def look(connection: psycopg.Connection[Any]) -> bool:
@@ -26,10 +27,10 @@ def workers(dsn: str, mail: Mail | None) -> list[Worker]:
             looked = time.monotonic()
         return False
 
-    def deliver(connection: psycopg.Connection[Any]) -> bool:
-        return deliver_next(connection, mail, datetime.now(UTC))
+    def deliver(connection: psycopg.Connection[Any], receiver: int) -> bool:
+        return deliver_next(connection, receiver, mail, datetime.now(UTC))
 
     return [
         Worker(dsn, "alerts", "capra_arrival", look),
-        Worker(dsn, "deliveries", "capra_alert", deliver),
+        Crew(dsn, "deliveries", "capra_alert", _LOCK, receivers_due, deliver),
     ]

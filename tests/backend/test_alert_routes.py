@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ import psycopg
 import pytest
 from httpx import Client, Timeout
 
-from backend.alerts.deliver import Mail, deliver_next, signature
+from backend.alerts import watch as watching
+from backend.alerts.deliver import Mail, deliver_next, receivers_due, signature
 from backend.alerts.evaluate import evaluate
 from backend.db import ingest
 from tests.backend.factories import bearer, fix_row, key_for
@@ -204,8 +206,9 @@ def hook(*statuses: int) -> Iterator[tuple[str, Hook]]:
 
 def deliver_all(database_url: str, mail: Mail | None = None) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        while deliver_next(connection, mail, now()):
-            pass
+        for receiver in receivers_due(connection):
+            while deliver_next(connection, receiver, mail, now()):
+                pass
 
 
 def make_due(database_url: str) -> None:
@@ -228,6 +231,51 @@ def test_a_webhook_is_signed_tried_again_and_told_once(
     assert headers["Capra-Signature"] == signature(SECRET, at_s, body)
     told = json.loads(body)
     assert (told["kind"], told["animal"], told["fixes"]) == ("fence", "Alva", ["1-0-1", "1-0-2"])
+
+
+def test_a_receiver_that_is_slow_holds_up_no_other(
+    own_study: tuple[int, int], migrated_url: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute, hook(204) as (url, kept):
+        silent = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        channels = [{"kind": "webhook", "url": one, "secret": SECRET} for one in (silent, url)]
+        _rule(migrated_url, own_study, *channels)
+        leave(migrated_url)
+        workers = watching.workers(migrated_url, None)
+        for worker in workers:
+            worker.start()
+        try:
+            while not kept.taken:
+                time.sleep(0.01)
+        finally:
+            mute.accept()[0].close()
+            for worker in workers:
+                worker.close()
+    assert told_of(migrated_url) == [(0, True), (1, False)]
+
+
+def test_a_delivery_keeps_its_channel_when_the_list_changes(
+    own_study: tuple[int, int], migrated_url: str
+) -> None:
+    with hook(204) as (url, kept):
+        gone = {"kind": "email", "to": "warden@example.org"}
+        here = {"kind": "webhook", "url": url, "secret": SECRET}
+        _rule(migrated_url, own_study, gone, here)
+        leave(migrated_url)
+        with psycopg.connect(migrated_url, autocommit=True) as connection:
+            connection.execute("update alert_rule set deliver = deliver - 0")
+        deliver_all(migrated_url)
+    assert len(kept.taken) == 1
+    assert told_of(migrated_url) == [(0, True), (1, False)]
+
+
+def told_of(database_url: str) -> list[tuple[int, bool]]:
+    """Of each delivery whether an error is noted, and whether it arrived."""
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "select (error is not null)::integer, delivered_at is not null from alert_delivery"
+        ).fetchall()
+    return sorted(found)
 
 
 def test_what_is_told_names_no_place(own_study: tuple[int, int], migrated_url: str) -> None:
@@ -269,7 +317,7 @@ def own_study(migrated_url: str) -> tuple[int, int]:
     return row
 
 
-def _rule(database_url: str, own_study: tuple[int, int], channel: dict[str, str]) -> None:
+def _rule(database_url: str, own_study: tuple[int, int], *channels: dict[str, str]) -> None:
     geometry = json.dumps({"type": "Polygon", "coordinates": SQUARE})
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
@@ -277,7 +325,7 @@ def _rule(database_url: str, own_study: tuple[int, int], channel: dict[str, str]
                           values ('park', %(study)s, %(geometry)s) returning fence)
             insert into alert_rule (kind, name, study, fence, deliver)
             select 'fence', 'leaves', %(study)s, fence, %(deliver)s from f""",
-            {"study": own_study[0], "geometry": geometry, "deliver": json.dumps([channel])},
+            {"study": own_study[0], "geometry": geometry, "deliver": json.dumps(channels)},
         )
 
 

@@ -1,5 +1,6 @@
 """Migrations: with and without TimescaleDB, several at once, and schema.sql as their sum."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Iterator
@@ -54,6 +55,72 @@ where not tgisinternal and relnamespace = 'public'::regnamespace and tgname <> '
 """
 
 
+ROWS = {
+    1: """
+insert into animal (name, taxon) values ('Alva', 'Capra ibex');
+insert into collar (collar, name) values (1, 'one');
+insert into deployment (collar, animal, during) values (1, 1, '[2026-01-01,)');
+insert into fix (collar, generation, record, recorded_at, lat, lon, reason)
+values (1, 0, 1, '2026-06-01', 46.66, 10.2, 0)
+""",
+    5: """
+insert into study (name) values ('Herd');
+insert into account (name) values ('warden');
+insert into alert_rule (kind, name, study, deliver)
+values ('silence', 'lost', 1, '[{"kind": "email", "to": "a@park.invalid"},
+    {"kind": "webhook", "url": "https://park.invalid", "secret": "s"},
+    {"kind": "email", "to": "a@park.invalid"}]');
+insert into alert (alert_rule, kind, began_at, identity) values (1, 'silence', now(), 'one');
+insert into alert_delivery (alert, channel) values (1, '0'), (1, '1'), (1, '2'), (1, '9')
+""",
+    9: "insert into imported_term (study, term) values (1, 'comments')",
+    11: """
+insert into forwarder (study, name, kind, address, token, role, batch, every_s)
+values (1, 'there', 'gundi', 'https://gundi.invalid', 'token', 'guest', 10, 60);
+insert into forward_mark (forwarder, collar, seen_as) values (1, 1, 'so');
+insert into forwarded (forwarder, collar, recorded_at, generation, record)
+values (1, 1, '2026-06-01', 0, 1)
+""",
+    12: """
+insert into analysis (kind, question, input_hash, animals, accounts)
+values ('home-range', '{}', 'hash', '{1}', '{1}');
+insert into overlap (animals, method, parameters, matrices, from_time, to_time, fixes,
+    software_version, input_hash)
+values ('{1,2}', 'kde', '{}', '{}', now(), now(), 9, '1', 'hash')
+""",
+    13: """
+insert into imported_header (study, terms) values (1, 'comments');
+insert into imported_event (collar, record, recorded_at, header, words)
+values (1000000, 1, '2026-06-01', 1, 'limps')
+""",
+}
+"""What a database holds, by the version that first can."""
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+KEPT = {
+    5: (
+        "select string_agg(channel, ' ' order by channel) from alert_delivery",
+        " ".join(sorted([md5("email a@park.invalid"), md5("webhook https://park.invalid"), "9"])),
+    ),
+    9: ("select term from imported_term", "comments"),
+    11: (
+        "select name || ' ' || seen_as || ' ' || record from forwarder"
+        " join forward_mark using (forwarder) join forwarded using (forwarder)",
+        "there so 1",
+    ),
+    12: (
+        "select kind || ' ' || method from analysis join overlap using (input_hash)",
+        "home-range kde",
+    ),
+    13: ("select told(header, words) ->> 'comments' from imported_event", "limps"),
+}
+"""What a question about it answers at last, from that version on."""
+
+
 def catalogue(dsn: str) -> set[tuple[object, ...]]:
     with psycopg.connect(dsn) as connection:
         connection.execute("create table if not exists migration ()")  # for the queries' sake
@@ -95,12 +162,9 @@ def test_every_earlier_version_comes_to_the_present(
     monkeypatch.setattr(migrate, "migrations", lambda: now[:version])
     migrate.migrate(database_url)
     with psycopg.connect(database_url) as connection:
-        connection.execute("insert into animal (name, taxon) values ('Alva', 'Capra ibex')")
-        connection.execute("insert into collar (collar, name) values (1, 'one')")
-        connection.execute(
-            "insert into fix (collar, generation, record, recorded_at, lat, lon, reason) "
-            "values (1, 0, 1, '2026-06-01', 46.66, 10.2, 0)"
-        )
+        for since, rows in ROWS.items():
+            if since <= version:
+                connection.execute(rows.encode())
     monkeypatch.setattr(migrate, "migrations", lambda: now)
     assert migrate.migrate(database_url) == NAMES[version:]
     with psycopg.connect(database_url) as connection:
@@ -108,6 +172,9 @@ def test_every_earlier_version_comes_to_the_present(
             'select collar, lat, visible(outlier) from seen_fix(\'[{"role": "admin"}]\')'
         )
         assert seen.fetchall() == [(1, 46.66, True)]
+        for since, (query, answer) in KEPT.items():
+            if since <= version:
+                assert connection.execute(query.encode()).fetchall() == [(answer,)]
 
 
 def test_what_imported_rows_said_is_kept_in_words(

@@ -193,8 +193,11 @@ update alert set ended_at = %(ended_at)s where alert = %(alert)s and ended_at is
 -- name: withdraw_alert
 update alert set withdrawn_at = now() where alert = %(alert)s
 
--- name: add_delivery
-insert into alert_delivery (alert, channel) values (%(alert)s, %(channel)s)
+-- name: add_deliveries
+insert into alert_delivery (alert, channel)
+select %(alert)s, channel_key(channel)
+from alert_rule, jsonb_array_elements(deliver) as channel
+where alert_rule = %(rule)s
 on conflict do nothing
 
 -- name: tell_alert
@@ -203,8 +206,19 @@ select pg_notify('capra_alert', %(alert)s::text)
 -- name: unwatchable
 select unwatchable(%(viewer)s, %(kind)s, %(study)s, %(animals)s)
 
+-- name: receivers_due
+-- Who waits longest first, by alert_delivery_due.
+select hashtext(channel) as receiver
+from alert_delivery
+where delivered_at is null and next_try_at <= now()
+group by receiver
+order by min(next_try_at)
+
 -- name: next_delivery
-select coalesce(halted(r), false) as halted, d.alert, d.channel, d.attempts, r.deliver, a.kind, a.began_at, a.ended_at, a.details,
+-- The channel as the rule has it now; null: not any more.
+select coalesce(halted(r), false) as halted, d.alert, d.channel, d.attempts,
+    (select c from jsonb_array_elements(r.deliver) c where channel_key(c) = d.channel limit 1) as receiver,
+    a.kind, a.began_at, a.ended_at, a.details,
     a.fixes, a.collar, a.animal, a.station, a.withdrawn_at, r.name as rule, n.name as animal_name,
     s.name as study
 from alert_delivery d
@@ -212,10 +226,9 @@ join alert a using (alert)
 left join alert_rule r using (alert_rule)
 left join animal n on n.animal = a.animal
 left join study s on s.study = a.study
-where d.delivered_at is null and d.next_try_at <= now()
+where d.delivered_at is null and d.next_try_at <= now() and hashtext(d.channel) = %(receiver)s
 order by d.next_try_at
 limit 1
-for update of d skip locked
 
 -- name: mark_delivery
 update alert_delivery
