@@ -29,6 +29,7 @@ _DAY_S = 86400
 _STATION_SHIFT = 20  # a downlink counter is the station's number and its count
 _HELLO_EVERY_S = 7 * _DAY_S
 _TELL_EVERY_S = _DAY_S
+_ARMED_EVERY_S = 3600
 HIBERNATE_MAX_S = 400 * _DAY_S
 _GAPS = 24  # most ranges that are told
 
@@ -127,16 +128,20 @@ def _drop_off(argument: int, now_s: int, state: "State", board: "Board") -> int:
     return hello.RESULT_DONE
 
 
-def hello_due(state: "State", now_s: int) -> bool:
-    """Return whether the next frame should be an inventory.
+def hello_at_s(state: "State", now_s: int) -> int:
+    """Return when the next inventory is due, whose window is open for orders; 0 for never.
 
     In contact with a station only: once a week; after an order at once, and as long as no station
-    knows its result once a day.
+    knows its result once a day; every hour while drop-off is armed and may be fired.
     """
     if not state.answered or state.misses:
-        return False
+        return 0
     every_s = _HELLO_EVERY_S if state.order_told else _TELL_EVERY_S
-    return not 0 <= now_s - state.hello_at_s < every_s
+    if state.arm_at_s and 0 <= now_s - state.arm_at_s <= command.ARMED_S:
+        every_s = _ARMED_EVERY_S
+    if not 0 <= now_s - state.hello_at_s < every_s:
+        return now_s
+    return state.hello_at_s + every_s
 
 
 def inventory(state: "State", log: "Log", now_s: int, room: int) -> bytes:

@@ -142,9 +142,9 @@ def test_next_key_is_put_in_force_by_its_epoch():
 def test_result_is_told_at_once():
     collar = Collar()
     collar.state.answered, collar.state.order_told, collar.state.hello_at_s = 1, 1, NOW - 60
-    assert not orders.hello_due(collar.state, NOW)
+    assert orders.hello_at_s(collar.state, NOW) == NOW - 60 + 7 * 86400
     collar.command(1, command.LOCATE)
-    assert orders.hello_due(collar.state, NOW)
+    assert orders.hello_at_s(collar.state, NOW) == NOW
 
 
 def test_unknown_command_is_told():
@@ -161,12 +161,15 @@ def test_inventory_tells_of_log_and_order():
 
 def test_inventory_is_due_in_contact_and_daily_while_a_result_is_not_told():
     state = State()
-    assert not orders.hello_due(state, NOW)
+    assert orders.hello_at_s(state, NOW) == 0
     state.answered = 1
-    assert orders.hello_due(state, NOW)
+    assert orders.hello_at_s(state, NOW) == NOW
     state.hello_at_s = NOW
-    assert not orders.hello_due(state, NOW + 2 * 86400)
+    assert orders.hello_at_s(state, NOW + 2 * 86400) == NOW + 7 * 86400
     state.order_told = 0
-    assert orders.hello_due(state, NOW + 2 * 86400)
+    assert orders.hello_at_s(state, NOW + 3600) == NOW + 86400
+    assert orders.hello_at_s(state, NOW + 2 * 86400) == NOW + 2 * 86400
+    state.arm_at_s = NOW
+    assert orders.hello_at_s(state, NOW + 60) == NOW + 3600
     state.misses = 1
-    assert not orders.hello_due(state, NOW + 2 * 86400)
+    assert orders.hello_at_s(state, NOW + 2 * 86400) == 0
