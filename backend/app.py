@@ -15,7 +15,7 @@ from backend.alerts import watch
 from backend.alerts.bulletin import Bulletin
 from backend.alerts.deliver import Mail
 from backend.audit import AuditLog
-from backend.compat import direct_read, earthranger, sensors
+from backend.compat import direct_read, earthranger, sensors, tracking_export
 from backend.conditional import Conditional
 from backend.db import embedded
 from backend.db.pool import open_pool
@@ -137,7 +137,7 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         api.include_router(module.router)
     app.include_router(api)
-    for module in (ogc, sensors, earthranger, direct_read):
+    for module in (ogc, sensors, earthranger, tracking_export, direct_read):
         app.include_router(module.router)
     page.add_page(app, settings)
     problems.add_handlers(app)

@@ -7,62 +7,26 @@ As `ERClient` and `AsyncERClient` ask for it. Positions are as the location poli
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from psycopg import Connection
-from pydantic import BaseModel, ConfigDict, Field
 
 from backend import deps, fix_columns
 from backend.auth import Principal, Viewer
-from backend.compat.identity import from_uuid, of_fix, to_uuid
+from backend.compat import earthranger_forms as forms
+from backend.compat.earthranger_asked import NUMBERED_MAX, Asked, Wanted
+from backend.compat.identity import from_uuid, to_uuid
+from backend.db.queries import query
 from backend.deps import Database
 from backend.errors import BadRequest, NotFound, Unauthenticated
-from backend.fix_columns import EPOCH, POSTGRES_EPOCH_US
-from backend.params import LIMIT_MAX, Time, format_time, parse_cursor
+from backend.params import LIMIT_MAX, format_time, parse_cursor
 
 router = APIRouter(prefix="/api/v1.0", include_in_schema=False)
 
 _AFTER = re.compile(r"after-(\d{1,10})", re.ASCII)
 _PAGE = "1, or the page out of a next link"
-_AUTOMATIC, _MANUAL = 2, 1
-"""Bits of `exclusion_flags`"""
-
-
-class Asked(BaseModel):
-    """Parameters of their reads; others are of no meaning here."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    subject_id: str | None = None
-    source_id: str | None = None
-    subject_group: str | None = None
-    subjects: str | None = None
-    sources: str | None = None
-    since: Time | None = None
-    until: Time | None = None
-    filter: str = Field(default="0", pattern=r"^(null|\d{1,2})$")
-    include_details: bool = False
-    page_size: int = Field(default=100, ge=1)
-    page: str | None = Field(default=None, max_length=100)
-
-    @property
-    def rows(self) -> int:
-        """How many on a page."""
-        return min(self.page_size, LIMIT_MAX)
-
-    @property
-    def period(self) -> dict[str, datetime | None]:
-        """Both ends belong to it."""
-        until = self.until
-        if until is not None and until.year < 9999:  # else there is no later one
-            until += timedelta(microseconds=1)
-        return {"from_time": self.since, "to_time": until}
-
-
-Wanted = Annotated[Asked, Query()]
 
 
 def _get(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -74,21 +38,10 @@ def _get(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return add
 
 
-def _told(data: Any) -> dict[str, Any]:
-    """As EarthRanger wraps its answers."""
-    return {"data": data, "status": {"code": 200, "message": "OK"}}
-
-
-def _page(results: Sequence[Any], request: Request, onward: str | None) -> dict[str, Any]:
-    """A page of a list; the clients take its next `page` out of the link."""
-    following = str(request.url.include_query_params(page=onward)) if onward else None
-    return _told({"next": following, "previous": None, "results": results})
-
-
 @_get("/status")
 def status(viewer: Viewer) -> Any:
     """That this answers."""
-    return _told({"version": "1.0"})
+    return forms.told({"version": "1.0"})
 
 
 @_get("/user/me")
@@ -97,14 +50,17 @@ def user(viewer: Viewer) -> Any:
     if viewer.account is None:
         raise Unauthenticated("this needs a key or a token")
     number = to_uuid("user", viewer.account)
-    return _told({"id": number, "username": viewer.actor, "is_active": True})
+    return forms.told({"id": number, "username": viewer.actor, "is_active": True})
 
 
 @_get("/subjects")
 def subjects(database: Database, request: Request, viewer: Viewer, wanted: Wanted) -> Any:
     """The animals of which anything may be seen, and where they were last."""
     study = from_uuid("group", wanted.subject_group) if wanted.subject_group else None
-    return _told(_subjects(database, request, viewer, study=study))
+    found = _subjects(database, request, viewer, study=study)
+    if wanted.number:
+        return forms.numbered(found, request, wanted.number, wanted.rows)
+    return forms.told(found)
 
 
 @_get("/subjectgroups")
@@ -116,26 +72,26 @@ def subject_groups(database: Database, request: Request, viewer: Viewer) -> Any:
         group = to_uuid("group", study["id"])
         members = [one for one in animals if one["subject_group"] == group]
         groups.append({"id": group, "name": study["name"], "subgroups": [], "subjects": members})
-    return _told(groups)
+    return forms.told(groups)
 
 
 @_get("/subject/{subject}")
 def subject(database: Database, request: Request, viewer: Viewer, subject: str) -> Any:
     """One animal."""
-    return _told(_subject(database, request, viewer, subject))
+    return forms.told(_subject(database, request, viewer, subject))
 
 
 @_get("/subject/{subject}/sources")
 def subject_sources(database: Database, request: Request, viewer: Viewer, subject: str) -> Any:
     """The collars that an animal wears or wore."""
     animal = from_uuid("subject", subject)
-    return _told(_sources(database, request, viewer, animal=animal)[0])
+    return forms.told(_sources(database, request, viewer, animal=animal)[0])
 
 
 @_get("/subject/{subject}/subjectsources")
 def subject_assignments(database: Database, viewer: Viewer, subject: str) -> Any:
     """When it wore which."""
-    return _told(_assignments(database, viewer, [from_uuid("subject", subject)], None))
+    return forms.told(_assignments(database, viewer, [from_uuid("subject", subject)], None))
 
 
 @_get("/subjectsources")
@@ -143,7 +99,7 @@ def assignments(database: Database, viewer: Viewer, wanted: Wanted) -> Any:
     """Who wore what when, of subjects and of sources."""
     animals = wanted.subjects and [from_uuid("subject", one) for one in wanted.subjects.split(",")]
     collars = wanted.sources and [from_uuid("source", one) for one in wanted.sources.split(",")]
-    return _told(_assignments(database, viewer, animals or None, collars or None))
+    return forms.told(_assignments(database, viewer, animals or None, collars or None))
 
 
 @_get("/subject/{subject}/tracks")
@@ -151,7 +107,7 @@ def subject_tracks(
     database: Database, request: Request, viewer: Viewer, subject: str, wanted: Wanted
 ) -> Any:
     """The newest 10,000 positions of an animal in a time, newest first; outliers left out."""
-    return _told(_tracks(database, request, viewer, wanted, subject, None))
+    return forms.told(_tracks(database, request, viewer, wanted, subject, None))
 
 
 @_get("/subject/{subject}/source/{source}/tracks")
@@ -160,25 +116,28 @@ def subject_source_tracks(
 ) -> Any:
     """The same of one of its collars."""
     collar = from_uuid("source", source)
-    return _told(_tracks(database, request, viewer, wanted, subject, collar))
+    return forms.told(_tracks(database, request, viewer, wanted, subject, collar))
 
 
 @_get("/sources")
 def sources(database: Database, request: Request, viewer: Viewer, wanted: Wanted) -> Any:
     """Collars of animals of which anything may be seen."""
+    if wanted.number:
+        found, _ = _sources(database, request, viewer, limit=NUMBERED_MAX)
+        return forms.numbered(found, request, wanted.number, wanted.rows)
     after = 0
-    if wanted.page not in (None, "1"):
-        if not (match := _AFTER.fullmatch(wanted.page or "")):
+    if wanted.page is not None:
+        if not (match := _AFTER.fullmatch(wanted.page)):
             raise BadRequest("page", wanted.page, _PAGE)
         after = int(match[1])
     found, onward = _sources(database, request, viewer, after=after, limit=wanted.rows)
-    return _page(found, request, onward)
+    return forms.page(found, request, onward)
 
 
 @_get("/source/{source}")
 def source(database: Database, request: Request, viewer: Viewer, source: str) -> Any:
     """One collar, by its id or the manufacturer's."""
-    return _told(_source(database, request, viewer, source))
+    return forms.told(_source(database, request, viewer, source))
 
 
 @_get("/source/{source}/subjects")
@@ -187,7 +146,9 @@ def source_subjects(database: Database, request: Request, viewer: Viewer, source
     collar = from_uuid("source", source)
     found = _assignments(database, viewer, None, [collar])
     worn_by = {one["subject"] for one in found}
-    return _told([one for one in _subjects(database, request, viewer) if one["id"] in worn_by])
+    return forms.told(
+        [one for one in _subjects(database, request, viewer) if one["id"] in worn_by]
+    )
 
 
 @_get("/sourceproviders")
@@ -199,7 +160,7 @@ def source_providers(database: Database, request: Request, viewer: Viewer) -> An
          "display_name": one["name"], "additional": {}}
         for one in studies
     ]  # fmt: skip
-    return _page(found, request, None)
+    return forms.page(found, request, None)
 
 
 @_get("/observations")
@@ -210,55 +171,44 @@ def observations(database: Database, request: Request, viewer: Viewer, wanted: W
         **wanted.period,
         "visible": None if wanted.filter == "null" else wanted.filter == "0",
         **dict.fromkeys(("west", "south", "east", "north")),
-        **fix_columns.after(_cursor(wanted.page)),
     }  # fmt: skip
     if wanted.subject_id is not None:
         values["animal"] = from_uuid("subject", wanted.subject_id)
     elif wanted.source_id is not None:
         values["collar"] = from_uuid("source", wanted.source_id)
+    if wanted.number:
+        return _numbered(database, request, wanted, wanted.number, values)
+    values |= fix_columns.after(_cursor(wanted.page))
     found = fix_columns.read(database, fix_columns.page_of(values), values)
     shown = found.first(min(found.rows, wanted.rows))
-    results = [_observation(shown, i, wanted.include_details) for i in range(shown.rows)]
-    return _page(results, request, str(shown.cursor()) if found.rows > shown.rows else None)
+    results = [forms.observation(shown, i, wanted.include_details) for i in range(shown.rows)]
+    onward = str(shown.cursor()) if found.rows > shown.rows else None
+    return forms.page(results, request, onward)
+
+
+def _numbered(
+    database: Connection[Any], request: Request, wanted: Asked, number: int, values: dict[str, Any]
+) -> Any:
+    """A page of fixes by its number; those before are read too: next links are the better way."""
+    end = number * wanted.rows
+    values |= fix_columns.after(None) | {"limit": end}
+    name = fix_columns.page_of(values)
+    found = fix_columns.read(database, name, values)
+    counting: Any = f"select count(*) from ({query(name)}) found"
+    (count,) = database.execute(counting, values | {"limit": NUMBERED_MAX}).fetchone() or (0,)
+    shown = range(end - wanted.rows, found.rows)
+    results = [forms.observation(found, i, wanted.include_details) for i in shown]
+    return forms.page(results, request, number + 1 if count > end else None, count)
 
 
 def _cursor(page: str | None) -> Any:
-    """Where a page begins; the first is 1, further ones are as a `next` link names them."""
-    if page in (None, "1"):
+    """Where a page begins, as a `next` link names it."""
+    if page is None:
         return None
     try:
         return parse_cursor(page)
     except ValueError as error:
         raise BadRequest("page", page, _PAGE) from error
-
-
-def _observation(found: fix_columns.FixColumns, i: int, detailed: bool) -> dict[str, Any]:
-    identity = tuple(int(column[i]) for column in found[:3])
-    at = format_time(EPOCH + timedelta(microseconds=int(found.time_us[i]) + POSTGRES_EPOCH_US))
-    mark, cells = int(found.outlier[i]), int(found.cells_per_degree[i])
-    hidden = not mark & 8 and mark & 7
-    flags = (_MANUAL if mark & 4 else 0) | (_AUTOMATIC if mark & 3 else 0) if hidden else 0
-    observation = {
-        "id": of_fix(*identity),
-        "location": {
-            "longitude": round(float(found.lon[i]), 7), "latitude": round(float(found.lat[i]), 7),
-        },
-        "recorded_at": at, "created_at": at,
-        "source": to_uuid("source", identity[0]), "exclusion_flags": flags,
-    }  # fmt: skip
-    if detailed:
-        details = {
-            "record": "-".join(map(str, identity)),
-            "altitude_m": _known(found.altitude_m[i]), "accuracy_m": _known(found.accuracy_m[i]),
-            "precision_deg": 1 / cells if cells else None,
-        }  # fmt: skip
-        observation["observation_details"] = {n: v for n, v in details.items() if v is not None}
-    return observation
-
-
-def _known(value: Any) -> float | None:
-    """A number of single precision as it prints; nothing for NaN."""
-    return None if value != value else float(str(value))
 
 
 def _subjects(
@@ -267,7 +217,7 @@ def _subjects(
 ) -> list[dict[str, Any]]:  # fmt: skip
     values = {"viewer": viewer.viewer, "animal": animal, "study": study}
     found = deps.rows(database, "earthranger_subjects", **values)
-    return [_of_animal(request, row) for row in found]
+    return [forms.subject(request, row) for row in found]
 
 
 def _subject(
@@ -277,33 +227,6 @@ def _subject(
     if not found:
         raise NotFound("subject", text)
     return found[0]
-
-
-def _of_animal(request: Request, row: dict[str, Any]) -> dict[str, Any]:
-    number = to_uuid("subject", row["animal"])
-    kind = {
-        "subject_type": "wildlife",
-        "subject_subtype": "_".join((row["taxon"] or "unassigned").lower().split()),
-    }
-    told: dict[str, Any] = {
-        "content_type": "observations.subject", "id": number, "name": row["name"], **kind,
-        "common_name": None, "is_active": True, "tracks_available": row["recorded_at"] is not None,
-        "additional": {"sex": row["sex"]} if row["sex"] else {},
-        "subject_group": to_uuid("group", row["study"]) if row["study"] else None,
-        "url": _url(request, f"subject/{number}"),
-    }  # fmt: skip
-    if row["recorded_at"] is not None:
-        at = format_time(row["recorded_at"])
-        told["last_position_date"] = at
-        told["last_position"] = {
-            "type": "Feature",
-            "geometry": {"type": "Point", "coordinates": _place(row)},
-            "properties": {
-                "title": row["name"], "id": number, **kind, "DateTime": at,
-                "coordinateProperties": {"time": at},
-            },
-        }  # fmt: skip
-    return told
 
 
 def _tracks(
@@ -321,7 +244,7 @@ def _tracks(
             "type": "Feature",
             "geometry": {
                 "type": "LineString",
-                "coordinates": [_place(point) for point in points],
+                "coordinates": [forms.place(point) for point in points],
             },
             "properties": {
                 "title": whose["name"], **properties, "coordinateProperties": {"times": times},
@@ -355,21 +278,8 @@ def _sources(
         **which,
     }
     found = deps.rows(database, "earthranger_sources", **values, after=after, limit=limit + 1)
-    told = [_of_collar(request, row) for row in found[:limit]]
+    told = [forms.source(request, row) for row in found[:limit]]
     return told, f"after-{told[-1]['additional']['collar']}" if len(found) > limit else None
-
-
-def _of_collar(request: Request, row: dict[str, Any]) -> dict[str, Any]:
-    number = to_uuid("source", row["collar"])
-    return {
-        "content_type": "observations.source", "id": number, "source_type": "tracking-device",
-        "manufacturer_id": row["serial"] or row["name"],
-        "model_name": " ".join(filter(None, (row["maker"], row["model"]))),
-        "provider": str(row["study"]) if row["study"] else None,
-        "additional": {"collar": row["collar"], "name": row["name"]},
-        "created_at": format_time(row["added_at"]), "updated_at": format_time(row["added_at"]),
-        "url": _url(request, f"source/{number}"),
-    }  # fmt: skip
 
 
 def _assignments(
@@ -390,11 +300,3 @@ def _assignments(
         }
         for row in deps.rows(database, "earthranger_assignments", **values)
     ]  # fmt: skip
-
-
-def _place(row: dict[str, Any]) -> list[float]:
-    return [round(row["lon"], 7), round(row["lat"], 7)]
-
-
-def _url(request: Request, path: str) -> str:
-    return str(request.url.replace(path=f"/api/v1.0/{path}", query=""))

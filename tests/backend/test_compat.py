@@ -150,6 +150,41 @@ def test_earthrangers_async_client_reads_the_same(address: str, key: str) -> Non
     ]  # fmt: skip
 
 
+def test_earthrangers_client_exports_and_asks_for_pages_by_number(
+    address: str, key: str, tmp_path: Path
+) -> None:
+    posts = [observation(hour) for hour in range(5)]
+    post(address, key, "/v2/observations/", posts).raise_for_status()
+    times = {"start": BEGIN + timedelta(hours=1), "end": BEGIN + timedelta(hours=4)}
+    file = tmp_path / "observations.csv"
+    got = speak("earthranger-export", address, key, {**times, "file": str(file)})
+    assert [one["recordserial"] for one in got["tracking"]] == [0, 1, 2]
+    first = got["tracking"][0]
+    assert (first["lat"], first["lon"], first["fixtime"]) == (
+        46.661, 10.2, "2026-06-01T01:00:00+00:00",
+    )  # fmt: skip
+    assert (first["collar_id"], first["subject_name"]) == ("ST-42", "Flurina")
+    assert [one["fixtime"][11:13] for one in got["last"]] == ["04"]
+    assert [one["recorded_at"][11:13] for one in got["numbered"]] == ["00", "01", "02", "03", "04"]
+    assert len(file.read_text().splitlines()) == 1 + 4
+
+
+def test_tracking_data_come_as_csv_too_and_coarsely_to_a_guest(
+    address: str, key: str, migrated_url: str
+) -> None:
+    post(address, key, "/v2/observations/", [observation(0)]).raise_for_status()
+    path = f"{address}/api/v1.0/trackingdata/export/"
+    guest = bearer(key_for(migrated_url, "guest", 1))
+    exact, coarse = (
+        list(csv.DictReader(httpx.get(path, headers=who, trust_env=False).text.splitlines()))
+        for who in (bearer(key), guest)
+    )
+    assert exact[0]["fixtime (UTC)"] == "06/01/2026 00:00:00"
+    assert [(row[0]["lat"], row[0]["lon"]) for row in (exact, coarse)] == [
+        ("46.66", "10.2"), ("46.65", "10.25"),
+    ]  # fmt: skip
+
+
 def test_a_guest_reads_no_exact_place_as_earthranger_gives_it(
     address: str, key: str, migrated_url: str
 ) -> None:
@@ -170,8 +205,8 @@ def test_what_earthranger_would_not_find_is_not_found(address: str, key: str) ->
     for path in ("subject/x", f"subject/{strange}", f"source/{strange}", "source/%00",
                  f"observations?source_id={strange}"):  # fmt: skip
         assert httpx.get(f"{root}/{path}", headers=headers, trust_env=False).status_code == 404
-    for path in ("observations?page=2", "observations?since=2026", "sources?page=x",
-                 "observations?page_size=0"):  # fmt: skip
+    for path in ("observations?page=0", "subjects?page=9999999", "observations?since=2026",
+                 "sources?page=x", "observations?page_size=0"):  # fmt: skip
         assert httpx.get(f"{root}/{path}", headers=headers, trust_env=False).status_code == 400
     late = "observations?until=9999-12-31T23:59:59.999999Z"
     assert httpx.get(f"{root}/{late}", headers=headers, trust_env=False).status_code == 200

@@ -1,7 +1,8 @@
 """Lets an unmodified client talk to the service; prints what it got as a line of JSON.
 
 usage: python speak.py WHO ADDRESS KEY < arguments.json
-WHO: earthranger, earthranger-password, earthranger-reads, earthranger-reads-async, gundi, movebank
+WHO: earthranger, earthranger-password, earthranger-export, earthranger-reads,
+earthranger-reads-async, gundi, movebank
 """
 
 import asyncio
@@ -64,6 +65,22 @@ def earthranger_reads():
     }
 
 
+def earthranger_export():
+    from erclient import ERClient
+
+    client = ERClient(service_root=address, token=key, max_http_retries=0)
+    subject = client.get_subjects()[0]["id"]
+    times = {name: datetime.fromisoformat(given[name]) for name in ("start", "end")}
+    group = client.get_subjectgroups()[0]["id"]
+    client.export_observations_to_csv(*times.values(), [group], False, given["file"])
+    numbered = client.get_objects_multithreaded(object="observations", page_size=2)
+    return {
+        "tracking": client.get_subject_trackingdata(subject, **times),
+        "last": client.get_subject_trackingdata(subject, current_status=True),
+        "numbered": sorted(numbered, key=lambda one: one["recorded_at"]),
+    }
+
+
 async def earthranger_reads_async():
     from erclient import AsyncERClient
 
@@ -114,6 +131,7 @@ async def movebank():
 speakers = {
     "earthranger": earthranger,
     "earthranger-password": earthranger,
+    "earthranger-export": earthranger_export,
     "earthranger-reads": earthranger_reads,
     "earthranger-reads-async": earthranger_reads_async,
     "gundi": gundi,
