@@ -108,12 +108,16 @@ _FIELDS = (
     # --- rest (learning.py): what its filter holds, with variances and covariances
     ("calm_at_s", "I", 0),  # its last reading, 0 none
     ("calm_uj", "i", 0),  # stored energy then, less what was booked since; e in what follows
+    ("calm_mg", "H", 0),  # motion then
     ("calm_ee", "q", 0),
     ("calm_es", "q", 0),  # with standby_pw
     ("calm_el", "q", 0),  # with leakage_pw
     ("rest_ss", "q", 0),  # 0: the table's are still to be taken
     ("rest_sl", "q", 0),
     ("rest_ll", "q", 0),
+    ("quiet_mg", "H", 65535),  # the least motion ever felt: the sensor's noise
+    ("usual_mg", "I", 0),  # mean motion, in sixteenths
+    ("usual_at_s", "I", 0),  # when that was last added to, 0 never
     ("mean_mg", "H", 0),  # intensity of motion at the last wake
     ("vain_renewals", "B", 0),  # groups to open before ephemerides are renewed again
     # --- what was proved
@@ -130,7 +134,7 @@ _FIELDS = (
 )
 _PER_GENERATION = ("fixes", "failed_fixes", "frames", "answered", "brownouts", "lost_records")
 _FORMAT = "<" + "".join(field[1] for field in _FIELDS)
-_STATE_BYTES = 506  # of payload, the rest is spare
+_STATE_BYTES = 554  # of payload, the rest is spare
 _LIMITS = {  # least and most of a struct code
     "B": (0, 0xFF),
     "H": (0, 0xFFFF),
@@ -232,12 +236,16 @@ class State:
     settings_order: int
     calm_at_s: int
     calm_uj: int
+    calm_mg: int
     calm_ee: int
     calm_es: int
     calm_el: int
     rest_ss: int
     rest_sl: int
     rest_ll: int
+    quiet_mg: int
+    usual_mg: int
+    usual_at_s: int
     mean_mg: int
     vain_renewals: int
     drift_off_ppb: int

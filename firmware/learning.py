@@ -52,6 +52,7 @@ def balance(
         energy_uj: stored, by the voltage.
         long_read: whether that was a long reading (`wants_long`); it is booked.
     """
+    _learn_motion(state, settings, now_s)
     _learn_rest(state, costs, now_s, energy_uj, long_read)
     _learn_income(state, costs, settings, now_s, energy_uj)
     if long_read:  # not from the purse: a wake that waits until it is full would never find it so
@@ -164,6 +165,28 @@ def rest_variance(state: "State", costs: "Costs") -> int:
     return int(state.rest_ss + (2 * state.rest_sl + state.rest_ll * part // full) * part // full)
 
 
+def _learn_motion(state: "State", settings: "Settings", now_s: int) -> None:
+    """Learn how much the animal moves on the mean, and what the sensor says when nothing does."""
+    state.quiet_mg = min(state.quiet_mg, state.mean_mg)
+    elapsed_s = now_s - state.usual_at_s
+    if state.usual_at_s and 0 <= elapsed_s <= energy.DAY_S:
+        memory_s = settings.income_days * energy.DAY_S
+        state.usual_mg += (16 * state.mean_mg - state.usual_mg) * elapsed_s // memory_s
+    else:
+        state.usual_mg = state.usual_mg or 16 * state.mean_mg
+    state.usual_at_s = now_s
+
+
+def _came_uj(state: "State", elapsed_s: int) -> int:
+    """Return what came in while the animal lay: it breathes and turns below the flag's threshold.
+
+    In proportion to what its samples say of motion at both ends.
+    """
+    moved_mg = 8 * max(0, state.calm_mg + state.mean_mg - 2 * state.quiet_mg)
+    usual_mg = max(16, state.usual_mg - 16 * state.quiet_mg)
+    return int(state.income_uj * elapsed_s // energy.DAY_S * min(moved_mg, usual_mg) // usual_mg)
+
+
 def _learn_rest(
     state: "State", costs: "Costs", now_s: int, energy_uj: int, long_read: bool
 ) -> None:
@@ -182,7 +205,7 @@ def _learn_rest(
     if not still or not _update(state, costs, elapsed_s, energy_uj, noise):
         state.calm_uj, state.calm_ee = energy_uj, noise
         state.calm_es = state.calm_el = 0
-    state.calm_at_s = now_s
+    state.calm_at_s, state.calm_mg = now_s, state.mean_mg
 
 
 def _update(state: "State", costs: "Costs", elapsed_s: int, energy_uj: int, noise: int) -> bool:
@@ -200,7 +223,9 @@ def _update(state: "State", costs: "Costs", elapsed_s: int, energy_uj: int, nois
     es = state.calm_es - rate_s * elapsed_s // million
     el = state.calm_el - rate_l * elapsed_s // million
     gone_uj = energy.rest_pw(state, costs, energy_uj) * elapsed_s // million
-    off_uj = energy_uj - (state.calm_uj - gone_uj)
+    came_uj = _came_uj(state, elapsed_s)
+    off_uj = energy_uj - (state.calm_uj - gone_uj + came_uj)
+    ee += came_uj * came_uj // 4  # known to a half
     total = ee + noise
     if off_uj * off_uj > _ODD * _ODD * total:
         return False

@@ -18,6 +18,7 @@ from hardware.twin.seeded import uniform
 STILL_DAYS = 60
 STILL_TIME_S = 86_400
 _ANIMALS = tuple(years.INCOMES_J.items())
+_NORMAL_MEDIAN = 0.6745  # of the size of a normal error, in standard deviations
 _COST_NAMES = (
     *("standby_nw", "leakage_nw", "boot_uj", "frame_uj", "processor_uw", "processor_sleep_uw"),
     *("gauge_long_uj", "gnss_search_uw", "radio_tx_uw", "radio_rx_uw"),
@@ -138,9 +139,30 @@ def wrong_costs(costs: Costs, seed: int) -> Costs:
     return changed
 
 
-def book_error(lines: list[Book]) -> float:
-    """Median over the days of what the book is off, as a share of what was spent."""
-    return float(np.median([abs(line.booked_j - line.spent_j) / line.spent_j for line in lines]))
+@dataclass(frozen=True)
+class BookError:
+    """How far a collar's book is off, medians over the days as shares of what was spent.
+
+    Attributes:
+        error: The difference, either way.
+        bound: The least that the noise of its readings leaves of it.
+        long_reads: Long readings until the end.
+        read_j: What they took.
+    """
+
+    error: float
+    bound: float
+    long_reads: int
+    read_j: float
+
+
+def book_error(lines: list[Book]) -> BookError:
+    """What the days of a book say."""
+    errors = [abs(line.booked_j - line.spent_j) / line.spent_j for line in lines]
+    bounds = [_NORMAL_MEDIAN * line.unsure_j / line.spent_j for line in lines]
+    reads = lines[-1].long_reads
+    read_j = reads * parts.load().costs.gauge_long_uj / 1e6
+    return BookError(float(np.median(errors)), float(np.median(bounds)), reads, read_j)
 
 
 def some_days(base: Year, first: int, days: int, seed: int) -> Year:

@@ -45,11 +45,22 @@ def frame_uj(costs: Costs) -> int:
 
 @dataclass(frozen=True)
 class Book:
-    """A day of the collar's energy book against the truth [J]: what it thinks was spent."""
+    """A day of the collar's energy book against the truth [J].
+
+    Attributes:
+        day: Counted from the start.
+        booked_j: What it thinks was spent.
+        spent_j: What was.
+        unsure_j: Standard deviation of the day's rest that all readings so far leave: the bound
+            of Cramer and Rao, as its filter is the best for noise like that of the gauge.
+        long_reads: Long readings so far.
+    """
 
     day: int
     booked_j: float
     spent_j: float
+    unsure_j: float
+    long_reads: int
 
 
 class Ours:
@@ -80,6 +91,7 @@ class Ours:
         self._urgent = self._dead = False  # an alarm waits; one that tells of a death
         self._booked_j = self._spent_j = self._noted_s = 0.0
         self._measured_uj = round(life.energy_j * 1e6)
+        self._long_reads = 0
 
     def run(self) -> None:
         """Live to the end of the year."""
@@ -131,6 +143,7 @@ class Ours:
         learning.balance(state, costs, settings, now_s, measured_uj, long_read)
         if long_read:
             self._booked_j += costs.gauge_long_uj / 1e6
+            self._long_reads += 1
         reserve_uj = energy.reserve_uj(state, costs, settings)
         sinks = not state.low and measured_uj < reserve_uj
         if sinks or (state.low and measured_uj * 100 > reserve_uj * _BACK_PERCENT):
@@ -246,6 +259,8 @@ class Ours:
         self._booked_j += rest_uj / 1e6 * (life.t_s - self._noted_s) / 86_400
         if int(life.t_s // 86_400) > int(self._noted_s // 86_400):
             spent_j = life.diary.spent_j - self._spent_j
-            self.books.append(Book(int(self._noted_s // 86_400), self._booked_j, spent_j))
+            unsure_j = learning.rest_variance(self.state, self.costs) ** 0.5 * 86_400 / 1e12
+            day = int(self._noted_s // 86_400)
+            self.books.append(Book(day, self._booked_j, spent_j, unsure_j, self._long_reads))
             self._booked_j, self._spent_j = 0.0, life.diary.spent_j
         self._noted_s = life.t_s

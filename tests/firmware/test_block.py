@@ -38,7 +38,7 @@ def test_another_generation_forgets_only_what_it_counted():
 
 
 def test_the_state_fits_its_place():
-    assert layout.ADDRESS_STATE + 2 * (block._STATE_BYTES + 6) <= layout.ADDRESS_SETTINGS
+    assert layout.ADDRESS_STATE + 2 * (block._STATE_BYTES + 6) <= layout.ADDRESS_NAVIGATION
     assert len(block.State().pack()) == block._STATE_BYTES
 
 

@@ -180,7 +180,7 @@ def test_a_memory_full_of_noise_still_wakes_and_waits_for_a_new_key():
 def test_a_state_lost_in_both_copies_is_told_and_the_log_goes_on():
     on = desk()
     newest = log_of(on).newest
-    on.memory.write(layout.ADDRESS_STATE, bytes(1024))
+    on.memory.write(layout.ADDRESS_STATE, bytes(1120))
     live(on, 0.5)
     assert records(on, Health)[0].code == 6
     assert log_of(on).newest > newest
