@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from .wake import Wake
 
 _FENCE_WATCH_S = 3600  # fixes of every interval after a fence was crossed
-_EPHEMERIS_MIN = 240  # so long ephemerides just heard hold
+_EPHEMERIS_MIN = 240  # so long an ephemeris holds at most, from its first sending ...
+_SENT_MIN = 120  # ... which goes on so long: what is heard holds for at least the rest
 _SILENT = 3  # searches without a word before the receiver counts as broken
 
 
@@ -120,7 +121,7 @@ class _Search:
             return self._decision.knows in (energy.COLD, energy.STALE)
         whole_ms = energy.expected_ms(state, costs, energy.STALE)
         old_min = (self._wake.now_s - state.data_at_s) // 60
-        new_min = _EPHEMERIS_MIN - old_min // 2
+        new_min = max(_EPHEMERIS_MIN - old_min, _EPHEMERIS_MIN - _SENT_MIN)
         return session.renew(whole_ms * 3 // 4, whole_ms * 3 // 2, new_min)
 
 

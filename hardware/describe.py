@@ -83,7 +83,7 @@ _REQUIRED = {
 }
 _UNITS = (
     *("mf", "mohm", "uv", "mv", "ua", "na", "ms", "s", "dbm", "dbi", "permille", "ppm"),
-    *("bytes", "baud", "mm", "mg", "mhz", "day", "count"),
+    *("bytes", "dbhz", "baud", "mm", "mg", "mhz", "day", "count"),
 )
 _MAY_BE_NEGATIVE = ("antenna_gain_dbi", "tx_dbm")
 

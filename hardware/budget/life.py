@@ -15,7 +15,7 @@ from hardware.twin import search
 from hardware.twin.lis2dw12 import wake_chance
 from hardware.twin.parts import Parts
 from hardware.twin.scenario import START_UTC_S
-from hardware.twin.search import SearchParts
+from hardware.twin.search import Heard, SearchParts
 from hardware.twin.seeded import normal, uniform
 
 COUNT_S = 1800  # fixes count once in each half hour of UTC
@@ -106,7 +106,7 @@ class Life:
         self.t_s = 0.0
         self.energy_j = 0.5 * self._farads * start_v**2 - self.zero_j
         self.start_j = self.energy_j
-        self.own_at_s = self.aid_at_s = -math.inf
+        self._own = self._aid = Heard(-math.inf, [])
         self._noted_s = 0.0
         self._looked = 0
 
@@ -192,7 +192,7 @@ class Life:
         on_s = max(needs_s, stay_s) if fixed else limit_s
         if fixed and search.hears(self.receiver, orbits, on_s):
             on_s += SAVE_S
-            self.own_at_s = self.t_s + on_s
+            self._own = self._hear(self.t_s + on_s, self.receiver.decoded)
         began_s = self.t_s
         self._pass(on_s)
         self._spend(self.search_w * on_s, self.search_w)
@@ -205,9 +205,12 @@ class Life:
 
     def orbits(self) -> float:
         """Usable orbits the collar could tell the receiver of now."""
-        own = [self.t_s - self.own_at_s] * self.receiver.decoded
-        aid = [self.t_s - self.aid_at_s] * self.parts.gnss.view
-        return max(search.usable(self.receiver, own), search.usable(self.receiver, aid))
+        utc_s = START_UTC_S + self.t_s
+        own, aid = (known.usable(self.receiver, utc_s) for known in (self._own, self._aid))
+        return max(own, aid)
+
+    def _hear(self, at_s: float, count: int) -> Heard:
+        return search.heard_at(self.receiver, START_UTC_S + at_s, count)
 
     def send(self, cost_j: float) -> None:
         """One frame and its window."""
@@ -222,7 +225,7 @@ class Life:
         self.diary.aids += 1
         self._pass(6.0)
         self._spend(self.aid_j, self.parts.costs.radio_rx_uw / 1e6)
-        self.aid_at_s = self.t_s
+        self._aid = self._hear(self.t_s, self.parts.gnss.view)
 
     def moved(self) -> bool:
         """The accelerometer's flag: whether the animal moved since it was last read."""

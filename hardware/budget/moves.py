@@ -2,9 +2,12 @@
 
 The state of knowledge is the age of the orbits the receiver could be told, in half hours; a fix
 with them keeps their age, a cold or aided one starts them anew. So does a fix with them whose
-receiver stays on until it has heard new ones. Under closed sky a search gives
+receiver stays on until it has heard new ones. Of old orbits some no longer hold: a fix costs the
+mean over how many do. Under closed sky a search gives
 nothing until it is recognised as hopeless; the mean cost of a fix carries its share of those.
 """
+
+import math
 
 import numpy as np
 
@@ -62,19 +65,42 @@ def moves(parts: Parts, receiver: SearchParts, frame_j: float, aid_j: float | No
         if aided_j < cold_j:
             satellites, open_j = parts.gnss.view, aided_j
     ages_s = [age * SLOT_S for age in range(1, int(receiver.valid_s // SLOT_S) + 1)]
-    by_age = [search.usable(receiver, [age_s] * satellites) for age_s in ages_s]
-    by_age = [orbits for orbits in by_age if orbits >= receiver.least]
-    states = len(by_age) + 1
+    ages_s = [age_s for age_s in ages_s if _mean(receiver, satellites, age_s) >= receiver.least]
+    states = len(ages_s) + 1
     idle = np.array([0, *range(2, states), 0])
     cost_j = np.full((states, 2), np.inf)  # new orbits, or those there are
     cost_j[:, 0] = open_j
     then = np.stack([np.ones(states, dtype=np.int64), idle], axis=1)
-    for state, orbits in enumerate(by_age, 1):
-        cost_j[state, 1] = fix_j(parts, receiver, orbits, frame_j, True)
+    for state, age_s in enumerate(ages_s, 1):
+        chances = _chances(receiver, satellites, age_s)
+        cost_j[state, 1] = sum(
+            chance * fix_j(parts, receiver, orbits, frame_j, True) for orbits, chance in chances
+        )
         if satellites == receiver.decoded:
-            stayed_j = fix_j(parts, receiver, orbits, frame_j, True, receiver.download_s)
+            stay_s = receiver.download_s
+            stayed_j = sum(
+                chance * fix_j(parts, receiver, orbits, frame_j, True, stay_s)
+                for orbits, chance in chances
+            )
             cost_j[state, 0] = min(open_j, stayed_j)
     return Moves(idle, cost_j, then)
+
+
+def _mean(receiver: SearchParts, satellites: int, age_s: float) -> float:
+    """Orbits worth having of those of so many satellites, on the mean."""
+    return satellites * search.holding(receiver, age_s) * search.worth(receiver, age_s)
+
+
+def _chances(receiver: SearchParts, satellites: int, age_s: float) -> list[tuple[float, float]]:
+    """How many orbits may be worth having, and how likely."""
+    share, each = search.holding(receiver, age_s), search.worth(receiver, age_s)
+    return [
+        (
+            held * each,
+            math.comb(satellites, held) * share**held * (1 - share) ** (satellites - held),
+        )
+        for held in range(satellites + 1)
+    ]
 
 
 def store(one: life.Life) -> Store:

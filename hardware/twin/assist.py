@@ -11,12 +11,12 @@ from calendar import timegm
 
 from hardware.twin import ubx
 from hardware.twin.landscape import distance_m
-from hardware.twin.search import SearchParts, usable
+from hardware.twin.search import SearchParts, overhead, usable, void_s
 
 _TIME_UTC, _POS_LLH, _EPHEMERIS = 0x10, 0x01, 0x01
 _TIME_LIMIT_S = 10  # a start with orbits needs the time as well as this ...
 _PLACE_LIMIT_M = 100_000  # ... and the place; assumed
-_DBD = struct.Struct("<12xIBxHI")  # reserved, receiver, satellite, CRC, heard at [Unix s]
+_DBD = struct.Struct("<12xIBxHII")  # reserved, receiver, satellite, CRC, heard, void [Unix s]
 _DBD_BYTES = 96  # of one satellite's orbit and clock, with what else the database keeps of it
 _AHEAD_S = 7200  # an ephemeris is broadcast from two hours before its reference time
 
@@ -32,7 +32,7 @@ class Knowledge:
     def __init__(self, parts: SearchParts, receiver: int) -> None:
         self._parts = parts
         self._receiver = receiver & 0xFFFFFFFF
-        self._heard_s: dict[int, float] = {}  # by satellite: when its orbit was broadcast
+        self._orbits: dict[int, tuple[float, float]] = {}  # by satellite: heard, void [Unix s]
         self._timed = self._placed = False
 
     @property
@@ -44,19 +44,18 @@ class Knowledge:
         """Orbits worth having now; none before time and place are known."""
         if not self.oriented:
             return 0.0
-        return usable(self._parts, (utc_s - heard_s for heard_s in self._heard_s.values()))
+        return usable(self._parts, utc_s, self._orbits.values())
 
     def holds(self, utc_s: float) -> dict[int, int]:
         """For how many quarters of an hour, begun ones too, each orbit can still be used."""
-        left_s = {number: self._parts.valid_s - utc_s + at for number, at in self._heard_s.items()}
+        left_s = {number: until_s - utc_s for number, (_, until_s) in self._orbits.items()}
         return {number: math.ceil(max(left, 0.0) / 900) for number, left in left_s.items()}
 
     def decode(self, utc_s: float, satellites: int) -> None:
         """Orbits are heard from the sky, and with them time and place are known."""
         self._timed = self._placed = True
-        slot = int(utc_s // 3600)
-        for number in range(satellites):  # other satellites are overhead an hour later
-            self._heard_s[(slot * 3 + number) % 32 + 1] = utc_s
+        for satellite in overhead(utc_s, satellites):
+            self._orbits[satellite] = (utc_s, void_s(self._parts, satellite, utc_s))
 
     def aid(self, utc_s: float, satellites: int) -> None:
         """A station's ephemerides arrive; the collar has told time and place."""
@@ -65,11 +64,11 @@ class Knowledge:
     def dump(self, utc_s: float) -> list[bytes]:
         """Payloads of UBX-MGA-DBD, one for each satellite whose orbit still holds."""
         payloads = []
-        for satellite, heard_s in sorted(self._heard_s.items()):
-            if utc_s - heard_s > self._parts.valid_s:
+        for satellite, (heard_s, until_s) in sorted(self._orbits.items()):
+            if until_s < utc_s:
                 continue
-            check = self._check(satellite, int(heard_s))
-            head = _DBD.pack(self._receiver, satellite, check, int(heard_s))
+            check = self._check(satellite, int(heard_s), int(until_s))
+            head = _DBD.pack(self._receiver, satellite, check, int(heard_s), int(until_s))
             payloads.append(head + bytes(_DBD_BYTES - len(head)))
         return payloads
 
@@ -105,10 +104,12 @@ class Knowledge:
     def _restore(self, payload: bytes, utc_s: float) -> bool:
         if len(payload) != _DBD_BYTES:
             return False
-        receiver, satellite, check, heard_s = _DBD.unpack_from(payload)
-        whole: bool = check == self._check(satellite, heard_s) and receiver == self._receiver
+        receiver, satellite, check, heard_s, until_s = _DBD.unpack_from(payload)
+        told = self._check(satellite, heard_s, until_s)
+        whole: bool = check == told and receiver == self._receiver
         if whole and heard_s <= utc_s:
-            self._heard_s[satellite] = max(self._heard_s.get(satellite, 0.0), heard_s)
+            known = self._orbits.get(satellite, (0.0, 0.0))
+            self._orbits[satellite] = max(known, (heard_s, until_s))
         return whole
 
     def _ephemeris(self, payload: bytes, utc_s: float) -> bool:
@@ -117,8 +118,12 @@ class Knowledge:
         ahead_s = (toc - gps_s + 302_400) % 604_800 - 302_400
         if not 1 <= satellite <= 32 or abs(ahead_s) > _AHEAD_S:
             return False
-        self._heard_s[satellite] = utc_s - max(0.0, _AHEAD_S - ahead_s)
+        self._orbits[satellite] = (
+            utc_s - max(0.0, _AHEAD_S - ahead_s),
+            utc_s + ahead_s + _AHEAD_S,
+        )
         return True
 
-    def _check(self, satellite: int, heard_s: int) -> int:
-        return sum(struct.pack("<IBI", self._receiver, satellite, heard_s)) * 257 & 0xFFFF
+    def _check(self, satellite: int, heard_s: int, until_s: int) -> int:
+        told = struct.pack("<IBII", self._receiver, satellite, heard_s, until_s)
+        return sum(told) * 257 & 0xFFFF

@@ -17,7 +17,8 @@ from firmware.board import (
     Board,
 )
 from hardware.twin.animal import Animal
-from hardware.twin.board import Hardware, TwinBoard
+from hardware.twin.board import TwinBoard
+from hardware.twin.electronics import Hardware
 from hardware.twin.errors import (
     FirmwareError,
     PowerCut,

@@ -13,85 +13,17 @@ dump of its navigation data is sent whole, as fast as the line goes, and ends wi
 acknowledgement (interface description, UBX-MGA-DBD).
 """
 
-import math
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from hardware.twin import nmea, search, ubx
-from hardware.twin.assist import Knowledge
-from hardware.twin.landscape import metres_per_degree
-from hardware.twin.seeded import normal, normal_pair_within, uniform
+from hardware.twin import nmea, ubx
+from hardware.twin.seeded import normal
+from hardware.twin.session import SIGMA_LIMIT, GnssParts, Place, Session
+from hardware.twin.uart import Uart
 
 _KEY_PVT_UART1 = 0x20910007  # CFG-MSGOUT-UBX_NAV_PVT_UART1
 _KEY_NMEA_UART1 = 0x10740002  # CFG-UART1OUTPROT-NMEA
 _KEY_BAUD_UART1 = 0x40520001  # CFG-UART1-BAUDRATE
 _KEY_ACK_AIDING = 0x10110025  # CFG-NAVSPG-ACKAIDING
-_CNO_OPEN, _CNO_CLOSED = 36, 19  # [dB-Hz]
-_SIGMA_LIMIT = 4.0
-_IN_VIEW = 32  # satellites of all systems under open sky
-_BITS_PER_BYTE = 10  # with start and stop bit
-
-Place = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class GnssParts:
-    """Facts of the receiver and its sky.
-
-    Attributes:
-        startup_s: From power to the first byte it understands [s].
-        latency_s: From an epoch or a poll to the first byte of the answer on an idle line [s].
-        baud: Of the line.
-        backlog_bytes: Output that may wait for the line before messages are dropped.
-        buffer_bytes: What the collar's UART keeps between two reads.
-        search: How long searches take.
-        view: Satellites an aiding answer has orbits of.
-        sigma_first_m: Noise per axis at the first fix [m].
-        sigma_settled_m: Noise per axis after a long time [m].
-        settle_s: Time constant between the two [s].
-    """
-
-    startup_s: float
-    latency_s: float
-    baud: int
-    backlog_bytes: int
-    buffer_bytes: int
-    search: search.SearchParts
-    view: int
-    sigma_first_m: float
-    sigma_settled_m: float
-    settle_s: float
-
-
-def _noise(data: bytes) -> bytes:
-    """What is read from a line at another rate."""
-    return bytes(byte ^ 0x55 for byte in data)
-
-
-@dataclass
-class Session:
-    """One stretch of power: everything chance decides about it, and how far the search is.
-
-    The search has done the share `done` at `done_us`; what is left takes its share of the time a
-    whole one takes with what is known since.
-    """
-
-    on_us: int
-    done_us: int
-    done: float
-    ttff_us: int
-    early_us: int
-    error_sigma: tuple[float, float]
-    height_sigma: float
-    accuracy_factor: float
-    knowledge: Knowledge
-    decoded: bool = False
-
-    @property
-    def time_us(self) -> int:
-        """When the time is valid, after power [us]."""
-        return self.ttff_us - min(self.early_us, self.ttff_us // 4)
 
 
 class GnssReceiver:
@@ -118,13 +50,11 @@ class GnssReceiver:
         self._place = place
         self._session: Session | None = None
         self._parser = ubx.UbxParser()
-        self._queue: deque[tuple[int, int, bytes]] = deque()  # start on the line, its rate, what
-        self._line_free_us = 0
+        self._line = Uart(parts.baud, parts.latency_s, parts.backlog_bytes, parts.buffer_bytes)
         self._next_epoch_us = 0
         self._pvt_rate = 0
         self._nmea = True
         self._acks_aiding = False
-        self._baud = self._line_baud = parts.baud
         self.aided = False
         self.searches = 0
         self.failed = 0
@@ -133,7 +63,7 @@ class GnssReceiver:
     def noise_bound_m(self) -> float:
         """No reported position is further than this from the true one of its epoch [m]."""
         parts = self._parts
-        return _SIGMA_LIMIT * max(parts.sigma_first_m, parts.sigma_settled_m) + 0.02
+        return SIGMA_LIMIT * max(parts.sigma_first_m, parts.sigma_settled_m) + 0.02
 
     @property
     def session(self) -> Session | None:
@@ -144,21 +74,17 @@ class GnssReceiver:
         """Switch the supply; a new session starts cold."""
         if bool(on) == (self._session is not None):
             return
+        self._line.power(on, now_us)
         if not on:
             session = self._session
             if session is not None and now_us < session.on_us + session.ttff_us:
                 self.failed += 1
             self._session = None
-            self._line_baud = self._parts.baud
-            self._queue.clear()
             return
         self.searches += 1
-        self._session = self._start(now_us)
+        self._session = Session(self._parts, self._seed, now_us)
         self._parser = ubx.UbxParser()
-        self._queue.clear()
         self._pvt_rate, self._nmea, self._acks_aiding = 0, True, False
-        self._baud = self._parts.baud
-        self._line_free_us = now_us
         first_us = now_us + round(self._parts.startup_s * 1e6)
         self._next_epoch_us = -(-(first_us + self._start_utc_us) // 1_000_000) * 1_000_000
 
@@ -169,11 +95,11 @@ class GnssReceiver:
 
     def set_baud(self, baud: int) -> None:
         """The collar's side of the line; a receiver at another rate hears and sends noise."""
-        self._line_baud = int(baud)
+        self._line.line_baud = int(baud)
 
     def line_us(self, count: int) -> int:
         """How long the collar takes to send so many bytes."""
-        return count * _BITS_PER_BYTE * 1_000_000 // self._line_baud
+        return self._line.line_us(count)
 
     def drop(self, now_us: int) -> None:
         """What has arrived until now was read by nobody."""
@@ -182,12 +108,10 @@ class GnssReceiver:
     def write(self, data: bytes, now_us: int) -> None:
         """Bytes from the collar."""
         session = self._session
-        if self._line_baud != self._baud:
-            data = _noise(data)
-        if session is None or now_us < session.on_us + round(self._parts.startup_s * 1e6):
+        if session is None or not session.is_ready(now_us):
             return
         self._run_to(now_us)
-        for kind, payload in self._parser.feed(bytes(data)):
+        for kind, payload in self._parser.feed(self._line.heard(bytes(data))):
             self._answer(kind, payload, now_us)
 
     def read(self, now_us: int) -> bytes:
@@ -195,77 +119,10 @@ class GnssReceiver:
         if self._session is None:
             return b""
         self._run_to(now_us)
-        arrived = b""
-        while self._queue and self._queue[0][0] <= now_us:
-            start_us, baud, data = self._queue.popleft()
-            byte_us = _BITS_PER_BYTE * 1_000_000 // baud
-            count = (now_us - start_us) // byte_us
-            arrived += data[:count] if baud == self._line_baud else _noise(data[:count])
-            if count < len(data):
-                self._queue.appendleft((start_us + count * byte_us, baud, data[count:]))
-                break
-        return arrived[: self._parts.buffer_bytes]
-
-    @property
-    def _byte_us(self) -> int:
-        return _BITS_PER_BYTE * 1_000_000 // self._baud
-
-    def _emit(self, at_us: int, message: bytes, paced: bool = False) -> None:
-        """Put a message on the line, behind what is already on it; what is `paced` can wait."""
-        start_us = max(at_us + round(self._parts.latency_s * 1e6), self._line_free_us)
-        if paced or start_us - at_us <= self._parts.backlog_bytes * self._byte_us:
-            self._queue.append((start_us, self._baud, message))
-            self._line_free_us = start_us + len(message) * self._byte_us
-
-    def _start(self, now_us: int) -> Session:
-        parts, seed = self._parts, self._seed
-        ready_us = now_us + round(parts.startup_s * 1e6)
-        ttff_s = search.draw_s(parts.search, seed, now_us / 1e6, 0.0)
-        early_s = 3.0 + 6.0 * uniform(seed, "time", now_us)
-        vertical, _ = normal_pair_within(_SIGMA_LIMIT, seed, "height", now_us)
-        return Session(
-            on_us=now_us,
-            done_us=ready_us,
-            done=0.0,
-            ttff_us=ready_us - now_us + round(ttff_s * 1e6),
-            early_us=round(early_s * 1e6),
-            error_sigma=normal_pair_within(_SIGMA_LIMIT, seed, "noise", now_us),
-            height_sigma=vertical,
-            accuracy_factor=0.8 + 0.6 * uniform(seed, "accuracy", now_us),
-            knowledge=Knowledge(parts.search, seed),
-        )
-
-    def _learn(self, now_us: int) -> None:
-        """Something was told: what is left of the search takes as long as it now does."""
-        session = self._session
-        assert session is not None
-        end_us = session.on_us + session.ttff_us
-        if now_us >= end_us:
-            return
-        now_us = max(now_us, session.done_us)
-        if end_us > session.done_us:
-            left = (end_us - now_us) / (end_us - session.done_us)
-            session.done = 1.0 - (1.0 - session.done) * left
-        session.done_us = now_us
-        orbits = session.knowledge.orbits(self._utc_s(now_us))
-        whole_s = search.draw_s(self._parts.search, self._seed, session.on_us / 1e6, orbits)
-        rest_us = round((1.0 - session.done) * whole_s * 1e6)
-        session.ttff_us = now_us - session.on_us + rest_us
+        return self._line.read(now_us)
 
     def _utc_s(self, now_us: int) -> float:
         return (now_us + self._start_utc_us) / 1e6
-
-    def _hear(self, now_us: int) -> None:
-        """With a cold start's fix, or some time later, the receiver has orbits of its own."""
-        session = self._session
-        assert session is not None
-        on_us = now_us - session.on_us
-        if on_us < session.ttff_us or session.decoded:
-            return
-        parts, utc_s = self._parts.search, self._utc_s(now_us)
-        if search.hears(parts, session.knowledge.orbits(utc_s), on_us / 1e6):
-            session.decoded = True
-            session.knowledge.decode(utc_s, parts.decoded)
 
     def _assist(self, kind: tuple[int, int], payload: bytes, now_us: int) -> bytes:
         """Answer an UBX-MGA message."""
@@ -273,33 +130,20 @@ class GnssReceiver:
         assert session is not None
         knowledge = session.knowledge
         if kind == ubx.MGA_DBD and not payload:
-            self._hear(now_us)
+            session.hear(now_us, self._utc_s(now_us))
             dump = knowledge.dump(self._utc_s(now_us))
             for one in dump:
-                self._emit(now_us, ubx.frame(ubx.MGA_DBD, one), paced=True)
+                self._line.emit(now_us, ubx.frame(ubx.MGA_DBD, one), paced=True)
             count = len(dump).to_bytes(4, "little")
-            self._emit(now_us, ubx.mga_ack(kind, True, count), paced=True)
+            self._line.emit(now_us, ubx.mga_ack(kind, True, count), paced=True)
             return b""
         place = self._place(now_us / 1e6)
         accepted = knowledge.take(kind, payload, self._utc_s(now_us), place)
         if accepted and self.aided and kind == ubx.MGA_INI and knowledge.oriented:
             knowledge.aid(self._utc_s(now_us), self._parts.view)
         if accepted:
-            self._learn(now_us)
+            session.learn(now_us, self._utc_s(now_us))
         return ubx.mga_ack(kind, accepted, payload[:4]) if self._acks_aiding else b""
-
-    def _satellites(self, now_us: int) -> bytes:
-        """NAV-SAT."""
-        session = self._session
-        assert session is not None
-        parts, on_s = self._parts.search, session.on_us / 1e6
-        age_s = (now_us - session.on_us) / 1e6 - self._parts.startup_s
-        closed = search.is_closed(parts, self._seed, on_s)
-        return ubx.nav_sat(
-            self._week_ms(now_us),
-            search.heard(parts, self._seed, on_s, age_s),
-            _CNO_CLOSED if closed else _CNO_OPEN,
-        )
 
     def _run_to(self, now_us: int) -> None:
         """Put the periodic output of all epochs up to now into the queue."""
@@ -312,9 +156,9 @@ class GnssReceiver:
             at_us = self._next_epoch_us - self._start_utc_us
             utc_s = self._next_epoch_us // 1_000_000
             if self._nmea:
-                self._emit(at_us, self._sentences(utc_s))
+                self._line.emit(at_us, self._sentences(utc_s))
             if self._pvt_rate and utc_s % self._pvt_rate == 0:
-                self._emit(at_us, self._pvt(utc_s))
+                self._line.emit(at_us, self._pvt(utc_s))
             self._next_epoch_us += 1_000_000
 
     def _skip_to(self, now_us: int) -> None:
@@ -340,13 +184,13 @@ class GnssReceiver:
                 self._acks_aiding = bool(values.get(_KEY_ACK_AIDING, self._acks_aiding))
             answer = ubx.frame(ubx.ACK_NAK if values is None else ubx.ACK_ACK, bytes(kind))
             if values is not None and _KEY_BAUD_UART1 in values:
-                self._emit(now_us, answer)  # still at the old rate
-                self._baud = min(max(values[_KEY_BAUD_UART1], 4800), 921_600)
+                self._line.emit(now_us, answer)  # still at the old rate
+                self._line.baud = min(max(values[_KEY_BAUD_UART1], 4800), 921_600)
                 answer = b""
         elif kind == ubx.NAV_SAT and not payload:
-            answer = self._satellites(now_us)
+            answer = ubx.nav_sat(self._week_ms(now_us), *session.satellites(now_us))
         elif kind == ubx.NAV_ORB and not payload:
-            self._hear(now_us)
+            session.hear(now_us, self._utc_s(now_us))
             utc_s = self._utc_s(now_us)
             answer = ubx.nav_orb(self._week_ms(now_us), session.knowledge.holds(utc_s))
         elif kind[0] == ubx.MGA:
@@ -357,7 +201,7 @@ class GnssReceiver:
         elif kind[0] == ubx.CFG:
             answer = ubx.frame(ubx.ACK_NAK, bytes(kind))
         if answer:
-            self._emit(now_us, answer)
+            self._line.emit(now_us, answer)
 
     def _pvt(self, utc_s: int) -> bytes:
         session = self._session
@@ -366,13 +210,10 @@ class GnssReceiver:
         age_us = epoch_us - session.on_us
         fixed = age_us >= session.ttff_us
         timed = age_us >= session.time_us
-        parts = self._parts
-        sigma_m = parts.sigma_settled_m
+        sigma_m = session.sigma_m(age_us)
         place: Place = (0.0, 0.0, 0.0)
         if fixed:
-            share = math.exp(-(age_us - session.ttff_us) / 1e6 / parts.settle_s)
-            sigma_m += (parts.sigma_first_m - parts.sigma_settled_m) * share
-            place = self._noisy(epoch_us / 1e6, sigma_m, session)
+            place = session.noisy(self._place(epoch_us / 1e6), sigma_m)
         seen = 0 if age_us < 2_000_000 else min(3, age_us * 4 // session.ttff_us)
         if fixed:
             seen = min(14, 5 + (age_us - session.ttff_us) // 3_000_000)
@@ -383,19 +224,9 @@ class GnssReceiver:
             fixed,
             seen,
             place,
-            round(1414 * sigma_m * session.accuracy_factor),
-            round(2000 * sigma_m * session.accuracy_factor),
+            round(1414 * sigma_m * session.claims),
+            round(2000 * sigma_m * session.claims),
             1.4 + 0.3 * sigma_m,
-        )
-
-    def _noisy(self, t_s: float, sigma_m: float, session: Session) -> Place:
-        lat, lon, altitude_m = self._place(t_s)
-        per_lat_m, per_lon_m = metres_per_degree(lat)
-        east, north = session.error_sigma
-        return (
-            lat + north * sigma_m / per_lat_m,
-            lon + east * sigma_m / per_lon_m,
-            altitude_m + 1.7 * session.height_sigma * sigma_m,
         )
 
     def _sentences(self, utc_s: int) -> bytes:
@@ -404,5 +235,6 @@ class GnssReceiver:
         age_us = utc_s * 1_000_000 - self._start_utc_us - session.on_us
         t_s = (age_us + session.on_us) / 1e6
         place = self._place(t_s)[:2] if age_us >= session.ttff_us else None
-        seen = min(_IN_VIEW, max(0, _IN_VIEW * age_us // session.ttff_us))
+        in_view = self._parts.in_view
+        seen = min(in_view, max(0, in_view * age_us // session.ttff_us))
         return nmea.sentences(utc_s, age_us >= session.time_us, place, seen)

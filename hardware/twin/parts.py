@@ -9,9 +9,9 @@ from functools import cache
 
 from firmware.board import Costs
 from hardware import describe
-from hardware.twin.gnss import GnssParts
 from hardware.twin.lis2dw12 import AccelerometerParts
 from hardware.twin.search import SearchParts
+from hardware.twin.session import GnssParts
 from hardware.twin.storage import StorageParts
 
 
@@ -167,6 +167,7 @@ def _search(gnss: dict[str, int], cold_ms: int) -> SearchParts:
         full=gnss["full_count"],
         least=gnss["least_count"],
         decoded=gnss["decoded_count"],
+        renew_s=gnss["orbit_renew_s"],
         valid_s=gnss["orbit_valid_s"],
         pass_s=gnss["pass_s"],
         closed_share=gnss["closed_permille"] / 1e3,
@@ -189,6 +190,11 @@ def _gnss(gnss: dict[str, int]) -> GnssParts:
         buffer_bytes=gnss["buffer_bytes"],
         search=_search(gnss, gnss["field_start_ms"]),
         view=gnss["view_count"],
+        in_view=gnss["in_view_count"],
+        cno_open=gnss["cno_open_dbhz"],
+        cno_closed=gnss["cno_closed_dbhz"],
+        early_s=(gnss["early_least_ms"] / 1e3, gnss["early_most_ms"] / 1e3),
+        claims=(gnss["claims_least_permille"] / 1e3, gnss["claims_most_permille"] / 1e3),
         sigma_first_m=2.0 * sigma_m,
         sigma_settled_m=sigma_m,
         settle_s=gnss["settle_ms"] / 1e3,

@@ -9,16 +9,21 @@ One model for the receiver that speaks UBX (`hardware.twin.gnss`) and for the fa
     closed sky               everything takes `closed_factor` times as long, few signals are heard
 
 A search hears orbits anew (`hears`) when it must, from cold, or when the receiver stays on for as
-long as that takes; what a shorter one uses keeps its age. Orbits lose their worth in two ways:
-they hold for `valid_s` (curve fit interval of broadcast GPS ephemerides, IS-GPS-200), and the
-satellites they belong to set, all within `pass_s`.
+long as that takes; what a shorter one uses keeps its age. Orbits lose their worth in two ways: a
+satellite sends the same set for `renew_s`, which holds for `valid_s` from its first sending (GPS:
+2 h and 4 h, IS-GPS-200), so what is heard holds for what is left of that, each satellite's for
+another while; and satellites set, all within `pass_s`.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from hardware.twin.seeded import normal, uniform
+
+_SATELLITES = 32  # of GPS
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class SearchParts:
         full, least: Satellites with usable orbits: more than `full` gain nothing, fewer than
             `least` help nothing.
         decoded: Satellites whose orbits a cold start has collected when it has its fix.
-        valid_s, pass_s: Orbits older than this are void; satellites in view set within [s].
+        renew_s, valid_s: A satellite sends one orbit for so long; it holds from then for [s].
+        pass_s: Satellites in view set within [s].
         closed_share: Share of hours under closed sky.  closed_factor: how much longer there.
         sky_s: The sky stays open or closed for so long [s].
         heard_open, heard_closed: Satellites heard once the search has settled.  heard_spread:
@@ -46,6 +52,7 @@ class SearchParts:
     full: int
     least: int
     decoded: int
+    renew_s: float
     valid_s: float
     pass_s: float
     closed_share: float
@@ -71,9 +78,61 @@ class SearchParts:
         return math.exp(0.5 * self.spread**2)
 
 
-def usable(parts: SearchParts, ages_s: Iterable[float]) -> float:
-    """Orbits worth having, from the age of each; a satellite that has set counts for nothing."""
-    return sum(max(0.0, 1.0 - age / parts.pass_s) for age in ages_s if 0 <= age <= parts.valid_s)
+def overhead(utc_s: float, count: int) -> list[int]:
+    """Numbers of the satellites in view; an hour later some others are."""
+    first = int(utc_s // 3600) * 3
+    return [(first + number) % _SATELLITES + 1 for number in range(count)]
+
+
+def void_s(parts: SearchParts, satellite: int, utc_s: float) -> float:
+    """Unix time at which what a satellite sends at `utc_s` no longer holds."""
+    sent_s = (utc_s + _phase(satellite) * parts.renew_s) % parts.renew_s
+    return utc_s - sent_s + parts.valid_s
+
+
+@cache
+def _phase(satellite: int) -> float:
+    return uniform(satellite, "orbit")
+
+
+def worth(parts: SearchParts, age_s: float) -> float:
+    """Of an orbit that holds: how likely its satellite has not set."""
+    return max(0.0, 1.0 - age_s / parts.pass_s)
+
+
+def usable(parts: SearchParts, utc_s: float, orbits: Iterable[tuple[float, float]]) -> float:
+    """Orbits worth having: of each (when it was heard, when it is void) [Unix s]."""
+    return sum(
+        worth(parts, utc_s - heard_s) for heard_s, until_s in orbits if heard_s <= utc_s <= until_s
+    )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Orbits heard at one time.
+
+    Attributes:
+        utc_s: When [Unix s].
+        until_s: When each is void, ascending.
+    """
+
+    utc_s: float
+    until_s: list[float]
+
+    def usable(self, parts: SearchParts, utc_s: float) -> float:
+        """Orbits worth having now."""
+        hold = len(self.until_s) - bisect_left(self.until_s, utc_s)
+        return hold * worth(parts, utc_s - self.utc_s) if hold else 0.0
+
+
+def heard_at(parts: SearchParts, utc_s: float, count: int) -> Heard:
+    """The orbits of `count` satellites in view."""
+    return Heard(utc_s, sorted(void_s(parts, number, utc_s) for number in overhead(utc_s, count)))
+
+
+def holding(parts: SearchParts, age_s: float) -> float:
+    """Share of the orbits heard `age_s` ago that hold, satellites of all phases."""
+    return min(max((parts.valid_s - age_s) / parts.renew_s, 0.0), 1.0)
 
 
 def median_s(parts: SearchParts, orbits: float) -> float:

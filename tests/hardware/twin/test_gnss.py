@@ -140,11 +140,12 @@ def test_a_receiver_that_stays_on_after_its_fix_hears_its_orbits_anew():
     device = receiver()
     switch_on(device)
     messages = saved(device, 60_000_000)
-    assert holds(device, 70_000_000) == [16] * 8
+    first = holds(device, 70_000_000)
+    assert 8 <= min(first) < max(first) <= 16  # quarters: a set is sent for 2 h and holds for 4
     on_s = 200 + 7200
     assert restarted(device, 7200, messages) < 20
-    assert set(holds(device, (on_s + 20) * 1_000_000)) == {8}
-    assert holds(device, (on_s + 60) * 1_000_000).count(16) == 8
+    assert max(holds(device, (on_s + 20) * 1_000_000)) <= 8
+    assert sum(quarters > 8 for quarters in holds(device, (on_s + 60) * 1_000_000)) == 8
 
 
 def test_own_data_help_no_other_receiver_and_no_wrong_clock():
