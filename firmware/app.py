@@ -7,7 +7,7 @@ power cut at any moment is the same as a task that failed. What goes wrong insid
 number in the state; no error stops the collar.
 """
 
-from . import energy, health, link, orders, schedule, search, uplink
+from . import energy, health, link, orders, purse, schedule, search, uplink
 from ._typing import TYPE_CHECKING
 from .block import State
 from .schedule import TASK_FIX, TASK_HALT, TASK_LISTEN, TASK_SEND, TASK_SLEEP
@@ -157,7 +157,7 @@ def _short(wake: Wake) -> bool:
 def _send(wake: Wake, greets: bool) -> None:
     """Send waiting records, or an inventory, and listen for who holds them, and for orders."""
     state, now_s, costs = wake.state, wake.now_s, wake.costs
-    budget_uj = energy.budget_uj_per_day(state, costs, wake.settings, wake.energy_uj)
+    budget_uj = purse.budget_uj_per_day(state, costs, wake.settings, wake.energy_uj)
     poor_s = link.poor_wait_s(_frame_uj(wake, wake.state.sf), budget_uj)
     alarms = bool(state.alarm_record) and wake.log.waits(state.alarm_record)
     first, alone = 0, False

@@ -1,13 +1,13 @@
 """When the next fix is due, and why: the backbone's grid, the purse, alarms, back-off.
 
 backbone   on a grid of UTC times that half of the budget pays, whatever the animal does
-motion     the purse (`energy.fill_purse`) needs the less for a group the more it will tell:
+motion     the purse (`purse.fill_purse`) needs the less for a group the more it will tell:
 the further the animal has gone by what its motion is worth (`stride.py`), and the
 longer that took. So the fixes follow the animal, and their costs the budget
 group      every `group_interval_s` while one runs (`groups.py`)
 """
 
-from . import energy, groups, rota, stride
+from . import energy, groups, purse, rota, stride
 from ._typing import TYPE_CHECKING
 from .energy import isqrt
 from .rota import DAY_S, NEVER_S
@@ -174,5 +174,5 @@ def affords_search(
     """Return whether a search may start, even if it takes all its time."""
     worst_uj = costs.boot_uj + energy.search_uj(state, costs, limit_ms)
     power_uw = costs.gnss_search_uw + costs.processor_uw
-    keep_uj = energy.reserve_uj(state, costs, settings)
-    return energy.affords(state, costs, energy_uj, worst_uj, power_uw, keep_uj, settings.margin_mv)
+    keep_uj = purse.reserve_uj(state, costs, settings)
+    return purse.affords(state, costs, energy_uj, worst_uj, power_uw, keep_uj, settings.margin_mv)

@@ -1,14 +1,10 @@
-"""Joules: what is stored, what comes in, what things cost, and what may be spent.
+"""Joules: what is stored, and what things cost. What may be spent is in purse.py.
 
 All energies are micro-joules at the storage, above its lower voltage limit; all integers. Nothing
 here reads hardware or a clock; functions take the `State` and change it in place.
 
     stored   E = C (V^2 - Vempty^2) / 2                                     V at rest
     rest     what a day takes without a task, at a voltage        learning.py, as the income
-    budget   income - rest + (E - target) / horizon, within 0 .. E - reserve
-    purse    budget that has come in and is not yet spent: may be overdrawn by one group of fixes
-    gate     after its cost a task leaves the reserve, and under its load the voltage stays above
-             the brown-out line: V(E - cost) - ESR P / V - margin
 
 The cost of a search is learned for each thing the receiver may know, `COLD` to `OWN` + 7, since
 that is what makes it short or long: its time, and the power that voltages have shown
@@ -23,10 +19,7 @@ Use, once per wake, in this order (`app.py` does, and whoever simulates it):
     book(state, costs.boot_uj)                           at the end: every wake pays for its boot
 """
 
-from . import link
 from ._typing import TYPE_CHECKING
-from .wire import region
-from .wire.airtime import airtime_us
 
 if TYPE_CHECKING:
     from .block import State
@@ -53,12 +46,6 @@ _RENEW_PERMILLE = 850  # the same for `RENEW`, of what is learned about `STALE`
 _LEARN_LEAST = 3  # attempts the first guess counts for
 _LEARN_MOST = 16  # attempts that are remembered
 _VAIN_MOST = 4  # vain searches before one fix count at most so many times its cost
-
-_PURSE_MAX_S = 30 * DAY_S  # beyond, the clock is more likely wrong than the budget right
-_ESR_COLD = 3  # the storage's series resistance at -20 degrees, as a multiple of the tabled one
-_WAKES_PER_DAY = 4  # without any task
-ALARM_FRAMES = 24  # of a mortality alarm nobody answers, kept in reserve
-OTHER_FRAMES = 4  # of any other one
 
 
 def stored_uj(costs: "Costs", voltage_uv: int) -> int:
@@ -118,36 +105,6 @@ def table_pw(costs: "Costs", energy_uj: int) -> int:
 def rest_uj_per_day(state: "State", costs: "Costs", energy_uj: int) -> int:
     """Return what a day takes without a wake, with so much stored."""
     return rest_pw(state, costs, energy_uj) * DAY_S // 1_000_000
-
-
-def reserve_uj(state: "State", costs: "Costs", settings: "Settings") -> int:
-    """Return the energy only an alarm may touch: `reserve_days` of sleep, and the alarm.
-
-    Leakage is that of the reserve's own voltage. A table that says more than was learned counts.
-    """
-    alarm_uj = _alarm_uj(costs)
-    reserve = full_uj(costs)
-    for _ in range(3):  # what leaks depends on what is stored
-        pw = max(rest_pw(state, costs, reserve), table_pw(costs, reserve))
-        day_uj = pw * DAY_S // 1_000_000 + _WAKES_PER_DAY * costs.boot_uj
-        reserve = min(reserve, settings.reserve_days * day_uj + alarm_uj)
-    return int(reserve)
-
-
-def alarm_frames(state: "State") -> int:
-    """Return how many frames in a row an alarm may take from the reserve."""
-    return ALARM_FRAMES if state.mortal else OTHER_FRAMES
-
-
-def _alarm_uj(costs: "Costs") -> int:
-    """Return what the frames of the reserve cost: the longest, that begin at the slowest rate."""
-    count = ALARM_FRAMES + OTHER_FRAMES
-    quick = len([misses for misses in range(ALARM_FRAMES) if link.goes_quick(misses)])
-    uj = 0
-    for sf, frames in ((region.SF_MAX, count - quick), (link.quick_sf(), quick)):
-        air_us = airtime_us(sf, region.UPLINK_CHANNELS[0].bw_hz, region.MAX_PHY_BYTES[sf])
-        uj += frames * send_uj(costs, air_us, region.silence_ms(sf))
-    return uj
 
 
 def search_uj(state: "State", costs: "Costs", duration_ms: int) -> int:
@@ -287,52 +244,3 @@ def book(state: "State", cost_uj: int) -> None:
     state.purse_uj -= cost_uj
     state.calm_uj -= cost_uj
     state.drawn_uj += cost_uj
-
-
-# --- what may be spent --------------------------------------------------------------------------
-
-
-def affords(
-    state: "State",
-    costs: "Costs",
-    energy_uj: int,
-    cost_uj: int,
-    power_uw: int,
-    keep_uj: int,
-    margin_mv: int,
-) -> bool:
-    """Return whether a task may start.
-
-    Args:
-        state: for the learned series resistance.
-        costs: the board's.
-        energy_uj: stored now.
-        cost_uj: the most the task may take.
-        power_uw: its highest load.
-        keep_uj: what must be left: `reserve_uj`, 0 for an alarm.
-        margin_mv: above the brown-out line.
-    """
-    after_uj = energy_uj - cost_uj
-    if after_uj < keep_uj:
-        return False
-    rest_uv = voltage_uv(costs, after_uj)
-    esr_mohm = max(costs.esr_mohm * _ESR_COLD, state.esr_mohm * 3 // 2)
-    sag_uv = 1000 * power_uw * esr_mohm // rest_uv
-    return bool(rest_uv - sag_uv >= costs.brownout_uv + margin_mv * 1000)
-
-
-def budget_uj_per_day(state: "State", costs: "Costs", settings: "Settings", energy_uj: int) -> int:
-    """Return what tasks and the wakes they need may spend per day."""
-    target_uj = full_uj(costs) * settings.target_permille // 1000
-    spare_uj = (energy_uj - target_uj) // settings.horizon_days
-    budget_uj = state.income_uj + spare_uj - rest_uj_per_day(state, costs, energy_uj)
-    return max(0, min(budget_uj, energy_uj - reserve_uj(state, costs, settings)))
-
-
-def fill_purse(state: "State", now_s: int, budget_uj: int, most_uj: int) -> None:
-    """Put the budget since the last time into the purse; it holds `most_uj`, owes twice that."""
-    elapsed_s = now_s - state.purse_at_s
-    if state.purse_at_s and 0 < elapsed_s <= _PURSE_MAX_S:
-        state.purse_uj += budget_uj * elapsed_s // DAY_S
-    state.purse_uj = max(-2 * most_uj, min(state.purse_uj, most_uj))
-    state.purse_at_s = now_s

@@ -31,6 +31,7 @@ package(  # type: ignore[name-defined]
         "orders.py",
         "outbox.py",
         "payload.py",
+        "purse.py",
         "rota.py",
         "schedule.py",
         "search.py",

@@ -3,7 +3,7 @@
 A poor collar does them more rarely, so that they take a small share of what it may spend.
 """
 
-from . import energy, learning
+from . import learning, purse
 from ._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ def frame_at_s(
     state: "State", costs: "Costs", settings: "Settings", seen: "Seen", budget_uj: int
 ) -> int:
     """Return when the next frame is due; an alarm may be paid from the reserve."""
-    alarms = seen.urgent and state.misses < energy.alarm_frames(state)
-    keep_uj = 0 if alarms else energy.reserve_uj(state, costs, settings)
+    alarms = seen.urgent and state.misses < purse.alarm_frames(state)
+    keep_uj = 0 if alarms else purse.reserve_uj(state, costs, settings)
     power_uw = costs.radio_tx_uw + costs.processor_uw
     worst_uj = costs.boot_uj + seen.frame_uj
-    if not seen.waiting or not energy.affords(
+    if not seen.waiting or not purse.affords(
         state, costs, seen.energy_uj, worst_uj, power_uw, keep_uj, settings.margin_mv
     ):
         return NEVER_S
@@ -88,10 +88,10 @@ def listen_at_s(state: "State", costs: "Costs", settings: "Settings", seen: "See
     """Return when the collar tells what it has, and listens for orders."""
     if not seen.hello_at_s:
         return NEVER_S
-    keep_uj = energy.reserve_uj(state, costs, settings)
+    keep_uj = purse.reserve_uj(state, costs, settings)
     power_uw = costs.radio_tx_uw + costs.processor_uw
     worst_uj = costs.boot_uj + seen.frame_uj
-    if not energy.affords(
+    if not purse.affords(
         state, costs, seen.energy_uj, worst_uj, power_uw, keep_uj, settings.margin_mv
     ):
         return NEVER_S

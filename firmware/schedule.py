@@ -1,7 +1,7 @@
 """What is worth doing now, and when to look again. Pure: what is known goes in, a decision out.
 
 Fixes come in groups (`groups.py`), each opened by a fix that fetches ephemerides. The purse
-(`energy.fill_purse`) says when a group can be paid. What kind of opening it is says its reason:
+(`purse.fill_purse`) says when a group can be paid. What kind of opening it is says its reason:
 
     REASON_BACKBONE   on a grid of UTC times, whatever the animal does; at most half of the budget
     REASON_MOTION     when it tells most: the further the animal has gone by what its motion is
@@ -23,7 +23,7 @@ that was wrong: it is due.
 
 from collections import namedtuple
 
-from . import due, energy, groups, rota, stride
+from . import due, energy, groups, purse, rota, stride
 from ._typing import TYPE_CHECKING
 from .due import (
     REASON_BACKBONE,
@@ -103,10 +103,10 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
         if seen.urgent:
             send_at_s = rota.frame_at_s(state, costs, settings, seen, 0)
     else:
-        budget_uj = energy.budget_uj_per_day(state, costs, settings, seen.energy_uj)
+        budget_uj = purse.budget_uj_per_day(state, costs, settings, seen.energy_uj)
         group = groups.best_group(state, costs, settings, now_s, budget_uj, seen.aid_uj)
         step = groups.next_step(state, costs, group, now_s)
-        energy.fill_purse(state, now_s, budget_uj, due.purse_uj(group, budget_uj))
+        purse.fill_purse(state, now_s, budget_uj, due.purse_uj(group, budget_uj))
         state.thin = rota.thin(settings, seen.frame_uj, budget_uj)
         fix_at_s, reason = due.fix_at_s(state, costs, settings, seen, budget_uj, group, step)
         send_at_s = rota.frame_at_s(state, costs, settings, seen, budget_uj)

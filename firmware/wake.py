@@ -15,6 +15,7 @@ from . import (
     motion,
     outbox,
     payload,
+    purse,
     rota,
     schedule,
 )
@@ -230,7 +231,7 @@ class Wake:
         self.energy_uj = energy.stored_uj(costs, voltage_uv)
         if self.known:
             learning.balance(state, costs, self.settings, self.now_s, self.energy_uj, long)
-        reserve_uj = energy.reserve_uj(state, costs, self.settings)
+        reserve_uj = purse.reserve_uj(state, costs, self.settings)
         if not state.low and self.energy_uj < reserve_uj:
             state.low = 1
             self.alarm(alarm.ENERGY_LOW, 0, max(0, self.energy_uj // 1000))

@@ -6,7 +6,7 @@ again, sleep. Records are only counted; frames are answered when a station is in
 
 from dataclasses import dataclass
 
-from firmware import energy, learning, link, motion, rota, schedule
+from firmware import energy, learning, link, motion, purse, rota, schedule
 from firmware.block import State
 from firmware.board import Costs
 from firmware.config import Settings
@@ -144,7 +144,7 @@ class Ours:
         if long_read:
             self._booked_j += costs.gauge_long_uj / 1e6
             self._long_reads += 1
-        reserve_uj = energy.reserve_uj(state, costs, settings)
+        reserve_uj = purse.reserve_uj(state, costs, settings)
         sinks = not state.low and measured_uj < reserve_uj
         if sinks or (state.low and measured_uj * 100 > reserve_uj * _BACK_PERCENT):
             state.low = 1 if sinks else 0
@@ -226,7 +226,7 @@ class Ours:
 
     def _send(self, measured_uj: int) -> None:
         life, state = self.life, self.state
-        budget_uj = energy.budget_uj_per_day(state, self.costs, self.settings, measured_uj)
+        budget_uj = purse.budget_uj_per_day(state, self.costs, self.settings, measured_uj)
         most = (region.MAX_PHY_BYTES[state.sf] - _FRAME_BYTES) // _RECORD_BYTES
         count = min(self._waiting, most)
         size = _FRAME_BYTES + _RECORD_BYTES * count

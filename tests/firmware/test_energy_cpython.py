@@ -1,4 +1,4 @@
-from firmware import energy, learning, link
+from firmware import energy, learning, link, purse
 from firmware.block import State
 from firmware.boards._costs_collar_l476 import COSTS
 from firmware.config import Settings
@@ -32,12 +32,12 @@ def test_there_is_no_voltage_below_nothing():
 
 def test_the_reserve_is_ninety_days_of_sleep_and_the_frames_of_an_alarm_that_nobody_answers():
     state, settings = State(), Settings()
-    reserve_uj = energy.reserve_uj(state, COSTS, settings)
+    reserve_uj = purse.reserve_uj(state, COSTS, settings)
     left_uj = reserve_uj
     for _ in range(90):
         left_uj -= energy.rest_uj_per_day(state, COSTS, left_uj) + 4 * COSTS.boot_uj
     state.sf = 12
-    for now_s in range(energy.ALARM_FRAMES):
+    for now_s in range(purse.ALARM_FRAMES):
         sf = link.begin_frame(state, now_s, 0, 0)
         air_us = airtime_us(sf, 125000, region.MAX_PHY_BYTES[sf])
         left_uj -= energy.send_uj(COSTS, air_us, region.silence_ms(sf))
@@ -46,16 +46,16 @@ def test_the_reserve_is_ninety_days_of_sleep_and_the_frames_of_an_alarm_that_nob
 
 def test_only_the_death_of_the_animal_may_take_all_frames_of_the_reserve():
     state = State()
-    assert energy.alarm_frames(state) == 4
+    assert purse.alarm_frames(state) == 4
     state.mortal = 1
-    assert energy.alarm_frames(state) == 24
+    assert purse.alarm_frames(state) == 24
 
 
 def affords(energy_uj, cost_uj, power_uw, keep_uj, **learned):
     state = State()
     for name in learned:
         setattr(state, name, learned[name])
-    return energy.affords(state, COSTS, energy_uj, cost_uj, power_uw, keep_uj, 30)
+    return purse.affords(state, COSTS, energy_uj, cost_uj, power_uw, keep_uj, 30)
 
 
 def test_a_task_that_would_touch_what_is_kept_is_refused():
@@ -208,29 +208,29 @@ def test_an_animal_that_the_sensor_calls_still_while_joules_come_in_teaches_noth
 def test_at_the_target_the_budget_is_income_less_rest():
     state = State()
     state.income_uj = 4000000
-    budget_uj = energy.budget_uj_per_day(state, COSTS, Settings(), 71040000)
+    budget_uj = purse.budget_uj_per_day(state, COSTS, Settings(), 71040000)
     assert budget_uj == 4000000 - energy.rest_uj_per_day(state, COSTS, 71040000)
 
 
 def test_a_surplus_is_spread_over_the_horizon():
-    rich_uj = energy.budget_uj_per_day(State(), COSTS, Settings(), 71040000 + 20000000)
+    rich_uj = purse.budget_uj_per_day(State(), COSTS, Settings(), 71040000 + 20000000)
     assert rich_uj == 20000000 // 20 - energy.rest_uj_per_day(State(), COSTS, 91040000)
 
 
 def test_the_budget_never_reaches_into_the_reserve():
     state, settings = State(), Settings(target_permille=0)
     state.income_uj = 50000000
-    reserve_uj = energy.reserve_uj(state, COSTS, settings)
-    assert energy.budget_uj_per_day(state, COSTS, settings, reserve_uj + 1000) == 1000
-    assert energy.budget_uj_per_day(state, COSTS, settings, reserve_uj - 1000) == 0
+    reserve_uj = purse.reserve_uj(state, COSTS, settings)
+    assert purse.budget_uj_per_day(state, COSTS, settings, reserve_uj + 1000) == 1000
+    assert purse.budget_uj_per_day(state, COSTS, settings, reserve_uj - 1000) == 0
 
 
 def test_the_purse_fills_with_the_budget_and_holds_only_so_much():
     state = State()
     for hours in range(49):
-        energy.fill_purse(state, 1000000 + hours * 3600, 4000000, 9000000)
+        purse.fill_purse(state, 1000000 + hours * 3600, 4000000, 9000000)
     assert abs(state.purse_uj - 8000000) < 50
-    energy.fill_purse(state, 1000000 + 72 * 3600, 4000000, 9000000)
+    purse.fill_purse(state, 1000000 + 72 * 3600, 4000000, 9000000)
     assert state.purse_uj == 9000000
 
 

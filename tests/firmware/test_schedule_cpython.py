@@ -1,4 +1,4 @@
-from firmware import due, energy, groups, rota, schedule
+from firmware import due, energy, groups, purse, rota, schedule
 from firmware.block import State
 from firmware.boards._costs_collar_l476 import COSTS
 from firmware.config import Settings
@@ -172,7 +172,7 @@ def test_the_backbone_stays_on_its_grid_whatever_moves():
 def test_the_backbones_grid_takes_half_of_the_budget():
     block = state(grid_h=0)
     decide(block)
-    budget_uj = energy.budget_uj_per_day(block, COSTS, Settings(), TARGET_UJ)
+    budget_uj = purse.budget_uj_per_day(block, COSTS, Settings(), TARGET_UJ)
     found = group(block, budget_uj=budget_uj)
     cost_uj = found.cost_uj // found.chain
     assert budget_uj // 4 < cost_uj * 24 // block.grid_h <= budget_uj // 2
