@@ -81,7 +81,7 @@ class Worker:
 
     def _wait(self, connection: Connection) -> None:
         """Until word comes from the database or a wake, or a while has passed."""
-        if not list(connection.notifies(timeout=0)):
+        if not list(connection.notifies(timeout=0)) and not connection.closed:
             select.select([connection.fileno(), self._bell.fileno()], [], [], _IDLE_S)
         list(connection.notifies(timeout=0))  # one look is enough for all of them
         with contextlib.suppress(OSError):

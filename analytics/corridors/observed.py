@@ -29,7 +29,7 @@ from analytics.ranges.bridges import bridges_within, check_sampling, motion_vari
 from analytics.ranges.dynamic_bridge import dynamic_motion_variance
 from analytics.ranges.isopleth import area_below, volume_percent
 from analytics.results import Estimate, UtilizationDistribution, software_version
-from analytics.steps import tell
+from analytics.steps import part, tell
 from analytics.track import Track, check_spread
 
 Floats = NDArray[np.float64]
@@ -99,9 +99,10 @@ def observed_corridors(
         raise ParameterError("footprint_percent", footprint_percent, "above 0 and below 100")
     if grid is not None and cell_m is not None:
         raise ParameterError("grid", grid, "no grid where cell_m is given")
-    bridges, left_out = _herd_bridges(
-        animals, error_m, motion_variance_m2_per_s, max_gap_s, skip_unusable
-    )
+    with part(0, 0.45):
+        bridges, left_out = _herd_bridges(
+            animals, error_m, motion_variance_m2_per_s, max_gap_s, skip_unusable
+        )
     shares = default_shares(len(bridges)) if shares_percent is None else list(shares_percent)
     if grid is None:
         grid = default_grid([one for several in bridges.values() for one in several], cell_m)
@@ -125,19 +126,21 @@ def observed_corridors(
     if left_out:
         parameters["tracks_left_out"] = left_out
     estimate = _estimate(tracks, parameters)
-    for number, several in enumerate(bridges.values()):
-        tell(len(animals) + number, len(animals) + len(bridges), "where each animal was")
-        one = _animal_density(several, grid)
-        using += _footprint(one, grid, footprint_percent, estimate)
-        values += one / len(bridges)
+    with part(0.45, 0.9):
+        for number, several in enumerate(bridges.values()):
+            tell(number, len(bridges), "where each animal was")
+            one = _animal_density(several, grid)
+            using += _footprint(one, grid, footprint_percent, estimate)
+            values += one / len(bridges)
     values.flags.writeable = using.flags.writeable = False
     counts = [max(1, math.ceil(len(bridges) * share / 100 - 1e-9)) for share in shares]
-    levels = tuple(
-        _level(count, len(bridges), using, grid, tracks, 3 * error_m)
-        for count in sorted(set(counts))
-    )
+    levels = []
+    with part(0.9, 1):
+        for number, count in enumerate(sorted(set(counts))):
+            tell(number, len(set(counts)), "corridors and their widths")
+            levels.append(_level(count, len(bridges), using, grid, tracks, 3 * error_m))
     population = UtilizationDistribution(grid, values, estimate)
-    return ObservedCorridors(population, using, levels, estimate, left_out)
+    return ObservedCorridors(population, using, tuple(levels), estimate, left_out)
 
 
 def _checked_herd(herd: Herd) -> dict[str, tuple[Track, ...]]:
@@ -185,7 +188,7 @@ def _herd_bridges(
     bridges: dict[str, list[Bridges]] = {}
     left_out: dict[str, str] = {}
     for number, (name, tracks) in enumerate(animals.items()):
-        tell(number, 2 * len(animals), "how each animal moves")
+        tell(number, len(animals), "how each animal moves")
         for track in tracks:
             try:
                 bridges.setdefault(name, []).append(

@@ -115,8 +115,8 @@ def on_one_grid(tracks: Mapping[str, Track], method: SharedMethod, options: Opti
     grids = {place: _around([alone[i] for i in group]) for group in groups for place in group}
     uds = []
     for place, (name, track) in enumerate(tracks.items()):
-        at = 0.7 + 0.3 * place / len(tracks)
-        with part(at, at, f"{name} on the common grid"):
+        begun, ended = (0.7 + 0.3 * (place + n) / len(tracks) for n in (0, 1))
+        with part(begun, ended, f"{name} on the common grid"):
             uds.append(_density(track, method, options, models.get(name), grids[place]))
     ranges = {place: _normal(m) for place, m in enumerate(models.values()) if m.area_dof > 1}
     affinities = {

@@ -13,6 +13,7 @@ from analytics.errors import AnalyticsError, ParameterError
 from analytics.methods import DEFAULT_METHOD as DEFAULT_METHOD
 from analytics.methods import FROM_FILE, METHODS, MethodName, RangeResult
 from analytics.selection import ALL_FIXES, Selection
+from analytics.steps import part
 from analytics.study import Job
 from analytics.study import compute as estimate
 from backend.db.queries import query
@@ -111,12 +112,14 @@ def _estimate(question: Question, tables: Tables) -> RangeResult:
         why = f"{unknown} of {len(table)} fixes have no accuracy: give options.error_m"
         raise CannotCompute(f"animal {animal}: {why}")
     try:
-        track, selection = selected_track(table, question.selection)
+        with part(0, 0.1, "choosing fixes"):
+            track, selection = selected_track(table, question.selection)
         levels = tuple(asked["levels_percent"])
         job = Job(
             str(animal), track, asked["method"], levels, asked["options"], selection=selection
         )
-        return estimate(job)
+        with part(0.1, 1, f"home range by {asked['method']}"):
+            return estimate(job)
     except AnalyticsError as error:
         raise CannotCompute(f"animal {animal}, {len(table)} fixes: {error}") from error
 
@@ -141,6 +144,12 @@ def _store(
     if row is None:
         return None
     for feature in result.home_range.to_geojson()["features"]:  # type: ignore[attr-defined]
+        if not feature["geometry"]["coordinates"]:
+            level = feature["properties"]["level_percent"]
+            raise CannotCompute(
+                f"the {level:g} % range is empty or narrower than 1e-7 degrees (1 cm): "
+                "expected fixes that cover an area"
+            )
         isopleth = {
             "home_range": row[0],
             "level_percent": feature["properties"]["level_percent"],

@@ -16,6 +16,7 @@ from analytics.ranges.overlap import OverlapIndex
 from analytics.results import Estimate
 from analytics.sampling import warn_of_sampling
 from analytics.selection import ALL_FIXES, Selection
+from analytics.steps import part, tell
 from analytics.study import collected_warnings
 from backend.db.queries import query
 from backend.errors import BadRequest, CannotCompute
@@ -85,11 +86,14 @@ def _compare(question: Question, tables: Tables) -> Found:
         with collected_warnings() as said:
             for name, track in herd.tracks.items():
                 warn_of_sampling(track, name)
-            shared = on_one_grid(herd.tracks, asked["method"], asked["options"])
-        matrices = {
-            index: shared.overlap(index, asked["level_percent"], asked["conditional"]).tolist()
-            for index in INDICES
-        }
+            with part(0, 0.9):
+                shared = on_one_grid(herd.tracks, asked["method"], asked["options"])
+        matrices = {}
+        with part(0.9, 1):
+            for number, index in enumerate(INDICES):
+                tell(number, len(INDICES), f"index {index} of every pair")
+                found = shared.overlap(index, asked["level_percent"], asked["conditional"])
+                matrices[index] = found.tolist()
     except AnalyticsError as error:
         raise CannotCompute(f"{len(herd.tracks)} animals: {error}") from error
     notes = herd.notes(said) | {"affinity_intervals": _intervals(shared)}

@@ -183,3 +183,15 @@ def test_an_empty_area_is_given_coarsely_as_an_empty_area(connection: Connection
             'select given_shape(\'{"type": "MultiPolygon", "coordinates": []}\', %s)', (cells,)
         ).fetchone()
         assert row == ({"type": "Polygon", "coordinates": []},)
+
+
+def test_a_range_too_narrow_for_its_coordinates_is_refused_with_the_reason(
+    client: httpx.Client, own_herd: Herd, connection: Connection
+) -> None:
+    connection.execute(
+        "update fix set lat = 46 + record * 0.001, lon = 10.2 + record % 7 * 1e-9 where collar = 1"
+    )
+    answer = client.post(URL, json={"animal": own_herd.flurina, "method": "mcp"})
+    assert answer.status_code == 409
+    assert "narrower than 1e-7 degrees (1 cm)" in answer.json()["detail"]
+    assert connection.execute("select count(*) from home_range").fetchone() == (0,)

@@ -22,7 +22,7 @@ from tests.backend.conftest import Herd, settle
 from tests.backend.factories import START, bearer, key_for
 from tests.backend.killing import Api, kill
 
-LENGTHY = {"animal": 1, "options": {"interval": "bootstrap", "replicates": 60}}
+LENGTHY = {"animal": 1, "options": {"interval": "bootstrap", "replicates": 20}}
 UNDER_WAY = "select from analysis where state = 'running' and progress > 0.05"
 IMPORTING = "select from pg_stat_activity where query like 'copy fix %' and state = 'active'"
 FILE = "timestamp,location-long,location-lat,tag-local-identifier,individual-local-identifier\n"
@@ -60,7 +60,7 @@ def test_a_computation_outlives_a_restart_of_the_database(server_folder: Path) -
 def test_an_import_in_which_the_database_restarts_is_whole_or_not_at_all(
     server_folder: Path,
 ) -> None:
-    dsn, rows = embedded.start("capra", server_folder), 100_000
+    dsn, rows = embedded.start("capra", server_folder), 40_000
     migrate(dsn)
     times = (START + n * timedelta(seconds=1) for n in range(rows))
     text = FILE + "".join(f"{at:%Y-%m-%d %H:%M:%S},10.2,46.6,T1,A\n" for at in times)

@@ -6,8 +6,13 @@ import httpx
 import psycopg
 import pytest
 
+from analytics.steps import heard_by
 from backend import analysis_models as models
 from backend.db import ingest, registry
+from backend.jobs import corridor, overlap
+from backend.jobs.corridor import CORRIDOR
+from backend.jobs.overlap import OVERLAP
+from backend.jobs.question import answer
 from tests.backend.conftest import Herd
 from tests.backend.factories import START, bearer, key_for, walk
 
@@ -126,3 +131,17 @@ def test_one_animal_without_fixes_is_named(client: httpx.Client, neighbours: Her
     response = client.post(URL, json={"animals": [1, neighbours.unseen], "method": "kde"})
     assert response.status_code == 409
     assert f"animal {neighbours.unseen}: no fixes in this time range" in response.json()["detail"]
+
+
+def test_how_far_it_is_rises_by_the_steps_it_names(
+    neighbours: Herd, connection: psycopg.Connection[Any]
+) -> None:
+    told: list[tuple[float, str]] = []
+    with heard_by(lambda *one: told.append(one)):
+        answer(connection, OVERLAP, overlap.ask([1, 4], method="kde"))
+        answer(connection, CORRIDOR, corridor.ask([1, 4]))
+    begins = [n for n, (_, step) in enumerate(told) if step == "reading fixes"]
+    for steps in (told[: begins[1]], told[begins[1] :]):
+        assert [part for part, _ in steps] == sorted(part for part, _ in steps)
+        assert len({step for _, step in steps}) >= 5
+        assert steps[-1][0] < 1
