@@ -76,7 +76,10 @@ class Forwarder(Answer):
     active: bool
     added_at: Utc
     waiting: int = Field(description="Fixes still to send; 10000 stands for that many and more")
-    sent: int
+    sent: int = Field(
+        description="What is sent stays as it was: neither EarthRanger nor Gundi lets an "
+        "observation be changed or taken back, so one marked as an outlier later is still there"
+    )
     refused: int
     refusals: list[Refusal] = Field(description="The last ten that were refused")
     last_sent_at: Utc | None
