@@ -8,6 +8,7 @@ class State:
         self.commits = 0
         self.order_told = 1
         self.sf = 9
+        self.walk = [0, 0, 0]
 
     def __getattr__(self, name):
         return 0
