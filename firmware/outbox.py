@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .block import State
     from .payload import Record, Slot
 
-_MISSES_ROUND = 4  # frames without an answer before the outbox goes round
+MISSES_ROUND = 4  # frames without an answer before the outbox goes round, a record a frame
 _ROUND_S = 86400
 _SHORT_RECORDS = 8  # in a frame while energy is short
 _RECORD_LEAST = 2  # bytes a record takes in a frame, unless the animal lies still
@@ -67,7 +67,7 @@ class Outbox:
         if not found:
             return 0, False
         first = found[0]
-        if not state.send_from and state.misses < _MISSES_ROUND:
+        if not state.send_from and state.misses < MISSES_ROUND:
             start = self.newest() if short else state.send_next
             further = self._sendable(1, start) if start else []
             return (further or found)[0], False

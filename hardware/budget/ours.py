@@ -6,7 +6,7 @@ again, sleep. Records are only counted; frames are answered when a station is in
 
 from dataclasses import dataclass
 
-from firmware import energy, learning, link, motion, purse, rota, schedule
+from firmware import energy, learning, link, motion, outbox, purse, rota, schedule
 from firmware.block import State
 from firmware.board import Costs
 from firmware.config import Settings
@@ -228,7 +228,7 @@ class Ours:
         life, state = self.life, self.state
         budget_uj = purse.budget_uj_per_day(state, self.costs, self.settings, measured_uj)
         most = (region.MAX_PHY_BYTES[state.sf] - _FRAME_BYTES) // _RECORD_BYTES
-        count = min(self._waiting, most)
+        count = min(self._waiting, 1 if state.misses >= outbox.MISSES_ROUND else most)
         size = _FRAME_BYTES + _RECORD_BYTES * count
         salt = life.year.seed * 31 + life.diary.wakes * 7
         poor_s = link.poor_wait_s(self._frame_uj(size), budget_uj)
