@@ -1,6 +1,8 @@
 """Orders through the whole firmware: from the window of a frame to the result in an inventory."""
 
-from firmware import config, state
+from itertools import pairwise
+
+from firmware import config, schedule, state
 from firmware.app import step
 from firmware.identity import hold_identity, read_identity
 from firmware.wire import aes, frame, hello
@@ -141,3 +143,16 @@ def test_after_a_change_of_key_frames_come_under_the_new_one():
         on.wake()
     header, _ = frame.open_frame(aes.block_cipher(key), frame.UPLINK, EPOCH + 1, heard[0])
     assert header.counter not in on.station.nonces
+
+
+def test_an_inventory_goes_up_once_a_week_in_a_wake_of_its_own():
+    on = in_contact()
+    until_ms, told = on.now_ms + 29 * 86_400_000, []
+    while on.now_ms < until_ms:
+        known = len(on.station.hellos)
+        task = on.wake()
+        assert (task == schedule.TASK_LISTEN) == (len(on.station.hellos) > known)
+        if task == schedule.TASK_LISTEN:
+            told.append(on.station.hellos[-1].time_s)
+    assert all(7 * 86_400 <= b - a <= 8 * 86_400 for a, b in pairwise(told))
+    assert len(told) in (4, 5)
