@@ -1,7 +1,8 @@
 """Who asks: a key, a session of the map page, a person with a bearer token, or nobody known.
 
 A route takes `Caller` to know who asks, `Viewer` where it gives positions away: that audits the
-read before anything is answered. What a viewer may see is decided in SQL (`0006_policy.sql`).
+read before anything is answered. What a viewer may see is decided in SQL (`0006_policy.sql`,
+`0017_seen_positions.sql`).
 """
 
 from __future__ import annotations

@@ -120,6 +120,9 @@ KEPT = {
 }
 """What a question about it answers at last, from that version on."""
 
+UNTIL = {5: 15}
+"""The last version that writes rows so."""
+
 
 def catalogue(dsn: str) -> set[tuple[object, ...]]:
     with psycopg.connect(dsn) as connection:
@@ -173,7 +176,7 @@ def test_every_earlier_version_comes_to_the_present(
         )
         assert seen.fetchall() == [(1, 46.66, True)]
         for since, (query, answer) in KEPT.items():
-            if since <= version:
+            if since <= version <= UNTIL.get(since, version):
                 assert connection.execute(query.encode()).fetchall() == [(answer,)]
 
 
