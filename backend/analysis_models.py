@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field, model_validator
 from backend.jobs.overlap import Index, Method
 from backend.jobs.question import KindName
 from backend.params import AnimalNumber, EndTime, Number, Time
-from backend.schemas import Answer, FixChoice, Link, Problem, Utc
+from backend.range_models import FixChoice
+from backend.schemas import Answer, Link, Problem, Utc
 from backend.wanted import ComputationPage
 
 _Ends = Annotated[list[float], Field(min_length=3, max_length=3)]

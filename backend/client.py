@@ -18,19 +18,26 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 import pyarrow as pa
 
+from backend.client_answers import (
+    Progress,
+    Stream,
+    Streamed,
+    Time,
+    checked,
+    frame_of,
+    query,
+    told_of,
+)
 from backend.client_answers import ServiceError as ServiceError
-from backend.client_answers import Stream, Streamed, Time, checked, query
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-Progress = Callable[[int], object]
-"""Is told how many rows have come so far"""
 Share = Callable[[float, str], object]
 """Is told which part of a computation is done, 0 to 1, and what is being done"""
 Format = Literal["geojson", "csv", "arrow", "parquet"]
@@ -38,7 +45,6 @@ Format = Literal["geojson", "csv", "arrow", "parquet"]
 _API = "/api/v1"
 _CRS = "OGC:CRS84"
 _AGAIN_S = 0.5
-_BLOCK_BYTES = 1 << 18
 
 
 class Client:
@@ -167,7 +173,7 @@ class Client:
         """
         asked: dict[str, Any] = {"animal": animal, "method": method, "options": options}
         asked |= {"levels_percent": list(levels_percent), "since": since, "until": until}
-        return _frame_of(self._compute("home-ranges", progress, **asked)["features"])
+        return frame_of(self._compute("home-ranges", progress, **asked)["features"])
 
     def compute_corridors(
         self, animals: Sequence[int] | None = None, *, since: Time | None = None,
@@ -179,7 +185,7 @@ class Client:
         """
         herd = None if animals is None else list(animals)
         asked |= {"animals": herd, "since": since, "until": until}
-        return _frame_of(self._compute("corridors", progress, **asked)["features"])
+        return frame_of(self._compute("corridors", progress, **asked)["features"])
 
     def compute_overlap(
         self, animals: Sequence[int] | None = None, *, study: int | None = None,
@@ -235,7 +241,7 @@ class Client:
         with path.open("rb") as body:
             place = f"{_API}/studies/{study}/events"
             params = {"dry_run": dry_run}
-            content = _told_of(body, progress)
+            content = told_of(body, progress)
             answer = self._http.post(place, content=content, headers=headers, params=params)
         return dict(checked(answer).json())
 
@@ -278,7 +284,7 @@ class Client:
         return Streamed(self._http.stream("GET", f"{_API}/{path}", params=query))
 
     def _frame(self, path: str, **wanted: Any) -> GeoDataFrame:
-        return _frame_of(list(self._pages(path, "features", query(**wanted))))
+        return frame_of(list(self._pages(path, "features", query(**wanted))))
 
     def _listed(self, member: str, **wanted: Any) -> Iterator[dict[str, Any]]:
         return self._pages(member, member, query(**wanted))
@@ -295,22 +301,3 @@ class Client:
             # by its query alone: a service behind a proxy may know itself by another name
             after = httpx.URL(onward).params
             answer = checked(self._http.get(f"{_API}/{path}", params=after)).json()
-
-
-def _told_of(file: IO[bytes], progress: Progress | None) -> Iterator[bytes]:
-    sent = 0
-    while block := file.read(_BLOCK_BYTES):
-        yield block
-        sent += len(block)
-        if progress:
-            progress(sent)
-
-
-def _frame_of(features: list[dict[str, Any]]) -> GeoDataFrame:
-    from geopandas import GeoDataFrame
-
-    if not features:
-        return GeoDataFrame({"id": []}, geometry=[], crs=_CRS)
-    frame = GeoDataFrame.from_features(features, crs=_CRS)
-    frame.insert(0, "id", [one["id"] for one in features])
-    return frame

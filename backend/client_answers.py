@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 import httpx
 
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
 Time = datetime | str
+Progress = Callable[[int], object]
+"""Is told how many rows have come so far"""
+
+_CRS = "OGC:CRS84"
+_BLOCK_BYTES = 1 << 18
 
 
 class ServiceError(Exception):
@@ -110,3 +118,24 @@ def checked(answer: httpx.Response) -> httpx.Response:
             kind, detail = "unknown", re.sub(r"\s+", " ", answer.text)[:200]
         raise ServiceError(answer.status_code, kind, detail)
     return answer
+
+
+def told_of(file: IO[bytes], progress: Progress | None) -> Iterator[bytes]:
+    """The blocks of a file; `progress` is told the bytes so far."""
+    sent = 0
+    while block := file.read(_BLOCK_BYTES):
+        yield block
+        sent += len(block)
+        if progress:
+            progress(sent)
+
+
+def frame_of(features: list[dict[str, Any]]) -> GeoDataFrame:
+    """Features as a frame."""
+    from geopandas import GeoDataFrame
+
+    if not features:
+        return GeoDataFrame({"id": []}, geometry=[], crs=_CRS)
+    frame = GeoDataFrame.from_features(features, crs=_CRS)
+    frame.insert(0, "id", [one["id"] for one in features])
+    return frame

@@ -1,4 +1,4 @@
-"""What the API takes and answers about studies, animals, collars, people and what they see.
+"""What the API takes and answers about studies, animals, collars, stations and fences.
 
 Each resource has an answer (`Study`), what makes a new one (`NewStudy`) and what changes one
 (`StudyChange`: members left out stay as they are).
@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from backend.params import AnimalNumber, CollarNumber, Number, Time
-from backend.schemas import Answer, Latitude, Link, Longitude, Utc
+from backend.schemas import Answer, Latitude, Link, Longitude, Precision, Utc
 
 Sensitivity = Literal["open", "low", "medium", "high", "extreme"]
-Role = Literal["guest", "ecologist", "operator", "admin"]
-Scope = Literal["read", "write", "ingest", "admin"]
 Sex = Literal["m", "f", "u"]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 Text = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")]
@@ -28,15 +26,6 @@ SENSITIVITY_HELP = (
     "How sensitive positions are, by GBIF's categories: what each role sees of them is the "
     "location policy's matter"
 )
-
-
-_GRIDS = (0, 0.001, 0.01, 0.1, 1)
-
-
-def _grid(cell_deg: float) -> float:
-    if cell_deg not in _GRIDS:
-        raise ValueError("expected 0, 0.001, 0.01, 0.1, 1 or null")
-    return cell_deg
 
 
 class Input(BaseModel):
@@ -142,59 +131,6 @@ class NewFence(Input):
     attributes: Attributes = {}
 
 
-class NewAccount(Input):
-    """A person or a program."""
-
-    name: Name
-    email: Text | None = None
-    issuer: Name | None = Field(default=None, description="OpenID Connect issuer they come by")
-    subject: Name | None = Field(default=None, description="Who they are there (`sub`)")
-
-
-class NewMembership(Input):
-    """A role for an account."""
-
-    account: Number
-    study: Number | None = Field(default=None, description="Null: in all studies")
-    role: Role
-
-
-class NewKey(Input):
-    """A key to make."""
-
-    name: Name = Field(examples=["QGIS on my laptop"])
-    account: Number | None = Field(default=None, description="Null: your own")
-    scopes: list[Scope] = Field(default=["read"], min_length=1, max_length=4)
-    days: int | None = Field(default=365, ge=1, le=36_500, description="Null: it never expires")
-
-
-class SignIn(Input):
-    """A key, or the ticket of a one-time link."""
-
-    key: Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class Rule(Input):
-    """What a role sees of positions of a category."""
-
-    study: Number | None = Field(default=None, description="Null: everywhere")
-    role: Literal["public", "guest", "ecologist", "operator", "admin"]
-    sensitivity: Sensitivity
-    cell_deg: Annotated[float, AfterValidator(_grid)] | None = Field(
-        json_schema_extra={"enum": [*_GRIDS, None]},
-        description="Width of the grid's cells [degrees]; 0: exact, null: withheld",
-    )
-    delay_h: float = Field(default=0, ge=0, le=87_600, description="Nothing younger [h]")
-
-
-class TaxonSensitivity(Input):
-    """How sensitive the positions of a species are."""
-
-    taxon: Name = Field(examples=["Capra ibex"])
-    sensitivity: Sensitivity
-    reason: Text | None = None
-
-
 def change_of(new: type[BaseModel], *without: str) -> type[BaseModel]:
     """The same with every member optional; what cannot be null there cannot be set to null."""
     fields: dict[str, Any] = {
@@ -218,7 +154,6 @@ CollarChange = change_of(NewCollar, "collar")
 DeploymentChange = change_of(NewDeployment, "collar", "animal")
 StationChange = change_of(NewStation, "station")
 FenceChange = change_of(NewFence)
-AccountChange = change_of(NewAccount)
 
 
 class Study(Answer):
@@ -234,6 +169,71 @@ class Study(Answer):
     sensitivity: Sensitivity | None
     attributes: dict[str, Any]
     added_at: Utc
+
+
+class Deployment(Answer):
+    """A collar on an animal, from (inclusive) to (exclusive; null: still on)."""
+
+    deployment: int
+    collar: int
+    from_time: Utc | None
+    to_time: Utc | None
+
+
+class Animal(Answer):
+    """An individual and the collars it wore."""
+
+    animal: int
+    name: str = Field(examples=["Flurina"])
+    taxon: str | None = Field(examples=["Capra ibex"])
+    sex: Literal["m", "f", "u"] | None
+    study: int | None
+    sensitivity: str | None = Field(description="Its own; null: its taxon's, else its study's")
+    mass_g: float | None
+    comments: str | None
+    precision_deg: Precision
+    deployments: list[Deployment]
+
+
+class Animals(Answer):
+    """A page of animals, by number."""
+
+    animals: list[Animal]
+    links: list[Link]
+
+
+class Health(Answer):
+    """What a collar last said about itself."""
+
+    recorded_at: Utc
+    voltage_mv: int
+    stored_mj: int = Field(description="Energy in the storage above its lower limit [mJ]")
+    income_mj_per_day: int
+    brownouts: int = Field(description="Since its log was last reset")
+    temperature_c: int | None
+
+
+class Collar(Answer):
+    """A device."""
+
+    collar: int
+    name: str
+    study: int | None
+    maker: str | None
+    model: str | None
+    serial: str | None
+    added_at: Utc
+    animal: int | None = Field(description="The animal that wears it now")
+    records: int = Field(description="Records stored of it, of all generations and kinds")
+    last_fix_at: Utc | None
+    last_status: Health | None
+
+
+class Collars(Answer):
+    """A page of collars, by number."""
+
+    collars: list[Collar]
+    links: list[Link]
 
 
 class Station(Answer):
@@ -267,129 +267,6 @@ class DeploymentDetails(Answer):
     end_type: str | None
     comments: str | None
     attributes: dict[str, Any]
-
-
-class Account(Answer):
-    """A person or a program."""
-
-    account: int
-    name: str
-    email: str | None
-    issuer: str | None
-    subject: str | None
-    added_at: Utc
-    disabled_at: Utc | None
-
-
-class Membership(Answer):
-    """A role of an account."""
-
-    account: int
-    study: int | None
-    role: Role
-
-
-class Key(Answer):
-    """A key; the secret is not kept."""
-
-    api_key: int
-    account: int
-    account_name: str
-    kind: str
-    name: str
-    prefix: str
-    scopes: list[str]
-    added_at: Utc
-    expires_at: Utc | None
-    last_used_at: Utc | None
-    revoked_at: Utc | None
-
-
-class MadeKey(Key):
-    """A key just made."""
-
-    key: str = Field(description="Shown this once: send it as `Authorization: Bearer ...`")
-
-
-class AuditEntry(Answer):
-    """A row of the audit."""
-
-    audit: int
-    at: Utc
-    actor: str
-    action: str
-    what: dict[str, Any]
-    hash: str = Field(description="SHA-256 over the row and the hash of the one before")
-
-
-class StatusRecord(Answer):
-    """What a collar said about itself."""
-
-    collar: int
-    generation: int
-    record: int
-    recorded_at: Utc
-    voltage_mv: int
-    stored_mj: int
-    income_mj_per_day: int
-    fixes: int
-    failed_fixes: int
-    frames: int
-    brownouts: int
-    temperature_c: int | None
-
-
-class Reception(Answer):
-    """A frame heard by a station."""
-
-    station: str
-    collar: int
-    received_at: Utc
-    epoch: int
-    counter: int
-    freq_hz: int
-    sf: int
-    rssi_dbm: float
-    snr_db: float
-    frame_bytes: int
-
-
-class Day(Answer):
-    """Fixes of a collar on a day (UTC)."""
-
-    collar: int
-    day: str = Field(examples=["2026-06-01"])
-    fixes: int
-    outliers: int
-    first_at: Utc
-    last_at: Utc
-
-
-class Session(Answer):
-    """Who asks, and what they may."""
-
-    actor: str
-    account: int | None
-    roles: list[Membership]
-    scopes: list[Scope]
-
-
-class Flags(Input):
-    """Outlier flags for fixes; Movebank's names. Nothing is ever deleted."""
-
-    fixes: list[Annotated[str, Field(pattern=r"^\d{1,10}-\d{1,10}-\d{1,16}$")]] = Field(
-        min_length=1, max_length=10_000, examples=[["1-0-42"]]
-    )
-    algorithm_marked_outlier: bool | None = Field(default=None, description="Null: as it is")
-    import_marked_outlier: bool | None = None
-    manually_marked_outlier: bool | None = None
-    manually_marked_valid: bool | None = None
-
-
-class Flagged(Answer):
-    """How many fixes got other flags."""
-
-    changed: int
 
 
 def page_of(item: type[BaseModel], member: str) -> type[BaseModel]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from psycopg import Connection
 
-from backend import deps, geojson, schemas
+from backend import deps, geojson, range_models, schemas
 from backend.analysis_models import Prefer
 from backend.auth import WORKERS, Principal, Viewer
 from backend.deps import Database
@@ -68,7 +68,7 @@ def get_corridor(
     responses=computed.COMPUTED | _KNOWN,
 )
 async def compute_corridors(
-    wanted: schemas.CorridorRequest,
+    wanted: range_models.CorridorRequest,
     request: Request,
     asker: computed.Asker,
     _: Query_,

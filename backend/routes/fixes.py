@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from psycopg import Connection
 
-from backend import deps, fix_chunks, fix_columns, formats, geojson, registry_models, schemas
+from backend import deps, fix_chunks, fix_columns, formats, geojson, record_models, schemas
 from backend.auth import SCIENTISTS, Caller, Principal, Viewer, audit
 from backend.db import flags
 from backend.deps import Database, Stream
@@ -84,8 +84,8 @@ def get_fix(database: Database, viewer: Viewer, fix: str, _: Query_) -> Response
 
 @router.patch("/fixes", summary="Flag outliers", responses=deps.NOT_FOUND | deps.FORBIDDEN)
 def flag_fixes(
-    database: Database, request: Request, caller: Caller, wanted: registry_models.Flags, _: Query_
-) -> registry_models.Flagged:
+    database: Database, request: Request, caller: Caller, wanted: record_models.Flags, _: Query_
+) -> record_models.Flagged:
     """Set or clear outlier flags of fixes; tracks, ranges and latest positions leave outliers out.
 
     Needs the role ecologist or admin in the studies of the fixes.
@@ -95,7 +95,7 @@ def flag_fixes(
     on, off = _masks(wanted)
     changed = flags.set_flags(database, identities, on, off, caller.studies(SCIENTISTS))
     audit(request, caller, "change", flags=wanted.model_dump(exclude_none=True), changed=changed)
-    return registry_models.Flagged(changed=changed)
+    return record_models.Flagged(changed=changed)
 
 
 @router.get("/latest", summary="Latest positions", response_model=schemas.Latest)
@@ -154,7 +154,7 @@ def _answer(found: fix_columns.FixColumns, links: list[dict[str, str]]) -> Respo
     return Response(text, headers=headers, media_type=GeoJSONResponse.media_type)
 
 
-def _masks(wanted: registry_models.Flags) -> tuple[int, int]:
+def _masks(wanted: record_models.Flags) -> tuple[int, int]:
     bits = {
         1: wanted.algorithm_marked_outlier,
         2: wanted.import_marked_outlier,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from psycopg import Connection
 
-from backend import deps, geojson, schemas
+from backend import deps, geojson, range_models, schemas
 from backend.analysis_models import Prefer
 from backend.auth import Principal, Viewer
 from backend.deps import Database
@@ -71,7 +71,7 @@ def get_home_range(
     responses=computed.COMPUTED | _KNOWN,
 )
 async def compute_home_range(
-    wanted: schemas.HomeRangeRequest,
+    wanted: range_models.HomeRangeRequest,
     request: Request,
     asker: computed.Asker,
     _: Query_,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from backend import deps
-from backend import registry_models as models
+from backend import people_models as models
 from backend.auth import ADMINS, Caller, audit
 from backend.db import accounts, resources
 from backend.db.queries import query
@@ -14,15 +14,16 @@ from backend.deps import Database
 from backend.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from backend.geojson import page_links
 from backend.params import Number, Query_, clamp_limit
+from backend.registry_models import page_of
 from backend.wanted import AuditQuery, PageQuery, RuleQuery, TaxonQuery
 
 router = APIRouter()
 
-KeyPage: Any = models.page_of(models.Key, "keys")
-RolePage: Any = models.page_of(models.Membership, "roles")
-RulePage: Any = models.page_of(models.Rule, "rules")
-TaxonPage: Any = models.page_of(models.TaxonSensitivity, "taxa")
-AuditPage: Any = models.page_of(models.AuditEntry, "audit")
+KeyPage: Any = page_of(models.Key, "keys")
+RolePage: Any = page_of(models.Membership, "roles")
+RulePage: Any = page_of(models.Rule, "rules")
+TaxonPage: Any = page_of(models.TaxonSensitivity, "taxa")
+AuditPage: Any = page_of(models.AuditEntry, "audit")
 
 
 @router.get("/keys", tags=["keys"], summary="All keys", response_model=KeyPage)

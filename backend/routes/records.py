@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from backend import deps, fix_columns
-from backend import registry_models as models
+from backend import record_models as models
 from backend.auth import Viewer
 from backend.db import days
 from backend.deps import Database
@@ -14,13 +14,14 @@ from backend.errors import BadRequest
 from backend.fix_columns import EPOCH
 from backend.geojson import link
 from backend.params import Cursor, clamp_limit, parse_day
+from backend.registry_models import page_of
 from backend.wanted import DayQuery, ReceptionQuery, StatusQuery
 
 router = APIRouter()
 
-StatusPage: Any = models.page_of(models.StatusRecord, "status")
-ReceptionPage: Any = models.page_of(models.Reception, "receptions")
-DayPage: Any = models.page_of(models.Day, "days")
+StatusPage: Any = page_of(models.StatusRecord, "status")
+ReceptionPage: Any = page_of(models.Reception, "receptions")
+DayPage: Any = page_of(models.Day, "days")
 
 
 @router.get("/status", tags=["records"], summary="Status of collars", response_model=StatusPage)

@@ -8,8 +8,8 @@ from psycopg import sql
 from psycopg.types.range import TimestamptzRange
 from pydantic import Field
 
+from backend import people_models
 from backend import registry_models as models
-from backend import schemas
 from backend.auth import ADMINS, KEEPERS, SCIENTISTS, WATCHERS, WORKERS, Principal
 from backend.db import registry, resources
 from backend.deps import rows
@@ -125,11 +125,11 @@ STUDIES = Resource(
     study_of=lambda _, row: row.get("study"), scope="admin",
 )  # fmt: skip
 ANIMALS = Resource(
-    "animal", "animals", schemas.Animal, schemas.Animals, models.NewAnimal, models.AnimalChange,
+    "animal", "animals", models.Animal, models.Animals, models.NewAnimal, models.AnimalChange,
     _named("animals", "animal"), SCIENTISTS, AnimalNumber,
 )  # fmt: skip
 COLLARS = Resource(
-    "collar", "collars", schemas.Collar, schemas.Collars, models.NewCollar, models.CollarChange,
+    "collar", "collars", models.Collar, models.Collars, models.NewCollar, models.CollarChange,
     _named("collars", "collar"), KEEPERS, CollarNumber, _add_collar,
 )  # fmt: skip
 DEPLOYMENTS = Resource(
@@ -151,8 +151,9 @@ FENCES = Resource(
     of_table("fence", "*", WORKERS, "study"), WORKERS, removable=True,
 )  # fmt: skip
 ACCOUNTS = Resource(
-    "account", "accounts", models.Account, models.page_of(models.Account, "accounts"),
-    models.NewAccount, models.AccountChange,
+    "account", "accounts", people_models.Account,
+    models.page_of(people_models.Account, "accounts"),
+    people_models.NewAccount, people_models.AccountChange,
     of_table("account", "*", ADMINS, "null::bigint"), ADMINS,
     study_of=lambda *_: None, scope="admin",
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from backend import deps
-from backend import registry_models as models
+from backend import people_models as models
 from backend.auth import COOKIE, Caller, Principal, audit, identify
 from backend.db import accounts
 from backend.db.queries import query

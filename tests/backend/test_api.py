@@ -7,7 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from backend import schemas
+from backend import registry_models, schemas
 from backend.db import ingest, migrate, registry
 from tests.backend.conftest import Herd
 from tests.backend.factories import HOUR_US, START_US, fix_row, serving
@@ -37,10 +37,10 @@ def pages(client: httpx.Client, **params: Any) -> list[list[dict[str, Any]]]:
 def test_answers_are_what_their_models_say(client: httpx.Client, own_herd: Herd) -> None:
     client.post(API + "/home-ranges", json={"animal": own_herd.flurina}).raise_for_status()
     for path, model in {
-        "/animals": schemas.Animals,
-        f"/animals/{own_herd.gian}": schemas.Animal,
-        "/collars": schemas.Collars,
-        "/collars/1": schemas.Collar,
+        "/animals": registry_models.Animals,
+        f"/animals/{own_herd.gian}": registry_models.Animal,
+        "/collars": registry_models.Collars,
+        "/collars/1": registry_models.Collar,
         "/fixes": schemas.Fixes,
         "/latest": schemas.Latest,
         "/tracks": schemas.Tracks,
