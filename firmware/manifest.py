@@ -17,6 +17,7 @@ package(  # type: ignore[name-defined]
         "due.py",
         "energy.py",
         "fence.py",
+        "fields.py",
         "generation.py",
         "groups.py",
         "health.py",
