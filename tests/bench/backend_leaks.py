@@ -19,7 +19,7 @@ def figures(quick: bool = False) -> list[dict[str, Any]]:
         with database(0, 0) as dsn:
             world = make_world(dsn, seed)
             with serving(dsn, key=None) as client:
-                client.timeout = 120  # computations among them, on a machine that does other things
+                client.timeout = 120  # there are computations, and other work
                 for found in fuzz(world, client, REQUESTS // WORLDS, seed):
                     asked += 1
                     leaked += found[:1]
