@@ -38,12 +38,12 @@ def _off(name: str) -> machine.Pin:
     return machine.Pin(name, machine.Pin.OUT, value=0)
 
 
-def _reference_uv() -> int:
-    """Return the converter's reference, the rail, from the internal one."""
+def _reference_uv(count: int = 1) -> int:
+    """Return the converter's reference, the rail, from the internal one read `count` times."""
     channel, total = machine.ADC(machine.ADC.CORE_VREF), 0
-    for _ in range(pins.GAUGE_SHORT_COUNT):
-        total += channel.read_u16()
-    return int(_CAL_UV * stm.mem16[_VREFINT_CAL] * 16 * pins.GAUGE_SHORT_COUNT // max(total, 1))
+    for _ in range(count):
+        total += channel.read_u16() >> 4
+    return int(_CAL_UV * stm.mem16[_VREFINT_CAL] * count // max(total, 1))
 
 
 def _temperature_c() -> int:

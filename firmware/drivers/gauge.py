@@ -23,7 +23,7 @@ class Gauge:
         channel: converter on the divider's middle.
         power: switch of the divider, on only to read.
         settle: called once after switching on, returns when the divider has settled.
-        reference_uv: returns the converter's reference.
+        reference_uv: returns the converter's reference, from so many conversions of its own.
         permille: of the divider, middle over storage.
         counts: conversions averaged for a short and for a long reading.
         temperature: returns degrees Celsius.
@@ -58,7 +58,7 @@ class Gauge:
                 total += self._channel.read_u16()
         finally:
             self._power(0)
-        middle_uv = total * self._reference_uv() // (count * 65535)
+        middle_uv = total * self._reference_uv(count) // (count * 65535)
         return int(middle_uv * 1000 // self._permille)
 
     def temperature_c(self) -> int:

@@ -73,7 +73,9 @@ class Channel:
 
 def gauge(channel):
     counts = (64, 1024)
-    return Gauge(channel, channel.power, lambda: None, lambda: 2000000, 500, counts, lambda: -7)
+    return Gauge(
+        channel, channel.power, lambda: None, lambda count: 2000000, 500, counts, lambda: -7
+    )
 
 
 def test_the_gauge_reads_the_storage_and_switches_off():
