@@ -108,7 +108,9 @@ def _run(case: Case, seed: int) -> dict[str, Outcome]:
 
 
 def _table(seeds: int) -> Table:
-    table = Table(title=f"365 days, medians of {seeds} seeds (10 % .. 90 %)")
+    title = f"365 days, medians of {seeds} seeds (10 % .. 90 %); every policy starts at"
+    title += f" {cases.START_V:g} V and pays back in fixes what is missing of that at the end"
+    table = Table(title=title)
     for heading in ("case", "policy", *(name for name, _, _ in _COLUMNS)):
         table.add_column(heading, justify="left" if heading in ("case", "policy") else "right")
     return table
