@@ -1,6 +1,6 @@
 """When the next fix is due, and why: the backbone's grid, the purse, alarms, back-off.
 
-backbone   on a grid of UTC times that half of the budget pays, whatever the animal does
+backbone   on a grid of UTC times that a quarter of the budget pays, whatever the animal does
 motion     the purse (`purse.fill_purse`) needs the less for a group the more it will tell:
 the further the animal has gone by what its motion is worth (`stride.py`), and the
 longer that took. So the fixes follow the animal, and their costs the budget
@@ -92,13 +92,13 @@ def _backbone_at_s(
 ) -> int:
     """Return the next time on the backbone's grid; also keeps the grid to the budget.
 
-    The grid changes only when half of the budget affords twice its openings, or not two thirds.
+    The grid changes when a quarter of the budget affords twice its openings, or not two thirds.
     """
     grid_h = state.grid_h
     if settings.grid_h:
         grid_h = settings.grid_h
     else:
-        uj = 48 * group.cost_uj // group.chain  # grid_h * budget pays for it
+        uj = 96 * group.cost_uj // group.chain  # grid_h * budget pays for it
         if not grid_h or uj * 2 > 3 * grid_h * budget_uj or uj * 2 < grid_h * budget_uj:
             for grid_h in _GRIDS_H:
                 if grid_h * budget_uj >= uj:

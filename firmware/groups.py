@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DAY_MIN = 1440
 _CHAIN = 3
-_NEAR_PERMILLE = 1020  # of the cost per fix in the best group: a smaller one comes more often
+_NEAR_PERMILLE = 1010  # of the cost per fix in the best group: a smaller one comes more often
 _DEAR_PERMILLE = 1050  # of the average, and a group is not gone on with: what is learned is off
 
 #: size: fixes for which ephemerides serve; 1: fixes come one by one. chain: how often they are

@@ -3,7 +3,7 @@
 Fixes come in groups (`groups.py`), each opened by a fix that fetches ephemerides. The purse
 (`purse.fill_purse`) says when a group can be paid. What kind of opening it is says its reason:
 
-    REASON_BACKBONE   on a grid of UTC times, whatever the animal does; at most half of the budget
+    REASON_BACKBONE   on a grid of UTC times, whatever the animal does, by a quarter of the budget
     REASON_MOTION     when it tells most: the further the animal has gone by what its motion is
                       worth (`stride.py`), and the longer that takes, the emptier the purse may be
 
