@@ -41,7 +41,7 @@ DATA_MAX_S = 8 * AGE_S + AGE_S // 2  # ephemerides hold for four hours
 
 #: First guess of a search's time, in thousandths of the board's cold one; the ones for young data
 #: are hopeful, so that they are tried and then learned.
-_GUESS_PERMILLE = (1000, 900, 150, 120, 130, 150, 200, 400, 700, 800, 900, 900)
+_GUESS_PERMILLE = (1000, 900, 150, 120, 130, 150, 200, 700, 800, 900, 900, 900)
 _RENEW_PERMILLE = 850  # the same for `RENEW`, of what is learned about `STALE`
 _LEARN_LEAST = 3  # attempts the first guess counts for
 _LEARN_MOST = 16  # attempts that are remembered

@@ -59,6 +59,9 @@ def best_group(
             break
         sums_uj.append(sums_uj[-1] + next_uj)
     chain = 1 if aided or state.vain_renewals or len(sums_uj) == 1 else _CHAIN
+    if chain > 1:  # it goes on while the old ephemerides still help
+        while len(sums_uj) > 2 and _after(young_uj, len(sums_uj), open_uj) > open_uj // 2:
+            sums_uj.pop()
     best = len(sums_uj)
     saved_uj = (chain - 1) * (open_uj - costs.boot_uj - energy.expected_renew_uj(state, costs))
     least_uj = (chain * sums_uj[-1] - saved_uj) // (chain * best)
@@ -69,6 +72,11 @@ def best_group(
     if size == 1 or alone_uj * 1000 <= least_uj * (1000 + settings.spread_permille):
         return Group(1, 1, alone_uj, open_uj, aided)
     return Group(size, chain, chain * sums_uj[size - 1] - saved_uj, open_uj, aided)
+
+
+def _after(young_uj: "list[int]", size: int, open_uj: int) -> int:
+    """Return what the fix after a group of this size would cost without new ephemerides."""
+    return young_uj[size - 1] if size <= len(young_uj) else open_uj
 
 
 def _alone_uj(open_uj: int, young_uj: "list[int]", per_day: int, budget_uj: int) -> int:

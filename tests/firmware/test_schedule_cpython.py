@@ -79,7 +79,7 @@ def test_a_full_purse_opens_a_group():
 
 
 def test_motion_opens_a_group_with_less_in_the_purse():
-    some = {"purse_uj": 7000000, "walk": [1000000, 144000, 1440]}  # 100 mg on the mean
+    some = {"purse_uj": 6000000, "walk": [1000000, 144000, 1440]}  # 100 mg on the mean
     assert decide(state(motion_since=100, **some), now_s=NOW + 1800).task == schedule.TASK_SLEEP
     moving = state(motion_since=300000, **some)
     assert decide(moving, now_s=NOW + 1800).reason == due.REASON_MOTION
