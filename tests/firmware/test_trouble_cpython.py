@@ -173,7 +173,7 @@ def test_a_memory_full_of_noise_still_wakes_and_waits_for_a_new_key():
     assert on.wakes(8).count(schedule.TASK_FIX) == 0
     state.write_identity(on.memory, COLLAR, EPOCH, KEY)
     live(on, 2)
-    assert remembered(on).fixes > 2
+    assert remembered(on).fixes > 1
     assert len(on.station.records) > 3
 
 
