@@ -78,8 +78,9 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         dsn = embedded.resolve(settings.database_url)
         app.state.pool = open_pool(dsn, settings.pool_size, settings.pool_wait_s)
-        # a pool of its own: who waits for the audit holds a connection of the other
-        writer = open_pool(dsn, 1, settings.pool_wait_s)
+        # pools of their own: who downloads slowly keeps a connection for long, and
+        app.state.downloads = open_pool(dsn, settings.downloads_size, settings.pool_wait_s)
+        writer = open_pool(dsn, 1, settings.pool_wait_s)  # its callers hold one of the first
         app.state.audit = AuditLog(writer)
         app.state.bulletin = Bulletin(dsn)
         app.state.bulletin.start()
@@ -99,6 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
             await app.state.bulletin.close()
             app.state.audit.close()
             writer.close()
+            app.state.downloads.close()
             app.state.pool.close()
 
     app = FastAPI(

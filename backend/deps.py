@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 from anyio import CancelScope
 from fastapi import Depends, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi.concurrency import iterate_in_threadpool, run_in_threadpool
 from fastapi.responses import StreamingResponse
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
+from psycopg_pool import PoolTimeout
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from backend.db.pool import Pool
 from backend.db.queries import query
-from backend.errors import BadRequest, Changed, Forbidden, NotFound
+from backend.errors import BadRequest, Busy, Changed, Forbidden, NotFound
 from backend.problems import MEDIA_TYPE
 
 
@@ -33,26 +34,49 @@ def get_connection(request: Request) -> Iterator[Connection[Any]]:
         yield connection
 
 
-Database = Annotated[Connection[Any], Depends(get_connection)]
+Database = Annotated[Connection[Any], Depends(get_connection, scope="function")]
+"""Given back before the answer is sent: who reads slowly keeps nobody else waiting."""
+
+Content = Generator[bytes | memoryview | str]
 
 
 class Stream(StreamingResponse):
-    """A streamed answer whose source ends with it, while its connection is still ours.
+    """A streamed answer with a connection of its own, out of the pool of downloads.
 
-    Whoever breaks off would leave it to the garbage collector.
+    Its source ends with it, before the connection is given back: whoever breaks off would leave
+    both to the garbage collector.
     """
 
-    def __init__(self, content: Generator[bytes], **about: Any) -> None:
-        super().__init__(content, **about)
-        self._content = content
+    def __init__(
+        self, request: Request, source: Callable[[Connection[Any]], Content], **about: Any
+    ) -> None:
+        super().__init__((), **about)
+        self._pool: Pool = request.app.state.downloads
+        self._source = source
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send it.
+
+        Raises:
+            Busy: all connections for downloads are taken.
+        """
+        try:
+            connection = await run_in_threadpool(self._pool.getconn)
+        except PoolTimeout as error:
+            raise Busy("too many downloads are under way") from error
+        content = self._source(connection)
+        self.body_iterator = iterate_in_threadpool(content)
         try:
             await super().__call__(scope, receive, send)
         finally:
             with CancelScope(shield=True):
-                await run_in_threadpool(self._content.close)
+                await run_in_threadpool(self._end, content, connection)
+
+    def _end(self, content: Content, connection: Connection[Any]) -> None:
+        try:
+            content.close()
+        finally:
+            self._pool.putconn(connection)
 
 
 def rows(connection: Connection[Any], name: str, **values: object) -> list[DictRow]:
@@ -128,7 +152,7 @@ PROBLEMS: Responses = {
     400: _problem_response("A value that cannot be used, or a parameter that is not known here"),
     401: _problem_response("A credential is needed here, or the one given is not good"),
     429: _problem_response("Too many requests; Retry-After says when to come again"),
-    503: _problem_response("The database does not answer, or has no tables yet"),
+    503: _problem_response("The database does not answer, has no tables yet, or is busy"),
 }
 NOT_FOUND: Responses = {404: _problem_response("No such thing")}
 FORBIDDEN: Responses = {403: _problem_response("This role or key may not do this")}

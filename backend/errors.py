@@ -10,6 +10,7 @@ BackendError
 ├── Forbidden               known, but not allowed to do this
 ├── TooMany                 more requests than allowed; says when to come again
 │   └── TooManyWaiting      more computations asked for than one may have waiting
+├── Busy                    too many of such requests are under way
 ├── Conflict                it contradicts what is stored (overlap, a name taken)
 ├── Changed                 another changed it since it was read (If-Match)
 └── NotReady                the database has no tables yet
@@ -81,6 +82,10 @@ class TooManyWaiting(TooMany):
         BackendError.__init__(
             self, f"{most} computations wait for this caller: expected one of them to end first"
         )
+
+
+class Busy(BackendError):
+    """Too many of such requests are under way; the message says which."""
 
 
 class TooLarge(BackendError):

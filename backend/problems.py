@@ -47,6 +47,7 @@ TOO_MANY = Kind("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS, "Too many req
 CONFLICT = Kind("conflict", HTTPStatus.CONFLICT, "It contradicts what is stored")
 CHANGED = Kind("changed", HTTPStatus.PRECONDITION_FAILED, "Another changed it meanwhile")
 AWAY = Kind("database-away", HTTPStatus.SERVICE_UNAVAILABLE, "The database does not answer")
+BUSY = Kind("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Too much is asked for at once")
 EMPTY = Kind("database-empty", HTTPStatus.SERVICE_UNAVAILABLE, "The database has no tables yet")
 FAULT = Kind("fault", HTTPStatus.INTERNAL_SERVER_ERROR, "A fault in this service")
 
@@ -62,6 +63,7 @@ TABLE: dict[type[Exception], Kind] = {
     errors.Forbidden: FORBIDDEN,
     errors.TooMany: TOO_MANY,
     errors.TooLarge: TOO_LARGE,
+    errors.Busy: BUSY,
     errors.Conflict: CONFLICT,
     errors.Changed: CHANGED,
     psycopg.errors.UndefinedTable: EMPTY,

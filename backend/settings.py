@@ -19,6 +19,9 @@ class Settings(BaseSettings):
         default=None, description="libpq URL or DSN; without one the embedded server is used"
     )
     pool_size: int = Field(default=8, ge=1, le=200, description="database connections at most")
+    downloads_size: int = Field(
+        default=8, ge=1, le=200, description="database connections at most for exports, beside it"
+    )
     pool_wait_s: float = Field(
         default=3.0, gt=0, description="how long a request waits for a connection [s]"
     )

@@ -9,12 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from psycopg import Connection
 
 from backend import deps, fix_chunks, fix_columns
@@ -76,9 +76,13 @@ def direct_read(request: Request, database: Database, viewer: Viewer) -> Respons
         period["to_time"] = end + timedelta(milliseconds=1)
     if _sensor(wanted) != GPS:
         animals = []  # of other sensors nothing is here
-    tags = deps.rows(database, "direct_tags", viewer=viewer.viewer, study=study)
-    rows = _events(database, viewer, animals, {one["id"]: one for one in tags}, period)
-    return StreamingResponse(_lines(columns, rows), media_type="text/csv; charset=utf-8")
+    found = deps.rows(database, "direct_tags", viewer=viewer.viewer, study=study)
+    tags = {one["id"]: one for one in found}
+    return deps.Stream(
+        request,
+        lambda connection: _lines(columns, _events(connection, viewer, animals, tags, period)),
+        media_type="text/csv; charset=utf-8",
+    )
 
 
 _STUDY = (
@@ -196,7 +200,7 @@ def _csv_of_rows(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> Resp
     return Response(text, media_type="text/csv; charset=utf-8")
 
 
-def _lines(columns: Sequence[str], rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+def _lines(columns: Sequence[str], rows: Iterator[dict[str, Any]]) -> Generator[str]:
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()

@@ -61,12 +61,16 @@ def export(
         raise BadRequest("subject_chronofile", wanted.subject_chronofile, "a subject_id instead")
     animal = None if wanted.subject_id is None else from_uuid("subject", wanted.subject_id)
     deps.require(database, viewer.viewer, "animal", animal)
-    rows = _rows(database, viewer, wanted, animal)
-    if wanted.format == "json":
-        return Stream(_json(rows), media_type="application/json")
-    name = 'attachment; filename="Tracking Data.csv"'
-    headers = {"Content-Disposition": name}
-    return Stream(_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
+    write, media_type, headers = _json, "application/json", {}
+    if wanted.format == "csv":
+        write, media_type = _csv, "text/csv; charset=utf-8"
+        headers = {"Content-Disposition": 'attachment; filename="Tracking Data.csv"'}
+    return Stream(
+        request,
+        lambda connection: write(_rows(connection, viewer, wanted, animal)),
+        media_type=media_type,
+        headers=headers,
+    )
 
 
 def _rows(

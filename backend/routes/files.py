@@ -2,14 +2,14 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response
 from psycopg import Connection, IsolationLevel, errors
 from psycopg.rows import dict_row
 
@@ -93,12 +93,13 @@ async def import_reference(
 @router.get(
     "/events.csv",
     summary="Export positions",
-    response_class=StreamingResponse,
+    response_class=Response,
     responses=_CSV_ANSWER | deps.NOT_FOUND,
 )
 def export_events(
-    database: Database, viewer: Viewer, study: Number, wanted: Annotated[FileQuery, Query()]
-) -> StreamingResponse:
+    database: Database, request: Request, viewer: Viewer, study: Number,
+    wanted: Annotated[FileQuery, Query()],
+) -> Response:  # fmt: skip
     """A Movebank event file of what the caller may see.
 
     Places that are given less exactly than they are stored say so in the column `capra:cell-deg`.
@@ -108,22 +109,26 @@ def export_events(
         "from_time": wanted.from_time, "to_time": wanted.to_time,
     }  # fmt: skip
     _require_study(database, viewer, study)
-    return _csv(_event_lines(database, values), "events")
+    return deps.Stream(
+        request,
+        lambda connection: _event_lines(connection, values),
+        media_type=_CSV,
+        headers=_file("events"),
+    )
 
 
 @router.get(
     "/reference-data.csv",
     summary="Export reference data",
-    response_class=StreamingResponse,
+    response_class=Response,
     responses=_CSV_ANSWER | deps.NOT_FOUND,
 )
-def export_reference(
-    database: Database, viewer: Viewer, study: Number, _: Query_
-) -> StreamingResponse:
+def export_reference(database: Database, viewer: Viewer, study: Number, _: Query_) -> Response:
     """A Movebank file of reference data, of the animals that the caller may see exactly."""
     _require_study(database, viewer, study)
     found = deps.rows(database, "export_reference", viewer=viewer.viewer, study=study)
-    return _csv(write.reference(row["attributes"] | row for row in found), "reference-data")
+    text = "".join(write.reference(row["attributes"] | row for row in found))
+    return Response(text, media_type=_CSV, headers=_file("reference-data"))
 
 
 async def _import(
@@ -175,7 +180,7 @@ def _require_study(database: Connection[Any], viewer: Caller, study: int) -> Non
         raise NotFound("study", study)
 
 
-def _event_lines(database: Connection[Any], values: dict[str, Any]) -> Iterator[str]:
+def _event_lines(database: Connection[Any], values: dict[str, Any]) -> Generator[str]:
     """The file as of one moment, whatever is stored meanwhile."""
     database.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
@@ -196,8 +201,5 @@ def _event_lines(database: Connection[Any], values: dict[str, Any]) -> Iterator[
         database.isolation_level = None
 
 
-def _csv(lines: Iterator[str], name: str) -> StreamingResponse:
-    return StreamingResponse(
-        lines, media_type=_CSV,
-        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
-    )  # fmt: skip
+def _file(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}.csv"'}

@@ -60,10 +60,11 @@ def export_fixes(
     """The same without pages, as a stream: what was stored when the request came."""
     name, values = select(database, viewer, wanted)
     media_type, write = formats.FORMATS[wanted.format]
-    pool = request.app.state.pool
-    parts = fix_chunks.chunks(database, name, values | fix_columns.after(None), pool)
+    values |= fix_columns.after(None)
+    pool = request.app.state.downloads
     return Stream(
-        write(parts),
+        request,
+        lambda connection: write(fix_chunks.chunks(connection, name, values, pool)),
         media_type=media_type,
         headers={"Content-Disposition": f'attachment; filename="fixes.{wanted.format}"'},
     )

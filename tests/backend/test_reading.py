@@ -1,13 +1,15 @@
 """Fixes in parts: what a part, a page and a single fix have in common."""
 
+import logging
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import Connection
 
 from backend import fix_chunks, fix_columns
 from backend.db.pool import open_pool
-from tests.backend.conftest import Herd
+from tests.backend.conftest import Herd, migrated_database, settle
 from tests.backend.factories import serving
 
 API = "/api/v1"
@@ -26,19 +28,61 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_parts_make_the_whole_each_fix_once(
     herd: Herd, small_parts: None, connections: int
 ) -> None:
-    with serving(herd.database_url, pool_size=connections) as client:
+    with serving(herd.database_url, downloads_size=connections) as client:
         whole = client.get(f"{API}/fixes/export").json()["features"]
         pages = client.get(f"{API}/fixes", params={"limit": 1000}).json()["features"]
     assert len(whole) > 7 * 7
     assert whole == pages
 
 
-def test_who_breaks_an_export_off_leaves_the_connection(herd: Herd, small_parts: None) -> None:
-    with serving(herd.database_url, pool_size=1) as client:
-        for _ in range(3):
-            with client.stream("GET", f"{API}/fixes/export") as answer:
+LONG = (
+    f"{API}/fixes/export",
+    f"{API}/studies/1/events.csv",
+    "/api/v1.0/trackingdata/export",
+    "/movebank/service/direct-read?entity_type=event&study_id=1",
+)
+
+
+@pytest.fixture(scope="module")
+def endless(postgres_server: str) -> Herd:
+    """A herd of a study, one animal of which has more fixes than any buffer holds."""
+    herd = settle(migrated_database(postgres_server, "endless"))
+    with psycopg.connect(herd.database_url) as connection:
+        connection.execute("insert into study (name) values ('all')")
+        connection.execute("update animal set study = 1")
+        connection.execute("""
+            insert into fix (collar, generation, record, recorded_at, lat, lon, reason)
+            select 1, 1, i, timestamptz '2026-09-01Z' + i * interval '1 s', 46.6, 10.2, 0
+            from generate_series(1, 60000) i
+        """)
+    return herd
+
+
+@pytest.mark.parametrize("path", LONG)
+def test_who_breaks_off_leaves_the_connection(
+    endless: Herd, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    with serving(endless.database_url, downloads_size=1, pool_wait_s=30) as client:
+        for _ in range(2):
+            with client.stream("GET", path) as answer:
+                assert answer.status_code == 200
                 next(answer.iter_raw())
-        assert client.get(f"{API}/fixes").status_code == 200
+    assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
+
+
+def test_who_downloads_slowly_keeps_nobody_else_waiting(endless: Herd) -> None:
+    limits: dict[str, Any] = {"pool_size": 1, "downloads_size": 1, "pool_wait_s": 0.2}
+    with (
+        serving(endless.database_url, **limits) as client,
+        client.stream("GET", LONG[0]) as slow,
+    ):
+        next(slow.iter_raw())
+        assert client.get(f"{API}/latest").status_code == 200
+        refused = client.get(LONG[0])
+    assert (refused.status_code, refused.json()["title"]) == (
+        503, "Too much is asked for at once",
+    )  # fmt: skip
+    assert int(refused.headers["Retry-After"]) > 0
 
 
 def test_parts_left_early_end_their_transaction(
