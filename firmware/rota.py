@@ -116,19 +116,20 @@ def look_wait_s(costs: "Costs", settings: "Settings", budget_uj: int) -> int:
 
 
 def look_at_s(
-    state: "State", costs: "Costs", settings: "Settings", now_s: int, budget_uj: int
+    state: "State", costs: "Costs", settings: "Settings", seen: "Seen", budget_uj: int
 ) -> int:
     """Return the next wake that only looks; also when stillness becomes an alarm.
 
     While rest is not known well, an animal that seems to lie is looked at more often: what it
-    takes then is rest.
+    takes then is rest. Without the time nothing would be learned from that.
     """
+    now_s = seen.now_s
     wait_s = look_wait_s(costs, settings, budget_uj)
-    if learning.wants_long(state, costs, settings):
+    if seen.known and learning.wants_long(state, costs, settings):
         wait_s = min(wait_s, _CALM_LOOK_S)
     at_s = now_s + wait_s
     if state.still_at_s and not state.mortal:
         alarm_at_s = state.still_at_s + settings.mortality_s
         if alarm_at_s > now_s:
             at_s = min(at_s, alarm_at_s)
-    return at_s
+    return int(at_s)

@@ -118,7 +118,7 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
     if not due.affords_search(state, costs, settings, seen.energy_uj, limit_ms):
         fix_at_s = NEVER_S
     if fix_at_s <= now_s:
-        if not state.fixes:
+        if not state.fixes and reason != REASON_MORTALITY:  # fixes of an alarm are counted
             reason = REASON_FIRST
         opens = not step.runs
         if opens and knows > energy.STALE:  # old orbits would only crowd out the fresh ones
@@ -134,7 +134,7 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
     if listen_at_s <= now_s:
         return _send(seen, TASK_LISTEN)
     at_s = min(fix_at_s, send_at_s, listen_at_s)
-    at_s = min(at_s, rota.look_at_s(state, costs, settings, now_s, budget_uj))
+    at_s = min(at_s, rota.look_at_s(state, costs, settings, seen, budget_uj))
     if seen.known:
         regular_s = rota.status_at_s(state, settings, now_s)
         at_s = min(at_s, regular_s, rota.activity_at_s(state, settings, now_s))

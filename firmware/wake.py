@@ -196,6 +196,7 @@ class Wake:
                 self.commit()  # the era's date, before its clock is gone
             rtc.set_s(unix_s)
             state.set_at_s = unix_s
+            state.tried_at_s = min(state.tried_at_s, unix_s)  # ahead of the clock it would be due
             for ledger in link.uplink_ledgers(self.fram):
                 ledger.settle(unix_s)
         self.now_s = unix_s
@@ -215,7 +216,7 @@ class Wake:
         """Take the stored energy, and learn what came in."""
         state, costs = self.state, self.costs
         try:
-            long = learning.wants_long(state, costs, self.settings)
+            long = self.known and learning.wants_long(state, costs, self.settings)
             voltage_uv = self.board.gauge.voltage_uv(long)
         except Exception as error:
             health.note_error(state, schedule.TASK_SLEEP, error)

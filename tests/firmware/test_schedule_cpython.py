@@ -130,6 +130,8 @@ def test_an_animal_that_lies_is_looked_at_more_often_until_rest_is_known():
     poor = {"purse_uj": -9000000, "income_uj": 600000, "mean_mg": 0}
     assert decide(state(**poor)).wake_s == 2700
     assert decide(state(rest_ss=1, standby_pw=3000000, **poor)).wake_s > 18000
+    assert decide(state(**poor), now_s=10**6, known=False).wake_s != 2700
+    assert decide(state(low=1, **poor)).wake_s > 18000
 
 
 def group(block, now_s=NOW, budget_uj=2000000, aid_uj=0, **settings):
@@ -234,6 +236,14 @@ def test_a_fix_asked_for_is_tried_at_once_and_then_backs_off():
 
 def test_a_dead_animal_under_a_closed_sky_is_not_searched_for_ever():
     block, now_s = state(mortal=1, alarm_fixes=12), NOW + 60
+    for _ in range(12):
+        assert fail(block, now_s).reason == due.REASON_MORTALITY
+        now_s += 21600
+    assert block.alarm_fixes == 0
+
+
+def test_a_death_before_the_first_fix_is_not_searched_for_ever():
+    block, now_s = state(mortal=1, alarm_fixes=12, fixes=0, failed_in_row=1), NOW + 60
     for _ in range(12):
         assert fail(block, now_s).reason == due.REASON_MORTALITY
         now_s += 21600

@@ -240,6 +240,27 @@ def test_the_collar_does_not_take_one_bad_epoch_for_the_time():
     assert abs(on.clock_offset_s) <= 2
 
 
+def test_a_clock_set_back_by_less_than_the_search_took_makes_no_second_search():
+    on = desk()
+    on.clock_offset_s += 55
+    while on.wake() != schedule.TASK_FIX:
+        pass
+    while on.armed_s < 600:
+        assert on.wake() != schedule.TASK_FIX
+
+
+def test_a_collar_that_knows_no_time_and_lies_wakes_for_its_searches_alone():
+    on = Desk().provision()
+    on.sky, on.moves = lambda now_s, since_s: b"", False
+    live(on, 2)
+    wakes = 0
+    until_ms = on.now_ms + 4 * DAY * 1000
+    while on.now_ms < until_ms:
+        on.wake()
+        wakes += 1
+    assert wakes < 4 * 8
+
+
 def test_a_crystal_that_drifts_is_corrected_between_fixes():
     on = desk()
     plain = on.now_s
