@@ -56,8 +56,7 @@ def stored_uj(costs: "Costs", voltage_uv: int) -> int:
 
 def voltage_uv(costs: "Costs", energy_uj: int) -> int:
     """Return the voltage at rest with `energy_uj` stored, rounded down; 0 when there is none."""
-    square = square_uv2(costs, energy_uj)
-    return isqrt(square) if square > 0 else 0
+    return isqrt(square_uv2(costs, energy_uj))
 
 
 def square_uv2(costs: "Costs", energy_uj: int) -> int:
@@ -66,7 +65,9 @@ def square_uv2(costs: "Costs", energy_uj: int) -> int:
 
 
 def isqrt(n: int) -> int:
-    """Integer square root, by Newton's method from above."""
+    """Integer square root, by Newton's method from above; 0 of what is not positive."""
+    if n <= 0:
+        return 0
     x = 1
     while x * x <= n:
         x <<= 1

@@ -1,7 +1,8 @@
 """Fields of the state block (block.py): name, struct code, value where nothing is remembered.
 
 A code with a count is a list. A field is added at the end, in place of spare bytes, so that an
-older block still reads; and as an attribute of `block.State`.
+older block still reads, with 0 for it; and as an attribute of `block.State`. A block of another
+size or order does not read: the collar begins anew, and its log goes on.
 """
 
 FIELDS = (
@@ -115,7 +116,7 @@ FIELDS = (
     ("seen_uv", "I", 0),  # last voltage (learning.py)
     ("trusted_uv", "I", 0),  # and the last other one
     ("seen_times", "B", 0),  # wakes in a row that read just this
-    ("drawn_uj", "H", 0),  # booked meanwhile
+    ("drawn_uj", "I", 0),  # booked meanwhile
     ("answered_version", "I", 0),  # settings under which a station last answered (orders.py)
     # --- what a fix tells and costs (stride.py, groups.py)
     ("motion_since", "I", 0),  # of the animal since the last fix [mg min]

@@ -30,7 +30,7 @@ _FADES_DAYS = 3000  # in which rest becomes as uncertain again as the table was
 _KNOWN_PERCENT = 5  # of rest: closer its readings need not be
 _SEARCH_LEAST_MS = 5000  # a shorter one says little of the power
 _SEARCHES_LONG = 8  # of a kind, whose steps are read long
-_STUCK_TIMES, _STUCK_UJ = 8, 60000  # the same reading so often, and half a millivolt booked: no
+_STUCK_TIMES, _STUCK_UJ = 8, 250000  # the same reading so often, and two millivolts booked: no
 _ODD = 4  # standard deviations: the animal did not lie still, whatever the sensor says
 
 
@@ -120,7 +120,7 @@ def plausible(state: "State", costs: "Costs", settings: "Settings", voltage_uv: 
     """Return whether the reading at the begin of a wake can be the storage's voltage.
 
     It cannot be one with which the collar does not run, nor one that does not change by the least
-    step, wake after wake, whatever is spent: a reading has noise.
+    step, wake after wake, while more is spent than a step of 12 bits: a reading has noise.
     """
     if voltage_uv != state.seen_uv:
         state.trusted_uv = state.seen_uv if state.seen_times < _STUCK_TIMES else 0
@@ -147,8 +147,11 @@ def _unlearn(state: "State", costs: "Costs", settings: "Settings") -> None:
 
 
 def wants_long(state: "State", costs: "Costs", settings: "Settings") -> bool:
-    """Return whether a long reading is worth it: the animal seems to lie, rest is not known."""
-    lies = state.mean_mg * 2 < settings.motion_threshold_mg
+    """Return whether a long reading is worth it: the animal seems to lie, rest is not known.
+
+    The reserve is not spent on that.
+    """
+    lies = not state.low and state.mean_mg * 2 < settings.motion_threshold_mg
     felt = not state.faults & 1 << health.ACCELEROMETER
     return bool(lies and felt and not rest_is_known(state, costs))
 

@@ -152,7 +152,7 @@ def test_what_a_stuck_converter_has_taught_is_taken_back():
         learning.plausible(learned, COSTS, Settings(), 2800000 + quarter % 7)
     income_uj, first_s = learned.income_uj, 10**6 + 20 * DAY
     for wake in range(8):
-        energy.book(learned, 10000)
+        energy.book(learned, 40000)
         good = learning.plausible(learned, COSTS, Settings(), 3000000)
         if good:
             stored_uj = energy.stored_uj(COSTS, 3000000)
@@ -160,6 +160,20 @@ def test_what_a_stuck_converter_has_taught_is_taken_back():
     assert not good
     assert abs(learned.income_uj - income_uj) < 20000
     assert abs(learned.anchor_uj - 60000000) < 200000
+
+
+def test_a_converter_without_noise_is_not_stuck_while_less_than_its_step_is_spent():
+    step_uj = energy.stored_uj(COSTS, 2901600) - energy.stored_uj(COSTS, 2900000)
+    block = State()
+    for _ in range(40):
+        assert learning.plausible(block, COSTS, Settings(), 2900000)
+        energy.book(block, step_uj // 40)
+
+
+def test_there_is_a_root_of_everything():
+    for n in (-5, 0, 1, 3, 4, 99, 10**26, 10**26 - 1):
+        root = energy.isqrt(n)
+        assert root * root <= max(n, 0) < (root + 1) ** 2
 
 
 def test_standby_and_leakage_are_told_apart_by_the_voltage():
