@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from anyio import CancelScope
+from anyio import CancelScope, to_thread
 from fastapi import Depends, Request, Response
-from fastapi.concurrency import iterate_in_threadpool, run_in_threadpool
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
@@ -44,7 +45,7 @@ class Stream(StreamingResponse):
     """A streamed answer with a connection of its own, out of the pool of downloads.
 
     Its source ends with it, before the connection is given back: whoever breaks off would leave
-    both to the garbage collector.
+    both to the garbage collector. What is being read then is cancelled.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Stream(StreamingResponse):
         super().__init__((), **about)
         self._pool: Pool = request.app.state.downloads
         self._source = source
+        self._reading = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it.
@@ -65,16 +67,27 @@ class Stream(StreamingResponse):
         except PoolTimeout as error:
             raise Busy("too many downloads are under way") from error
         content = self._source(connection)
-        self.body_iterator = iterate_in_threadpool(content)
+        self.body_iterator = self._parts(content)
         try:
             await super().__call__(scope, receive, send)
         finally:
             with CancelScope(shield=True):
                 await run_in_threadpool(self._end, content, connection)
 
+    async def _parts(self, content: Content) -> AsyncIterator[bytes | memoryview | str]:
+        def following() -> bytes | memoryview | str | None:
+            with self._reading:
+                return next(content, None)
+
+        while (part := await to_thread.run_sync(following, abandon_on_cancel=True)) is not None:
+            yield part
+
     def _end(self, content: Content, connection: Connection[Any]) -> None:
         try:
-            content.close()
+            if self._reading.locked():  # for nobody any more
+                connection.cancel_safe()
+            with self._reading:
+                content.close()
         finally:
             self._pool.putconn(connection)
 
