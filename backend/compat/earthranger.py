@@ -238,6 +238,8 @@ def _tracks(
     points = deps.rows(database, "earthranger_track", **values, **wanted.period, limit=LIMIT_MAX)
     times = [format_time(point["recorded_at"]) for point in points]
     properties = {name: whose[name] for name in ("id", "subject_type", "subject_subtype")}
+    last = whose.get("last_position", {"properties": {}})
+    properties |= forms.precision(last["properties"].get("precision_deg"))
     return {
         "type": "FeatureCollection",
         "features": [{

@@ -94,10 +94,15 @@ def subject(request: Request, row: dict[str, Any]) -> dict[str, Any]:
             "geometry": {"type": "Point", "coordinates": place(row)},
             "properties": {
                 "title": row["name"], "id": number, **kind, "DateTime": at,
-                "coordinateProperties": {"time": at},
+                "coordinateProperties": {"time": at}, **precision(row["precision_deg"]),
             },
         }  # fmt: skip
     return found
+
+
+def precision(cell_deg: float | None) -> dict[str, float]:
+    """What is said of places that are given as grid cells."""
+    return {} if cell_deg is None else {"precision_deg": cell_deg}
 
 
 def source(request: Request, row: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,9 @@ router = APIRouter(prefix="/api/v1.0", include_in_schema=False)
 _COLUMNS = (
     "subject_id", "recordserial", "observation_id", "collar_id", "fixtime", "dloadtime", "lon",
     "lat", "height", "temp", "voltage", "activity", "activity_label", "subject_name",
+    "precision_deg",
 )  # fmt: skip
+"""Theirs, and last of what cell the middle is given; none: exactly"""
 _CSV_TIMES = {"fixtime": "fixtime (UTC)", "dloadtime": "dloadtime (UTC)"}
 _BLOCK = 1 << 16
 Row = dict[str, Any]
@@ -117,6 +119,7 @@ def _of_subject(
                 "collar_id": collars.get(collar, str(collar)), "fixtime": at, "dloadtime": at,
                 "lon": round(float(part.lon[i]), 7), "lat": round(float(part.lat[i]), 7),
                 "height": known(part.altitude_m[i]),
+                "precision_deg": 1 / cells if (cells := int(part.cells_per_degree[i])) else None,
             }  # fmt: skip
 
 

@@ -183,6 +183,23 @@ def test_tracking_data_come_as_csv_too_and_coarsely_to_a_guest(
     assert [(row[0]["lat"], row[0]["lon"]) for row in (exact, coarse)] == [
         ("46.66", "10.2"), ("46.65", "10.25"),
     ]  # fmt: skip
+    assert [row[0]["precision_deg"] for row in (exact, coarse)] == ["", "0.1"]
+
+
+def test_earthrangers_forms_say_how_coarsely_a_place_is_given(
+    address: str, key: str, migrated_url: str
+) -> None:
+    post(address, key, "/v2/observations/", [observation(0)]).raise_for_status()
+    root, guest = f"{address}/api/v1.0", bearer(key_for(migrated_url, "guest", 1))
+
+    def said(path: str, who: dict[str, str]) -> Any:
+        return httpx.get(f"{root}/{path}", headers=who, trust_env=False).json()["data"]
+
+    for who, given in ((bearer(key), None), (guest, 0.1)):
+        (subject,) = said("subjects", who)
+        (track,) = said(f"subject/{subject['id']}/tracks", who)["features"]
+        for feature in (subject["last_position"], track):
+            assert feature["properties"].get("precision_deg") == given
 
 
 def test_a_guest_reads_no_exact_place_as_earthranger_gives_it(

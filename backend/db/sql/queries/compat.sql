@@ -73,7 +73,8 @@ with latest as materialized (
     where s.animal is not null and (%(animal)s::bigint is null or s.animal = %(animal)s)
     order by s.animal, s.recorded_at desc
 )
-select a.animal, a.name, a.taxon, a.sex, a.study, l.recorded_at, l.lat, l.lon
+select a.animal, a.name, a.taxon, a.sex, a.study, l.recorded_at, l.lat, l.lon,
+    1.0::float8 / nullif(v.cells_per_degree, 0) as precision_deg
 from animal a
 join seen_animal(%(viewer)s) v on v.animal = a.animal
 left join latest l on l.animal = a.animal
