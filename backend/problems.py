@@ -74,7 +74,7 @@ TABLE: dict[type[Exception], Kind] = {
 }
 
 _DETAILS = {
-    AWAY: "the database does not answer; this service tries again at every request",
+    AWAY: "the database does not answer, or is busy; this service tries again at every request",
     EMPTY: "the database has no tables yet: run 'capra migrate'",
     FAULT: "a fault in this service; its log says more",
 }
