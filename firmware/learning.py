@@ -147,11 +147,8 @@ def _unlearn(state: "State", costs: "Costs", settings: "Settings") -> None:
 
 
 def wants_long(state: "State", costs: "Costs", settings: "Settings") -> bool:
-    """Return whether a long reading is worth it: the animal seems to lie, rest is not known.
-
-    The reserve is not spent on that.
-    """
-    lies = not state.low and state.mean_mg * 2 < settings.motion_threshold_mg
+    """Return whether a long reading is worth it: rest is not known, the animal seems to lie."""
+    lies = not state.low and state.mean_mg * 2 < settings.motion_threshold_mg  # the reserve is not for that
     felt = not state.faults & 1 << health.ACCELEROMETER
     return bool(lies and felt and not rest_is_known(state, costs))
 
@@ -231,15 +228,15 @@ def _update(state: "State", costs: "Costs", elapsed_s: int, energy_uj: int, nois
     ee += came_uj * came_uj // 4  # known to a half
     total = ee + noise
     if off_uj * off_uj > _ODD * _ODD * total:
+        # A loss is no income: rest may have become another; so may one far above the table.
+        if off_uj < 0 or state.standby_pw > 2000 * costs.standby_nw:
+            state.rest_ss += (state.standby_pw * _STANDBY_OFF // 100) ** 2
         return False
     state.calm_uj = energy_uj - off_uj + ee * off_uj // total
     state.standby_pw = max(0, state.standby_pw + es * off_uj // total)
     state.leakage_pw = max(0, state.leakage_pw + el * off_uj // total)
-    state.calm_ee, state.calm_es, state.calm_el = (
-        ee * noise // total,
-        es * noise // total,
-        el * noise // total,
-    )
+    state.calm_ee, state.calm_es = ee * noise // total, es * noise // total
+    state.calm_el = el * noise // total
     state.rest_ss = ss - es * es // total
     state.rest_sl = sl - es * el // total
     state.rest_ll = ll - el * el // total

@@ -210,6 +210,16 @@ def test_rest_is_learned_again_after_it_was_known():
     assert abs(state.standby_pw - 2000 * COSTS.standby_nw) < 400 * COSTS.standby_nw
 
 
+def test_rest_that_became_many_times_as_much_is_learned_again():
+    state = State()
+    lie(state, 40, COSTS.standby_nw, COSTS.leakage_nw, MIDDLE_UJ)
+    for times, at_most in ((6, 7), (1, 3)):
+        state.calm_at_s += DAY
+        lie(state, 30, COSTS.standby_nw * times, COSTS.leakage_nw, 2 * MIDDLE_UJ)
+        found = state.standby_pw // (1000 * COSTS.standby_nw)
+        assert times - 1 <= found < at_most
+
+
 def test_an_animal_that_the_sensor_calls_still_while_joules_come_in_teaches_nothing():
     state = State()
     lie(state, 12, COSTS.standby_nw, COSTS.leakage_nw, MIDDLE_UJ)
