@@ -148,7 +148,8 @@ def _unlearn(state: "State", costs: "Costs", settings: "Settings") -> None:
 
 def wants_long(state: "State", costs: "Costs", settings: "Settings") -> bool:
     """Return whether a long reading is worth it: rest is not known, the animal seems to lie."""
-    lies = not state.low and state.mean_mg * 2 < settings.motion_threshold_mg  # the reserve is not for that
+    # what is left of the reserve is not for that
+    lies = not state.low and state.mean_mg * 2 < settings.motion_threshold_mg
     felt = not state.faults & 1 << health.ACCELEROMETER
     return bool(lies and felt and not rest_is_known(state, costs))
 
