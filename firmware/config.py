@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: name (its unit at the end), least, most, default, what it is.
 TABLE = (
     ("fix_interval_min_s", 60, 604800, 900, "no two searches closer together"),
-    ("fix_interval_max_s", 60, 2592000, 604800, "a fix at least so often, if it can be paid"),
+    ("fix_interval_max_s", 60, 2592000, 2592000, "a fix at least so often, if it can be paid"),
     ("gnss_timeout_s", 10, 600, 120, "longest search"),
     ("accuracy_limit_m", 5, 1000, 50, "of a fix, 68 %"),
     ("pdop_limit_tenths", 10, 500, 60, "of a fix, 0.1"),
@@ -36,7 +36,7 @@ TABLE = (
     ("send_age_s", 60, 604800, 43200, "or when the oldest has waited so long"),
     ("status_interval_s", 3600, 604800, 86400, "between status records"),
     ("send_age_max_s", 3600, 2592000, 604800, "longest pause a small budget makes of send_age_s"),
-    ("target_permille", 0, 1000, 370, "charge to hold, of the full storage; less leaks less"),
+    ("target_permille", 0, 1000, 270, "charge to hold, of the full storage; less leaks less"),
     ("horizon_days", 1, 365, 20, "to bring the storage to the target"),
     ("reserve_days", 10, 365, 90, "of sleep, that only alarms may touch"),
     ("income_days", 1, 60, 5, "memory of the learned income"),

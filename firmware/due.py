@@ -69,9 +69,8 @@ def fix_at_s(
     if state.mortal and state.alarm_fixes:
         return max(least_s, last_s + _ALARM_EVERY_S), REASON_MORTALITY
     at_s, reason = _backbone_at_s(state, settings, now_s, budget_uj, group), REASON_BACKBONE
-    owes_uj = -group.cost_uj // 2
-    if state.purse_uj < owes_uj and not step.runs:
-        at_s = max(at_s, _paid_at_s(state, now_s, owes_uj, budget_uj))
+    if not step.runs:
+        at_s = max(at_s, _paid_at_s(state, now_s, -group.cost_uj // 2, budget_uj))
     if step.runs and group.size > 1:
         next_s = state.tried_at_s + settings.group_interval_s
         if next_s < at_s:
@@ -141,10 +140,7 @@ def _opening_at_s(
             at_s += max(wait_s, min(look_s, rota.look_wait_s(costs, settings, budget_uj)))
     if seen.energy_uj >= energy.full_uj(costs) * 98 // 100:
         at_s = now_s
-    most_s = max(
-        last_s + settings.fix_interval_max_s,
-        _paid_at_s(state, now_s, -group.cost_uj // 2, budget_uj),
-    )
+    most_s = last_s + settings.fix_interval_max_s
     return max(min(at_s, most_s), last_s + settings.group_interval_s)
 
 
@@ -168,11 +164,27 @@ def search_again_s(failed_in_row: int, most_s: int) -> int:
     return min(_RETRY_S << min(max(failed_in_row - 1, 0), 10), most_s)
 
 
-def affords_search(
-    state: "State", costs: "Costs", settings: "Settings", energy_uj: int, limit_ms: int
-) -> bool:
-    """Return whether a search may start, even if it takes all its time."""
-    worst_uj = costs.boot_uj + energy.search_uj(state, costs, limit_ms)
-    power_uw = costs.gnss_search_uw + costs.processor_uw
+def limit_ms(
+    state: "State", costs: "Costs", settings: "Settings", energy_uj: int, knows: int, most_uj: int
+) -> int:
+    """Return how long a search may take: it ends before it touches the reserve. 0: none may start.
+
+    Args:
+        state: the collar's.
+        costs: the board's.
+        settings: the collar's.
+        energy_uj: stored now.
+        knows: what the receiver knows at its start.
+        most_uj: of what it opens, which is begun only if all of it can be paid.
+    """
+    limit = energy.limit_ms(state, costs, settings, knows)
     keep_uj = purse.reserve_uj(state, costs, settings)
-    return purse.affords(state, costs, energy_uj, worst_uj, power_uw, keep_uj, settings.margin_mv)
+    room_uj = energy_uj - keep_uj - costs.boot_uj
+    paid_ms = room_uj * 1000000 // energy.search_uj(state, costs, 1000000) - 1
+    if room_uj < most_uj or paid_ms * 2 < 3 * energy.expected_ms(state, costs, knows):
+        return 0
+    limit = min(limit, paid_ms)
+    worst_uj = costs.boot_uj + energy.search_uj(state, costs, limit)
+    power_uw = costs.gnss_search_uw + costs.processor_uw
+    pays = purse.affords(state, costs, energy_uj, worst_uj, power_uw, keep_uj, settings.margin_mv)
+    return limit if pays else 0

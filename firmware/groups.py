@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from .config import Settings
 
 DAY_MIN = 1440
-_CHAIN = 3
+_CHAIN_MOST = 4  # the fifth part of a chain saves less than a hundredth more
+_CHAIN_SHARE = 20  # of the full storage is the most a chain takes: what it swings by also leaks
 _NEAR_PERMILLE = 1010  # of the cost per fix in the best group: a smaller one comes more often
 _DEAR_PERMILLE = 1050  # of the average, and a group is not gone on with: what is learned is off
 
@@ -58,12 +59,18 @@ def best_group(
         if next_uj * len(sums_uj) >= sums_uj[-1]:
             break
         sums_uj.append(sums_uj[-1] + next_uj)
-    chain = 1 if aided or state.vain_renewals or len(sums_uj) == 1 else _CHAIN
-    if chain > 1:  # it goes on while the old ephemerides still help
+    chains = not (aided or state.vain_renewals or len(sums_uj) == 1)
+    if chains:  # it goes on while the old ephemerides still help
         while len(sums_uj) > 2 and _after(young_uj, len(sums_uj), open_uj) > open_uj // 2:
             sums_uj.pop()
     best = len(sums_uj)
-    saved_uj = (chain - 1) * (open_uj - costs.boot_uj - energy.expected_renew_uj(state, costs))
+    renew_uj = costs.boot_uj + energy.expected_renew_uj(state, costs)
+    chain = 1
+    if chains:
+        next_uj = sums_uj[-1] - open_uj + renew_uj
+        room_uj = energy.full_uj(costs) // _CHAIN_SHARE - sums_uj[-1]
+        chain += max(0, min(_CHAIN_MOST - 1, room_uj // next_uj))
+    saved_uj = (chain - 1) * (open_uj - renew_uj)
     least_uj = (chain * sums_uj[-1] - saved_uj) // (chain * best)
     size = 1
     while chain * sums_uj[size - 1] - saved_uj > chain * size * least_uj * _NEAR_PERMILLE // 1000:

@@ -30,6 +30,7 @@ from .due import (
     REASON_COMMAND,
     REASON_FIRST,
     REASON_MORTALITY,
+    REASON_MOTION,
     REASON_OTHER,
 )
 from .rota import NEVER_S
@@ -114,8 +115,11 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
     if seen.urgent and send_at_s <= now_s:
         return _send(seen)
     knows = energy.knows(state, now_s) if seen.known else energy.COLD
-    limit_ms = energy.limit_ms(state, costs, settings, knows)
-    if not due.affords_search(state, costs, settings, seen.energy_uj, limit_ms):
+    whole_uj = 0
+    if not step.runs and reason in (REASON_BACKBONE, REASON_MOTION):
+        whole_uj = group.cost_uj // (group.chain if reason == REASON_BACKBONE else 1)
+    limit_ms = due.limit_ms(state, costs, settings, seen.energy_uj, knows, whole_uj)
+    if not limit_ms:
         fix_at_s = NEVER_S
     if fix_at_s <= now_s:
         if not state.fixes and reason != REASON_MORTALITY:  # fixes of an alarm are counted
@@ -125,7 +129,7 @@ def decide(state: "State", costs: "Costs", settings: "Settings", seen: Seen) -> 
             knows = energy.STALE
         aid = opens and group.aided and now_s - state.aid_at_s >= _AID_LEAST_S
         cost_uj = step.cost_uj - costs.boot_uj
-        more = groups.more(state, group, step, reason == REASON_BACKBONE)
+        more = groups.more(state, group, step, reason in (REASON_BACKBONE, REASON_FIRST))
         return Decision(
             TASK_FIX, reason, knows, limit_ms, opens, step.renews, aid, cost_uj, SOON_S, more
         )

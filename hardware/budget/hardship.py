@@ -8,7 +8,7 @@ import numpy as np
 from firmware.board import Costs
 from hardware.budget import full as whole
 from hardware.budget import years
-from hardware.budget.cases import START_V
+from hardware.budget.cases import KINEFOX_V, START_V
 from hardware.budget.life import Hardships, Life
 from hardware.budget.ours import Book, Ours
 from hardware.budget.years import Year
@@ -124,7 +124,7 @@ def books(base: Year, seed: int, days: int = 60) -> list[Book]:
     costs = wrong_costs(known.costs, seed)
     year = some_days(base, seed * 7 % (base.days - days), days, seed)
     year = year.with_income(_ANIMALS[seed % len(_ANIMALS)][1])
-    plan = Ours(Life(year, known, known.receivers[27], None, START_V), costs=costs)
+    plan = Ours(Life(year, known, known.receivers[27], None, KINEFOX_V), costs=costs)
     plan.run()
     return [book for book in plan.books if book.day >= 14]
 

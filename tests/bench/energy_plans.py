@@ -109,7 +109,11 @@ def _run(case: Case, seed: int) -> dict[str, Outcome]:
 
 def _table(seeds: int) -> Table:
     title = f"365 days, medians of {seeds} seeds (10 % .. 90 %); every policy starts at"
-    title += f" {cases.START_V:g} V and pays back in fixes what is missing of that at the end"
+    title += f" {cases.START_V:.3g} V, where our plan comes to rest (close above its reserve, as"
+    title += (
+        f" more leaks more), Kinefox's rule at its own {cases.KINEFOX_V:g} V, and pays back in"
+    )
+    title += " fixes what is missing of that at the end"
     table = Table(title=title)
     for heading in ("case", "policy", *(name for name, _, _ in _COLUMNS)):
         table.add_column(heading, justify="left" if heading in ("case", "policy") else "right")

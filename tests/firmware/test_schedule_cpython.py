@@ -5,7 +5,7 @@ from firmware.config import Settings
 
 NOW = 1790000000 // 86400 * 86400
 DAY = 86400
-TARGET_UJ = 71040000
+TARGET_UJ = 51840000  # of 192 J, `target_permille`
 
 
 def state(**values):
@@ -79,7 +79,7 @@ def test_a_full_purse_opens_a_group():
 
 
 def test_motion_opens_a_group_with_less_in_the_purse():
-    some = {"purse_uj": 6000000, "walk": [1000000, 144000, 1440]}  # 100 mg on the mean
+    some = {"purse_uj": 8000000, "walk": [1000000, 144000, 1440]}  # 100 mg on the mean
     assert decide(state(motion_since=100, **some), now_s=NOW + 1800).task == schedule.TASK_SLEEP
     moving = state(motion_since=300000, **some)
     assert decide(moving, now_s=NOW + 1800).reason == due.REASON_MOTION
@@ -376,3 +376,22 @@ def test_looking_costs_a_hundredth_of_the_budget_at_most():
 def test_a_wake_falls_on_the_moment_stillness_becomes_an_alarm():
     block = state(still_at_s=NOW - 86400 + 5000, purse_uj=-9000000, income_uj=600000)
     assert decide(block).wake_s == 5000 - 60
+
+
+def test_a_chain_is_begun_only_if_all_of_it_can_be_paid():
+    block = state(purse_uj=9000000, fix_at_s=NOW - 60 * DAY, tried_at_s=NOW - 60 * DAY)
+    block.backbone_at_s = NOW
+    keep_uj = purse.reserve_uj(block, COSTS, Settings())
+    assert decide(block, energy_uj=keep_uj + 3000000).task == schedule.TASK_SLEEP
+    assert decide(block, energy_uj=keep_uj + 15000000).opens
+
+
+def test_a_search_ends_before_it_touches_the_reserve():
+    block = state()
+    keep_uj = purse.reserve_uj(block, COSTS, Settings())
+    limits = [
+        due.limit_ms(block, COSTS, Settings(), keep_uj + more_uj, energy.STALE, 0)
+        for more_uj in (200000, 3000000, 20000000)
+    ]
+    assert limits[0] == 0 < limits[1] < limits[2]
+    assert energy.search_uj(block, COSTS, limits[1]) + COSTS.boot_uj <= 3000000
