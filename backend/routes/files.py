@@ -7,14 +7,22 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from psycopg import Connection, IsolationLevel, errors
 from psycopg.rows import dict_row
 
 from backend import deps
-from backend.auth import KEEPERS, SCIENTISTS, Caller, Viewer, audited
+from backend.auth import (
+    KEEPERS,
+    SCIENTISTS,
+    Caller,
+    Principal,
+    Viewer,
+    audited,
+    get_principal,
+)
 from backend.db import imports, references
 from backend.db.audit import append
 from backend.db.queries import query
@@ -51,9 +59,22 @@ _CSV_ANSWER: deps.Responses = {
 }
 
 
+def get_importer(request: Request, study: Number) -> Principal:
+    """Who imports into a study; as `Caller`, but holds no connection while the file comes."""
+    with request.app.state.pool.connection() as database:
+        caller = get_principal(request, database)
+        caller.require("ingest", _IMPORTERS, study)
+        if not deps.rows(database, "has_study", study=study):
+            raise NotFound("study", study)
+    return caller
+
+
+Importer = Annotated[Principal, Depends(get_importer)]
+
+
 @router.post("/events", summary="Import positions", responses=_REFUSALS, openapi_extra=_EVENT_BODY)
 async def import_events(
-    database: Database, request: Request, caller: Caller, study: Number,
+    request: Request, caller: Importer, study: Number,
     wanted: Annotated[ImportQuery, Query()],
 ) -> ImportReport:  # fmt: skip
     """Store a Movebank event file, or lines of JSON with its terms; either may be gzip.
@@ -68,7 +89,7 @@ async def import_events(
         store=imports.store,
         read=events.read_csv if kind == "text/csv" else events.read_ndjson,
     )
-    return await _import(request, database, caller, study, wanted.dry_run, run)
+    return await _import(request, caller, study, wanted.dry_run, run)
 
 
 @router.post(
@@ -78,7 +99,7 @@ async def import_events(
     openapi_extra=_CSV_BODY,
 )
 async def import_reference(
-    database: Database, request: Request, caller: Caller, study: Number,
+    request: Request, caller: Importer, study: Number,
     wanted: Annotated[ImportQuery, Query()],
 ) -> ImportReport:  # fmt: skip
     """Store a Movebank file of reference data: animals, tags, and which was on which.
@@ -87,7 +108,7 @@ async def import_reference(
     """
     _media_type(request, "text/csv")
     run = partial(_stored, store=references.store, read=reference.read_reference)
-    return await _import(request, database, caller, study, wanted.dry_run, run)
+    return await _import(request, caller, study, wanted.dry_run, run)
 
 
 @router.get(
@@ -132,20 +153,20 @@ def export_reference(database: Database, viewer: Viewer, study: Number, _: Query
 
 
 async def _import(
-    request: Request, database: Connection[Any], caller: Caller, study: int, dry_run: bool,
-    run: Callable[..., Report],
-) -> ImportReport:  # fmt: skip
-    caller.require("ingest", _IMPORTERS, study)
-    if not deps.rows(database, "has_study", study=study):
-        raise NotFound("study", study)
+    request: Request, caller: Principal, study: int, dry_run: bool, run: Callable[..., Report]
+) -> ImportReport:
+    def store(file: IO[bytes]) -> Report:
+        with request.app.state.pool.connection() as database:
 
-    def note(report: Report) -> None:
-        """The audit, in the transaction of what it tells of."""
-        rows = {name: getattr(report, name) for name in _COUNTS}
-        append(database, [audited(request, caller, "change", rows=rows)])
+            def note(report: Report) -> None:
+                """The audit, in the transaction of what it tells of."""
+                rows = {name: getattr(report, name) for name in _COUNTS}
+                append(database, [audited(request, caller, "change", rows=rows)])
+
+            return run(database, study, file, dry_run, note)
 
     with await receive(request, request.app.state.settings.import_bytes) as file:
-        report = await run_in_threadpool(run, database, study, file, dry_run, note)
+        report = await run_in_threadpool(store, file)
     return ImportReport.model_validate(report.as_json() | {"dry_run": dry_run})
 
 

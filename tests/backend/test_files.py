@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 from httpx import Client
 
-from tests.backend.factories import bearer, key_for
+from tests.backend.factories import bearer, key_for, serving
 
 # The header of a published study of oystercatchers, its columns in its order.
 HEADER = (
@@ -174,3 +175,21 @@ def test_an_import_is_in_the_audit(client: Client, study: int, migrated_url: str
             ("%/events",),
         ).fetchall()
     assert ("60",) in found
+
+
+def test_who_sends_a_file_slowly_keeps_nobody_else_waiting(migrated_url: str) -> None:
+    codes: list[int] = []
+    with (
+        serving(migrated_url, pool_size=1, pool_wait_s=0.2) as sender,
+        Client(base_url=sender.base_url, headers=sender.headers, trust_env=False) as other,
+    ):
+        study = sender.post("/api/v1/studies", json={"name": "Slow"}).json()["study"]
+
+        def body() -> Iterator[bytes]:
+            yield "\n".join([HEADER, *ROWS[:2], ""]).encode()
+            codes.extend(other.get("/api/v1/latest").status_code for _ in range(5))
+            yield "\n".join([*ROWS[2:], ""]).encode()
+
+        answer = sender.post(f"/api/v1/studies/{study}/events", content=body(), headers=CSV)
+    assert answer.json()["accepted"] == len(ROWS)
+    assert set(codes) == {200}
