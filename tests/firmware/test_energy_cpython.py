@@ -232,13 +232,13 @@ def test_an_animal_that_the_sensor_calls_still_while_joules_come_in_teaches_noth
 def test_at_the_target_the_budget_is_income_less_rest():
     state = State()
     state.income_uj = 4000000
-    budget_uj = purse.budget_uj_per_day(state, COSTS, Settings(), 71040000)
-    assert budget_uj == 4000000 - energy.rest_uj_per_day(state, COSTS, 71040000)
+    budget_uj = purse.budget_uj_per_day(state, COSTS, Settings(), 51840000)
+    assert budget_uj == 4000000 - energy.rest_uj_per_day(state, COSTS, 51840000)
 
 
 def test_a_surplus_is_spread_over_the_horizon():
-    rich_uj = purse.budget_uj_per_day(State(), COSTS, Settings(), 71040000 + 20000000)
-    assert rich_uj == 20000000 // 20 - energy.rest_uj_per_day(State(), COSTS, 91040000)
+    rich_uj = purse.budget_uj_per_day(State(), COSTS, Settings(), 51840000 + 20000000)
+    assert rich_uj == 20000000 // 20 - energy.rest_uj_per_day(State(), COSTS, 71840000)
 
 
 def test_the_budget_never_reaches_into_the_reserve():
