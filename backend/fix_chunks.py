@@ -22,7 +22,7 @@ from backend.db.pool import Pool
 from backend.db.queries import query
 from backend.fix_columns import EPOCH, POSTGRES_EPOCH_US, FixColumns, after, read
 
-CHUNK = 50_000
+CHUNK = 25_000
 _SPARE_S = 0.2  # how long a second connection is waited for
 _INSTANT = timedelta(microseconds=1)
 _WIDEST = timedelta(days=3650)
