@@ -13,8 +13,10 @@ from backend.schemas import Answer
 
 
 class FixChoice(Answer):
-    """Which fixes a computation uses; those left out are counted in its parameters."""
+    """Which fixes a computation uses; those of its time that it leaves out are counted."""
 
+    from_time: Time | None = Field(default=None, alias="from", description="Fixes from this time")
+    to_time: EndTime | None = Field(default=None, alias="to", description="Fixes before this time")
     backbone_only: bool = Field(
         default=False, description="Only fixes of the regular schedule, none that movement caused"
     )
@@ -42,8 +44,6 @@ class HomeRangeRequest(FixChoice):
 
     animal: AnimalNumber
     method: Method = Field(default=DEFAULT_METHOD, description=METHODS_HELP)
-    from_time: Time | None = Field(default=None, alias="from", description="Fixes from this time")
-    to_time: EndTime | None = Field(default=None, alias="to", description="Fixes before this time")
     levels_percent: list[Annotated[float, Field(gt=0, le=100)]] = Field(
         default=[50, 95],
         min_length=1,
@@ -81,8 +81,6 @@ class CorridorRequest(FixChoice):
         max_length=1000,
         description="The herd; null: all animals with fixes enough in the time range",
     )
-    from_time: Time | None = Field(default=None, alias="from", description="Fixes from this time")
-    to_time: EndTime | None = Field(default=None, alias="to", description="Fixes before this time")
     shares_percent: list[Annotated[float, Field(ge=0, le=100)]] | None = Field(
         default=None,
         min_length=1,
